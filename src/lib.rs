@@ -1,0 +1,1 @@
+//! A single-sign-on gate for model hubs.

@@ -1,1 +1,4 @@
 //! A single-sign-on gate for model hubs.
+
+pub mod clock;
+pub mod policy;

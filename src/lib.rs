@@ -1,4 +1,5 @@
 //! A single-sign-on gate for model hubs.
 
 pub mod clock;
+pub mod config;
 pub mod policy;

@@ -5,3 +5,4 @@ pub mod config;
 pub mod headers;
 pub mod policy;
 pub mod respond;
+pub mod session;

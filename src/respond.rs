@@ -10,7 +10,7 @@ use http::{Response, StatusCode};
 use http_body_util::Full;
 
 pub use dialect::Dialect;
-pub use pages::{Account, AccountRow, Notice, Page, SignOut, Theme, page};
+pub use pages::{Account, AccountRow, Notice, Page, SignOut, SignedOut, Theme, page};
 pub use refusal::{Party, Refusal, refuse};
 
 /// An answer of our own, always small.

@@ -15,7 +15,7 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use crate::config;
 use crate::policy::{Ended, OrganizationId, Principal, SignIn};
 
-pub use record::{Attachment, Life, Session, Tokens};
+pub use record::{Session, Tokens};
 pub use seal::{Sealer, SealerError};
 pub use tombstone::Selector;
 

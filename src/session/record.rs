@@ -3,9 +3,8 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
-use tokio::sync::watch;
-
 use super::{SessionKey, with_ended};
+use crate::body::Cord;
 use crate::config::Secret;
 use crate::headers::Identity;
 use crate::policy::{OrganizationId, Principal, SignIn};
@@ -27,7 +26,7 @@ pub struct Session {
 pub struct Attachment {
     organization: OrganizationId,
     tokens: Tokens,
-    life: Life,
+    life: Arc<Cord>,
 }
 
 /// What the provider gave for later.
@@ -39,27 +38,6 @@ pub struct Tokens {
     pub id_token: Option<Secret>,
     /// When to ask again.
     pub refresh_at: Option<SystemTime>,
-}
-
-/// Tells streams and upgraded connections that the sign-in they rest on has ended.
-#[derive(Clone, Debug)]
-pub struct Life(Arc<watch::Sender<bool>>);
-
-impl Life {
-    fn new() -> Self {
-        Self(Arc::new(watch::Sender::new(false)))
-    }
-
-    /// Ends it for everyone who listens.
-    fn end(&self) {
-        self.0.send_replace(true);
-    }
-
-    /// A receiver that turns true at the end.
-    #[must_use]
-    pub fn listen(&self) -> watch::Receiver<bool> {
-        self.0.subscribe()
-    }
 }
 
 #[derive(Clone, Debug)]
@@ -78,7 +56,7 @@ impl Session {
         tokens: Tokens,
     ) -> Self {
         let attachment =
-            Attachment { organization: sign_in.organization.clone(), tokens, life: Life::new() };
+            Attachment { organization: sign_in.organization.clone(), tokens, life: Arc::default() };
         let (principal, mut attachments) = base.map_or_else(
             || (Principal::anonymous(), Vec::new()),
             |base| (base.principal.clone(), base.attachments.clone()),
@@ -86,7 +64,7 @@ impl Session {
         attachments.retain(|other| {
             let replaced = other.organization == attachment.organization;
             if replaced {
-                other.life.end();
+                other.life.cut();
             }
             !replaced
         });
@@ -138,13 +116,13 @@ impl Session {
     /// Tells every stream of this session that it is over.
     pub(super) fn end_all(&self) {
         for attachment in &self.attachments {
-            attachment.life.end();
+            attachment.life.cut();
         }
     }
 
     fn end_life(&self, organization: &OrganizationId) {
         if let Some(attachment) = self.attachment(organization) {
-            attachment.life.end();
+            attachment.life.cut();
         }
     }
 
@@ -170,9 +148,9 @@ impl Session {
         self.attachment(organization).map(|a| &a.tokens)
     }
 
-    /// The life of that organization's sign-in.
+    /// What the streams of that organization's sign-in hang on.
     #[must_use]
-    pub fn life(&self, organization: &OrganizationId) -> Option<&Life> {
+    pub fn life(&self, organization: &OrganizationId) -> Option<&Arc<Cord>> {
         self.attachment(organization).map(|a| &a.life)
     }
 

@@ -5,11 +5,11 @@
 mod answer;
 mod fault;
 pub mod hub;
-//pub mod instructions;
+pub mod instructions;
 mod listen;
 mod page;
 pub mod people;
-//pub mod provider;
+pub mod provider;
 mod wire;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

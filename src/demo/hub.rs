@@ -9,6 +9,7 @@ mod git;
 mod identity;
 mod pages;
 pub mod probes;
+mod received;
 mod repositories;
 mod uploads;
 mod websocket;
@@ -16,15 +17,9 @@ mod websocket;
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::net::SocketAddr;
-use std::pin::Pin;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
-use std::task::{Context, Poll};
 
-use bytes::Bytes;
 use http::{Request, Response, StatusCode};
-use http_body::Frame;
-use hyper::body::Incoming;
 use tokio::sync::watch;
 
 use super::answer::{Body, decoded, text};
@@ -33,6 +28,8 @@ use super::people::Account;
 use super::wire::Head;
 use super::{Fault, lock};
 use identity::Caller;
+use received::Counted;
+pub use received::Received;
 pub use repositories::{Catalogue, Kind, Repository};
 
 /// Who says what a caller may see.
@@ -58,22 +55,6 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Settings {
         Settings { access: Access::TrustHeaders, catalogue: Catalogue::demo(), account_page: None }
-    }
-}
-
-/// A request that arrived at the hub.
-#[derive(Clone, Debug)]
-pub struct Received {
-    /// Its head, byte for byte.
-    pub head: Head,
-    body: Arc<AtomicU64>,
-}
-
-impl Received {
-    /// How many bytes of its body have been read so far; bodies nobody asks for are not read.
-    #[must_use]
-    pub fn body_length(&self) -> u64 {
-        self.body.load(Ordering::Relaxed)
     }
 }
 
@@ -127,7 +108,7 @@ impl Hub {
 
     /// Its origin, like `http://127.0.0.1:4000`.
     #[must_use]
-    pub fn origin(&self) -> String {
+    pub fn origin(&self) -> &str {
         self.server.origin()
     }
 
@@ -189,8 +170,8 @@ struct Place {
 impl State {
     async fn answer(&self, arrival: Arrival) -> io::Result<Response<Body>> {
         let Arrival { request, head, lifetime } = arrival;
-        let body = Arc::new(AtomicU64::new(0));
-        let received = Received { head: head.clone(), body: Arc::clone(&body) };
+        let received = Received::new(head.clone());
+        let request = request.map(|body| received.count(body));
         {
             let mut all = lock(&self.received);
             if all.len() == REMEMBERED {
@@ -204,7 +185,6 @@ impl State {
             return fault.commit().await;
         }
         let caller = Caller::of(&request, &self.settings.access);
-        let request = request.map(|inner| Counted { inner, count: body });
         let path = request.uri().path().to_owned();
         let segments: Vec<String> =
             path.split('/').skip(1).map(decoded).filter(|segment| !segment.is_empty()).collect();
@@ -291,31 +271,4 @@ enum Refusal {
     NoSuchPage,
     NotAllowed,
     BadRequest,
-}
-
-/// A body whose bytes are counted as they are read.
-struct Counted {
-    inner: Incoming,
-    count: Arc<AtomicU64>,
-}
-
-impl http_body::Body for Counted {
-    type Data = Bytes;
-    type Error = hyper::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        let polled = Pin::new(&mut self.inner).poll_frame(context);
-        if let Poll::Ready(Some(Ok(frame))) = &polled {
-            let read = frame.data_ref().map_or(0, Bytes::len);
-            self.count.fetch_add(read as u64, Ordering::Relaxed);
-        }
-        polled
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.inner.is_end_stream()
-    }
 }

@@ -45,11 +45,14 @@ impl Listener {
         }
     }
 
-    fn scheme(&self) -> &'static str {
-        match self {
+    /// The origin of what is served here, without a trailing slash; empty on a Unix socket.
+    pub(crate) fn origin(&self) -> io::Result<String> {
+        let scheme = match self {
             Listener::Tcp(_) | Listener::Unix(_) => "http",
             Listener::Tls(..) => "https",
-        }
+        };
+        let address = self.address()?;
+        Ok(address.map(|address| format!("{scheme}://{address}")).unwrap_or_default())
     }
 }
 
@@ -85,7 +88,7 @@ impl Lifetime {
 /// A running server; dropping it closes the port and every connection.
 pub(crate) struct Server {
     address: Option<SocketAddr>,
-    scheme: &'static str,
+    origin: String,
     accepting: JoinHandle<()>,
     _alive: watch::Sender<()>,
 }
@@ -97,19 +100,18 @@ impl Server {
         A: Fn(Arrival) -> F + Clone + Send + Sync + 'static,
         F: Future<Output = io::Result<Response<Body>>> + Send + 'static,
     {
-        let (address, scheme) = (listener.address()?, listener.scheme());
+        let (address, origin) = (listener.address()?, listener.origin()?);
         let (alive, lifetime) = watch::channel(());
         let accepting = tokio::spawn(accept(listener, answer, Lifetime(lifetime)));
-        Ok(Server { address, scheme, accepting, _alive: alive })
+        Ok(Server { address, origin, accepting, _alive: alive })
     }
 
     pub(crate) fn address(&self) -> Option<SocketAddr> {
         self.address
     }
 
-    /// The origin of the server, without a trailing slash; empty on a Unix socket.
-    pub(crate) fn origin(&self) -> String {
-        self.address.map(|address| format!("{}://{address}", self.scheme)).unwrap_or_default()
+    pub(crate) fn origin(&self) -> &str {
+        &self.origin
     }
 
     /// Closes the port and every connection, and returns when that has happened.

@@ -1,0 +1,1 @@
+//! What the demo prints when everything is up.

@@ -12,15 +12,11 @@ pub mod people;
 pub mod provider;
 mod wire;
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::SystemTime;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 pub use fault::Fault;
 pub use listen::Listener;
 pub use wire::Head;
-
-/// Where the demo's parts read the time, so that a test can move it.
-pub type Clock = Arc<dyn Fn() -> SystemTime + Send + Sync>;
 
 /// Locks, and goes on after a panic elsewhere: the demo's state has no invariant that spans a lock.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

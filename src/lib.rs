@@ -1,2 +1,9 @@
 //! A single-sign-on gate for model hubs.
+
+pub mod clock;
+pub mod config;
 pub mod demo;
+pub mod headers;
+pub mod policy;
+pub mod respond;
+pub mod session;

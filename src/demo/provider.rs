@@ -33,9 +33,10 @@ use serde_json::Value;
 
 use super::answer::{self, Body, form};
 use super::listen::{Arrival, Listener, Server};
+use super::lock;
 use super::page::Look;
 use super::people::Person;
-use super::{Clock, lock};
+use crate::clock::Clock;
 pub use asked::{Asked, Endpoint, Fields};
 use behaviour::Behaviour;
 use book::Book;
@@ -236,7 +237,7 @@ impl State {
     }
 
     fn now(&self) -> u64 {
-        let now = (self.settings.clock)();
+        let now = self.settings.clock.now();
         now.duration_since(UNIX_EPOCH).map(|since| since.as_secs()).unwrap_or_default()
     }
 

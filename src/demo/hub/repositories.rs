@@ -134,7 +134,7 @@ impl Catalogue {
         Catalogue(repositories.into_iter().map(key).collect())
     }
 
-    pub(super) fn find(&self, kind: Kind, id: &str) -> Option<&Repository> {
+    pub(crate) fn find(&self, kind: Kind, id: &str) -> Option<&Repository> {
         self.0.get(&(kind, id.to_ascii_lowercase()))
     }
 

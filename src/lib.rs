@@ -2,6 +2,7 @@
 
 pub mod clock;
 pub mod config;
+pub mod demo;
 pub mod headers;
 pub mod policy;
 pub mod respond;

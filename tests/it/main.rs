@@ -1,1 +1,3 @@
-fn main() {}
+//! Behaviour, through sockets, of the parts and of the whole.
+
+mod demo_parts;

@@ -1,3 +1,4 @@
-//! Behaviour, through sockets, of the parts and of the whole.
+//! Black-box tests of the gate: real servers on port 0, and bytes over sockets.
 
 mod demo_parts;
+mod tidy;

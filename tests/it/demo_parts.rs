@@ -1,5 +1,12 @@
 //! The demo's hub and provider keep what they promise to the tests that build on them.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on has failed"
+)]
+
 use std::time::SystemTime;
 
 use hubgate::clock::Clock;
@@ -216,6 +223,25 @@ async fn a_click_opens_a_session_that_needs_no_second_click() {
     provider.end_sessions("bob").await;
     let ended = get(provider.issuer(), &request(&[("prompt", "none")]), &cookie).await;
     assert!(header(&ended, "location").unwrap().contains("login_required"), "{ended}");
+}
+
+#[tokio::test]
+async fn an_ended_session_takes_its_tokens_along_and_the_client_is_told() {
+    let (provider, hub) = (provider().await, hub(Access::TrustHeaders).await);
+    let secret = ClientAuthentication::SecretPost("secret".to_owned());
+    let mut client = Client::new("gate", secret, CALLBACK);
+    client.backchannel_logout_uri = Some(format!("{}/any/where/echo", hub.origin()));
+    provider.register(client).unwrap();
+    provider.behave(|behaviour| behaviour.sign_in = Some("bob".to_owned()));
+    let code = authorize(&provider, &[]).await[0].1.clone();
+    let tokens = exchange(&provider, &code, VERIFIER).await;
+    let [told] = &provider.end_sessions("bob").await[..] else { panic!("one client") };
+    assert_eq!((&told.outcome.as_ref().unwrap().as_u16(), told.client.as_str()), (&200, "gate"));
+    assert_eq!(claims(&tokens)["sid"], told.sid);
+    assert!(hub.received()[0].body_length() > 200);
+    let refresh = tokens["refresh_token"].as_str().unwrap();
+    let fields = [("grant_type", "refresh_token"), ("refresh_token", refresh)];
+    assert_eq!(token(&provider, &fields).await["error"], "invalid_grant");
 }
 
 #[tokio::test]

@@ -1,11 +1,6 @@
 //! The demo's hub and provider keep what they promise to the tests that build on them.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test that cannot go on has failed"
-)]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
 use std::time::SystemTime;
 
@@ -100,6 +95,54 @@ async fn the_hubs_pages_escape_what_the_gate_says() {
     let hub = hub(Access::TrustHeaders).await;
     let page = get(hub.origin(), "/acme/bert", "X-Auth-Name: <script>alert(1)</script>\r\n").await;
     assert!(page.contains("alert(1)") && !page.contains("<script"), "{page}");
+}
+
+#[tokio::test]
+async fn a_test_decides_when_the_hub_goes_on() {
+    let hub = hub(Access::TrustHeaders).await;
+    let held = async {
+        let answer = get(hub.origin(), "/acme/bert/held", "").await;
+        assert!(answer.ends_with("released\n"), "{answer}");
+    };
+    let release = async {
+        hub.arrivals(1).await;
+        hub.release();
+    };
+    tokio::join!(held, release);
+
+    let host = hub.origin().trim_start_matches("http://").to_owned();
+    let mut events = TcpStream::connect(&host).await.unwrap();
+    events.write_all(b"GET /acme/bert/events?on=signal HTTP/1.1\r\nHost: h\r\n\r\n").await.unwrap();
+    let mut seen = String::new();
+    for expected in ["data: ready", "data: signal"] {
+        while !seen.contains(expected) {
+            let mut buffer = [0; 1024];
+            let read = events.read(&mut buffer).await.unwrap();
+            assert_ne!(read, 0, "{seen}");
+            seen.push_str(&String::from_utf8_lossy(buffer.get(..read).unwrap()));
+        }
+        hub.signal();
+    }
+    hub.stop().await;
+    while events.read(&mut [0; 1024]).await.is_ok_and(|read| read > 0) {}
+    assert!(TcpStream::connect(&host).await.is_err(), "the port is closed");
+}
+
+#[tokio::test]
+async fn the_hub_fails_on_order() {
+    let hub = hub(Access::TrustHeaders).await;
+    for (fault, expected) in [
+        (Fault::Close, 0),
+        (Fault::Huge(100_000), 100_000),
+        (Fault::Body("text/html".to_owned(), "<p>".repeat(1000)), 3000),
+    ] {
+        hub.fail("/api/whoami-v2", Some(fault));
+        let length = get(hub.origin(), "/api/whoami-v2?x=y", "").await.len();
+        assert!((expected..=expected + expected / 2).contains(&length), "{expected}: {length}");
+    }
+    hub.fail("/api/whoami-v2", None);
+    let told = get(hub.origin(), "/api/whoami-v2", "X-Auth-User: acme:1\r\n").await;
+    assert_eq!(json(&told)["id"], "acme:1");
 }
 
 const CALLBACK: &str = "http://127.0.0.1:1/callback";

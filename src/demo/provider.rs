@@ -99,6 +99,8 @@ struct State {
     issuer: String,
     /// The path of the issuer, without a trailing slash.
     base: String,
+    /// The path of the console.
+    home: String,
     settings: Settings,
     clients: Mutex<Vec<Client>>,
     people: Mutex<Vec<Person>>,
@@ -119,12 +121,14 @@ impl Provider {
             Some(issuer) => issuer,
             None => listener.origin()?,
         };
-        let base = url::Url::parse(&issuer).map_err(io::Error::other)?.path().to_owned();
+        let url = url::Url::parse(&issuer).map_err(io::Error::other)?;
+        let base = url.path().trim_end_matches('/').to_owned();
         let clients = std::mem::take(&mut settings.clients);
         let people = std::mem::take(&mut settings.people);
         let keys = Keys::new(settings.algorithm).map_err(|Unspecified| no_key())?;
         let state = Arc::new(State {
-            base: base.trim_end_matches('/').to_owned(),
+            home: format!("{base}/"),
+            base,
             issuer,
             settings,
             clients: Mutex::default(),
@@ -242,7 +246,7 @@ impl State {
     }
 
     fn look(&self) -> Look<'_> {
-        Look { site: &self.settings.name, home: "/", accent: self.settings.accent }
+        Look { site: &self.settings.name, home: &self.home, accent: self.settings.accent }
     }
 }
 

@@ -1,5 +1,7 @@
 //! The demo's hub and provider keep what they promise to the tests that build on them.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
+
 use std::time::SystemTime;
 
 use hubgate::clock::Clock;
@@ -93,6 +95,54 @@ async fn the_hubs_pages_escape_what_the_gate_says() {
     let hub = hub(Access::TrustHeaders).await;
     let page = get(hub.origin(), "/acme/bert", "X-Auth-Name: <script>alert(1)</script>\r\n").await;
     assert!(page.contains("alert(1)") && !page.contains("<script"), "{page}");
+}
+
+#[tokio::test]
+async fn a_test_decides_when_the_hub_goes_on() {
+    let hub = hub(Access::TrustHeaders).await;
+    let held = async {
+        let answer = get(hub.origin(), "/acme/bert/held", "").await;
+        assert!(answer.ends_with("released\n"), "{answer}");
+    };
+    let release = async {
+        hub.arrivals(1).await;
+        hub.release();
+    };
+    tokio::join!(held, release);
+
+    let host = hub.origin().trim_start_matches("http://").to_owned();
+    let mut events = TcpStream::connect(&host).await.unwrap();
+    events.write_all(b"GET /acme/bert/events?on=signal HTTP/1.1\r\nHost: h\r\n\r\n").await.unwrap();
+    let mut seen = String::new();
+    for expected in ["data: ready", "data: signal"] {
+        while !seen.contains(expected) {
+            let mut buffer = [0; 1024];
+            let read = events.read(&mut buffer).await.unwrap();
+            assert_ne!(read, 0, "{seen}");
+            seen.push_str(&String::from_utf8_lossy(buffer.get(..read).unwrap()));
+        }
+        hub.signal();
+    }
+    hub.stop().await;
+    while events.read(&mut [0; 1024]).await.is_ok_and(|read| read > 0) {}
+    assert!(TcpStream::connect(&host).await.is_err(), "the port is closed");
+}
+
+#[tokio::test]
+async fn the_hub_fails_on_order() {
+    let hub = hub(Access::TrustHeaders).await;
+    for (fault, expected) in [
+        (Fault::Close, 0),
+        (Fault::Huge(100_000), 100_000),
+        (Fault::Body("text/html".to_owned(), "<p>".repeat(1000)), 3000),
+    ] {
+        hub.fail("/api/whoami-v2", Some(fault));
+        let length = get(hub.origin(), "/api/whoami-v2?x=y", "").await.len();
+        assert!((expected..=expected + expected / 2).contains(&length), "{expected}: {length}");
+    }
+    hub.fail("/api/whoami-v2", None);
+    let told = get(hub.origin(), "/api/whoami-v2", "X-Auth-User: acme:1\r\n").await;
+    assert_eq!(json(&told)["id"], "acme:1");
 }
 
 const CALLBACK: &str = "http://127.0.0.1:1/callback";
@@ -216,6 +266,25 @@ async fn a_click_opens_a_session_that_needs_no_second_click() {
     provider.end_sessions("bob").await;
     let ended = get(provider.issuer(), &request(&[("prompt", "none")]), &cookie).await;
     assert!(header(&ended, "location").unwrap().contains("login_required"), "{ended}");
+}
+
+#[tokio::test]
+async fn an_ended_session_takes_its_tokens_along_and_the_client_is_told() {
+    let (provider, hub) = (provider().await, hub(Access::TrustHeaders).await);
+    let secret = ClientAuthentication::SecretPost("secret".to_owned());
+    let mut client = Client::new("gate", secret, CALLBACK);
+    client.backchannel_logout_uri = Some(format!("{}/any/where/echo", hub.origin()));
+    provider.register(client).unwrap();
+    provider.behave(|behaviour| behaviour.sign_in = Some("bob".to_owned()));
+    let code = authorize(&provider, &[]).await[0].1.clone();
+    let tokens = exchange(&provider, &code, VERIFIER).await;
+    let [told] = &provider.end_sessions("bob").await[..] else { panic!("one client") };
+    assert_eq!((&told.outcome.as_ref().unwrap().as_u16(), told.client.as_str()), (&200, "gate"));
+    assert_eq!(claims(&tokens)["sid"], told.sid);
+    assert!(hub.received()[0].body_length() > 200);
+    let refresh = tokens["refresh_token"].as_str().unwrap();
+    let fields = [("grant_type", "refresh_token"), ("refresh_token", refresh)];
+    assert_eq!(token(&provider, &fields).await["error"], "invalid_grant");
 }
 
 #[tokio::test]

@@ -1,1 +1,4 @@
-fn main() {}
+//! Tests of what the world sees, in one binary.
+
+mod configuration;
+mod documents;

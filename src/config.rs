@@ -10,6 +10,7 @@ mod organization;
 mod overrides;
 mod problem;
 mod public_url;
+mod read_hub;
 mod read_oidc;
 mod secret;
 mod section;

@@ -9,7 +9,8 @@ use super::section::{Place, Reader};
 
 /// Reads TOML; notes each mistake by line and column, without the line, which may hold a secret.
 pub(super) fn syntax(reader: &Reader, place: &Place, text: &str) -> Option<Table> {
-    let (_, errors) = DeTable::parse_recoverable(text);
+    let (_, mut errors) = DeTable::parse_recoverable(text);
+    errors.sort_by_key(|error| error.span().map(|span| span.start));
     for error in &errors {
         let at = error.span().map_or(0, |span| span.start);
         let before = text.get(..at).unwrap_or(text);

@@ -7,8 +7,6 @@ use http::uri::Authority;
 
 use crate::policy::Need;
 
-use super::section::Section;
-
 /// The service behind the gate.
 #[derive(Clone, Debug)]
 pub struct Hub {
@@ -107,15 +105,7 @@ pub enum Access {
     Deny,
 }
 
-/// A hub beside the gate answers in microseconds; one across a network within a second or two.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// Hubs hash what was uploaded before they answer.
-const RESPONSE_TIMEOUT: Duration = Duration::from_secs(300);
-
 impl HubProfile {
-    const NAMES: [(&'static str, Self); 3] =
-        [("huggingface", Self::Huggingface), ("gitea", Self::Gitea), ("generic", Self::Generic)];
-
     /// First path segments that the hub uses itself: no namespace can have such a name.
     #[must_use]
     pub const fn reserved(self) -> &'static [&'static str] {
@@ -211,58 +201,6 @@ impl HubProfile {
     }
 }
 
-impl Hub {
-    /// Reads `[hub]`.
-    pub(super) fn read(section: &Section<'_>) -> Option<Self> {
-        let millisecond = Duration::from_millis(1);
-        let hour = Duration::from_secs(60 * 60);
-        section.missing("upstream", "write the hub's address, such as \"http://127.0.0.1:3000\"");
-        let upstream = section.filled("upstream").and_then(|text| {
-            let read = Upstream::parse(&text);
-            if read.is_none() {
-                let remedy = "write http://host:port, h2c://host:port, https://host:port or unix:/path, and no path after the port";
-                section.note("upstream", "is no address of a hub", remedy);
-            }
-            read
-        });
-        let identity =
-            section.choice("identity", &[("idp", Identity::Idp), ("hub", Identity::Hub)]);
-        if identity == Some(Identity::Hub) {
-            let what = "\"hub\" is not available in this version";
-            section.note("identity", what, "write \"idp\", or remove the key");
-        }
-        let profile = section.choice("profile", &HubProfile::NAMES);
-        if profile == Some(HubProfile::Gitea) {
-            let what = "\"gitea\" is not available in this version";
-            section.note("profile", what, "write \"generic\" and rules, [[hub.rule]]");
-        }
-        let unclaimed = [("pass", Unclaimed::Pass), ("deny", Unclaimed::Deny)];
-        let ca_certificates = section.paths("ca_certificates").unwrap_or_default();
-        for (index, path) in ca_certificates.iter().enumerate() {
-            section.readable(&format!("ca_certificates[{index}]"), path);
-        }
-        if !ca_certificates.is_empty()
-            && upstream.as_ref().is_some_and(|upstream| !matches!(upstream, Upstream::Https { .. }))
-        {
-            section.note("ca_certificates", "is for https only", "remove it");
-        }
-        Some(Self {
-            upstream: upstream?,
-            profile: profile.unwrap_or(HubProfile::Huggingface),
-            identity: identity.unwrap_or(Identity::Idp),
-            unclaimed: section.choice("unclaimed", &unclaimed).unwrap_or(Unclaimed::Pass),
-            rules: section.sections("rule").iter().filter_map(HubRule::read).collect(),
-            connect_timeout: section
-                .duration("connect_timeout", millisecond..=hour)
-                .unwrap_or(CONNECT_TIMEOUT),
-            response_timeout: section
-                .duration("response_timeout", millisecond..=24 * hour)
-                .unwrap_or(RESPONSE_TIMEOUT),
-            ca_certificates,
-        })
-    }
-}
-
 impl Upstream {
     /// Parses `http://host:port`, `h2c://host:port`, `https://host:port` or `unix:/path`.
     #[must_use]
@@ -305,62 +243,4 @@ impl std::fmt::Display for Upstream {
             Self::Unix(path) => write!(f, "unix:{}", path.display()),
         }
     }
-}
-
-impl HubRule {
-    fn read(section: &Section<'_>) -> Option<Self> {
-        section.missing("path", "write a pattern such as \"/{org}/{repo}/**\"");
-        let path = section.filled("path");
-        let mistake = path.as_deref().and_then(pattern_mistake);
-        if let Some(mistake) = mistake {
-            section.note("path", mistake, "write one such as \"/{org}/{repo}/**\"");
-        }
-        let methods = section.texts("methods").unwrap_or_default();
-        let methods = section.parsed("methods", &methods, |text| {
-            let upper = !text.bytes().any(|b| b.is_ascii_lowercase());
-            http::Method::try_from(text).ok().filter(|_| upper).ok_or_else(|| {
-                (format!("{text:?} is no method"), "write one such as \"GET\"".to_owned())
-            })
-        });
-        let needs = [("read", Need::Read), ("write", Need::Write), ("admin", Need::Admin)];
-        let access =
-            [("member", Access::Member), ("public", Access::Public), ("deny", Access::Deny)];
-        let access = section.choice("access", &access).unwrap_or(Access::Member);
-        let path = path.filter(|_| mistake.is_none())?;
-        if access == Access::Member && !path.split('/').any(|segment| segment == "{org}") {
-            let what = "names no {org}, whose members could be meant";
-            section.note("path", what, "write {org} where the namespace stands");
-        }
-        Some(Self {
-            path,
-            methods: methods?,
-            needs: section.choice("needs", &needs).unwrap_or(Need::Read),
-            access,
-        })
-    }
-}
-
-/// What is wrong with a rule's path.
-fn pattern_mistake(path: &str) -> Option<&'static str> {
-    let Some(rest) = path.strip_prefix('/') else { return Some("does not begin with a slash") };
-    let segments: Vec<&str> = rest.split('/').collect();
-    let count = |word: &str| segments.iter().filter(|segment| **segment == word).count();
-    let literal =
-        |segment: &str| segment.bytes().all(|b| b.is_ascii_graphic() && !b"{}*?#%\\;".contains(&b));
-    let last = segments.len().saturating_sub(1);
-    for (index, segment) in segments.iter().enumerate() {
-        match *segment {
-            "{org}" | "{repo}" | "*" => {}
-            "**" if index == last => {}
-            "**" => return Some("has ** before its end"),
-            "." | ".." => return Some("holds a dot segment"),
-            "" if index != last => return Some("holds an empty segment"),
-            other if literal(other) => {}
-            _ => return Some("holds a segment that is no plain word, {org}, {repo}, * or **"),
-        }
-    }
-    if count("{org}") > 1 || count("{repo}") > 1 {
-        return Some("names {org} or {repo} twice");
-    }
-    None
 }

@@ -111,7 +111,7 @@ fn entry<'t, 's>(
     let entry = index.and_then(|index| entries.get_mut(index)).and_then(Value::as_table_mut);
     entry
         .map(|entry| (entry, rest))
-        .ok_or_else(|| (format!("there is no {step} {which:?} in the file"), remedy()))
+        .ok_or_else(|| (format!("there is no {step} {which:?}"), remedy()))
 }
 
 /// A value as TOML, else as text.

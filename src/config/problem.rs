@@ -47,7 +47,7 @@ impl Problems {
         &self.file
     }
 
-    /// The mistakes, in the order of the configuration.
+    /// The mistakes, section by section.
     pub fn iter(&self) -> impl Iterator<Item = &Problem> {
         self.list.iter()
     }

@@ -1,16 +1,20 @@
 //! Reads one table: takes keys by their type, and notes every mistake instead of stopping.
 
+mod lists;
+mod secrets;
+mod tables;
+
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::io::Read as _;
+
 use std::ops::RangeInclusive;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use toml::{Table, Value};
 
-use super::keys::{Key, Kind, SECRET, distance, meant};
-use super::{Problem, Secret};
+use super::Problem;
+use super::keys::{Key, Kind, distance, meant};
 
 /// What reading needs besides the tables, and the mistakes found so far.
 pub(super) struct Reader {
@@ -36,9 +40,6 @@ pub(super) struct Section<'r> {
     table: Table,
     keys: &'static [Key],
 }
-
-/// More than any key, certificate or client secret.
-const MAX_SECRET_BYTES: u64 = 64 * 1024;
 
 impl Reader {
     pub(super) fn note(&self, place: &Place, key: &str, what: impl Into<String>, remedy: &str) {
@@ -215,273 +216,14 @@ impl<'r> Section<'r> {
         Some(duration)
     }
 
-    /// A list of strings, none of them empty.
-    pub(super) fn texts(&self, key: &str) -> Option<Vec<String>> {
-        match self.value(key)? {
-            Value::Array(items) => {
-                let mut texts = Vec::with_capacity(items.len());
-                for (index, item) in items.iter().enumerate() {
-                    match item {
-                        Value::String(text) if !text.trim().is_empty() => texts.push(text.clone()),
-                        Value::String(_) => {
-                            self.note(&format!("{key}[{index}]"), "is empty", "remove it");
-                        }
-                        other => {
-                            let at = format!("{key}[{index}]");
-                            self.wrong_type(&at, other, "write a string in quotes");
-                        }
-                    }
-                }
-                (texts.len() == items.len()).then_some(texts)
-            }
-            other => {
-                self.wrong_type(key, other, "write a list of strings, such as [\"one\", \"two\"]");
-                None
-            }
-        }
-    }
-
-    /// A list of strings, or one string.
-    pub(super) fn one_or_more(&self, key: &str) -> Option<Vec<String>> {
-        match self.value(key)? {
-            Value::String(_) => self.filled(key).map(|text| vec![text]),
-            _ => self.texts(key),
-        }
-    }
-
-    /// A list of which every entry is read by `parse`; the error says what is wrong with it, and
-    /// what to do.
-    pub(super) fn parsed<T>(
-        &self,
-        key: &str,
-        texts: &[String],
-        parse: impl Fn(&str) -> Result<T, (String, String)>,
-    ) -> Option<Vec<T>> {
-        let mut values = Vec::with_capacity(texts.len());
-        for (index, text) in texts.iter().enumerate() {
-            match parse(text) {
-                Ok(value) => values.push(value),
-                Err((what, remedy)) => self.note(&format!("{key}[{index}]"), what, &remedy),
-            }
-        }
-        (values.len() == texts.len()).then_some(values)
-    }
-
-    /// A table from somebody else's words to strings, in the order of the words.
-    pub(super) fn pairs(&self, key: &str) -> Option<Vec<(String, String)>> {
-        match self.value(key)? {
-            Value::Table(table) => {
-                let mut pairs = Vec::with_capacity(table.len());
-                for (name, value) in table {
-                    match value {
-                        Value::String(text) => pairs.push((name.clone(), text.clone())),
-                        other => {
-                            let at = format!("{key}.{name}");
-                            self.wrong_type(&at, other, "write a string in quotes");
-                        }
-                    }
-                }
-                (pairs.len() == table.len()).then_some(pairs)
-            }
-            other => {
-                self.wrong_type(key, other, "write a table, such as { name = \"value\" }");
-                None
-            }
-        }
-    }
-
     /// A path, relative to the folder of the file that it stands in.
     pub(super) fn path(&self, key: &str) -> Option<PathBuf> {
         self.filled(key).map(|text| self.place.base.join(text))
     }
 
-    pub(super) fn paths(&self, key: &str) -> Option<Vec<PathBuf>> {
-        let texts = self.texts(key)?;
-        Some(texts.iter().map(|text| self.place.base.join(text)).collect())
-    }
-
-    /// A string as it stands, without noting what is wrong with it.
-    pub(super) fn peek(&self, key: &str) -> Option<&str> {
-        self.value(key).and_then(Value::as_str)
-    }
-
-    /// The strings of a list as they stand, without noting what is wrong with it.
-    pub(super) fn peek_texts(&self, key: &str) -> Option<Vec<&str>> {
-        let items = self.value(key)?.as_array()?;
-        Some(items.iter().filter_map(Value::as_str).collect())
-    }
-
-    /// ` (in orgs.d/acme.toml)`, when the table is not in the main file.
-    pub(super) fn file_note(&self) -> String {
-        let file = self.place.file.as_ref();
-        file.map(|file| format!(" (in {})", file.display())).unwrap_or_default()
-    }
-
-    pub(super) fn is_table(&self, key: &str) -> bool {
-        self.value(key).is_some_and(Value::is_table)
-    }
-
-    /// Notes when a file is not there, cannot be read, or is empty.
-    pub(super) fn readable(&self, key: &str, path: &Path) {
-        let mistake = match std::fs::File::open(path).and_then(|mut file| file.read(&mut [0])) {
-            Ok(0) => "is empty".to_owned(),
-            Ok(_) => return,
-            Err(error) => format!("cannot be read: {error}"),
-        };
-        let what = format!("{} {mistake}", path.display());
-        self.note(key, what, "check the path, the mount and its permissions");
-    }
-
-    /// A table inside this one.
-    pub(super) fn section(&self, key: &str) -> Option<Section<'r>> {
-        match self.value(key)? {
-            Value::Table(table) => self.inner(key, table.clone()),
-            other => {
-                self.wrong_type(key, other, &format!("write a table, [{}]", self.join(key)));
-                None
-            }
-        }
-    }
-
-    /// A table inside this one, empty when it is not there.
-    pub(super) fn section_or_empty(&self, key: &str) -> Option<Section<'r>> {
-        if self.has(key) { self.section(key) } else { self.inner(key, Table::new()) }
-    }
-
-    /// A list of tables inside this one, labelled by their index.
-    pub(super) fn sections(&self, key: &str) -> Vec<Section<'r>> {
-        match self.value(key) {
-            None => Vec::new(),
-            Some(Value::Array(items)) => {
-                let mut sections = Vec::with_capacity(items.len());
-                for (index, item) in items.iter().enumerate() {
-                    let at = format!("{key}[{index}]");
-                    match item {
-                        Value::Table(table) => sections.extend(self.labelled(key, &at, table)),
-                        other => self.wrong_type(&at, other, "write a table"),
-                    }
-                }
-                sections
-            }
-            Some(other) => {
-                let remedy = format!("write [[{}]] with two brackets", self.join(key));
-                self.wrong_type(key, other, &remedy);
-                Vec::new()
-            }
-        }
-    }
-
-    fn inner(&self, key: &str, table: Table) -> Option<Section<'r>> {
-        self.labelled(key, key, &table)
-    }
-
-    fn labelled(&self, key: &str, label: &str, table: &Table) -> Option<Section<'r>> {
-        let keys = match self.keys.iter().find(|known| known.name == key)?.kind {
-            Kind::Section(keys) | Kind::Sections(keys) => keys,
-            Kind::Secret => SECRET,
-            Kind::Text | Kind::List | Kind::Value | Kind::Names(_) | Kind::Later => return None,
-        };
-        let place = Place { key: self.join(label), ..self.place.clone() };
-        Some(Section::open(self.reader, place, table.clone(), keys))
-    }
-
     fn join(&self, key: &str) -> String {
         if self.place.key.is_empty() { key.to_owned() } else { format!("{}.{key}", self.place.key) }
     }
-
-    /// `{ file = "…" }` or `{ env = "…" }`.
-    pub(super) fn secret(&self, key: &str) -> Option<Secret> {
-        let value = self.value(key)?.clone();
-        self.secret_at(key, &value)
-    }
-
-    /// A list of secrets.
-    pub(super) fn secrets(&self, key: &str) -> Option<Vec<Secret>> {
-        match self.value(key)? {
-            Value::Array(items) => {
-                let read = |(index, item)| self.secret_at(&format!("{key}[{index}]"), item);
-                let secrets: Vec<_> = items.iter().enumerate().filter_map(read).collect();
-                (secrets.len() == items.len()).then_some(secrets)
-            }
-            other => {
-                let remedy = "write a list, such as [{ file = \"/run/secrets/key\" }]";
-                self.wrong_type(key, other, remedy);
-                None
-            }
-        }
-    }
-
-    fn secret_at(&self, key: &str, value: &Value) -> Option<Secret> {
-        const REMEDY: &str = "write { file = \"…\" } or { env = \"…\" }";
-        let Value::Table(table) = value else {
-            let what = match value {
-                Value::String(_) => "is a literal secret; a configuration file must not hold any",
-                _ => "is no reference to a secret",
-            };
-            self.note(key, what, REMEDY);
-            return None;
-        };
-        let place = Place { key: self.join(key), ..self.place.clone() };
-        let section = Section::open(self.reader, place, table.clone(), SECRET);
-        match (section.has("file"), section.has("env")) {
-            (true, false) => section.secret_file(),
-            (false, true) => section.secret_variable(),
-            (true, true) => {
-                section.note("", "names both a file and a variable", "remove one of them");
-                None
-            }
-            (false, false) => {
-                section.note("", "names neither a file nor a variable", REMEDY);
-                None
-            }
-        }
-    }
-
-    fn secret_file(&self) -> Option<Secret> {
-        let path = self.path("file")?;
-        match read_secret(&path) {
-            Ok(text) => self.secret_text("file", text),
-            Err(error) => {
-                let what = format!("{} cannot be read: {error}", path.display());
-                self.note("file", what, "check the path, the mount and its permissions");
-                None
-            }
-        }
-    }
-
-    fn secret_variable(&self) -> Option<Secret> {
-        let name = self.filled("env")?;
-        let Some(text) = self.reader.environment.get(&name) else {
-            // The name is not shown: whoever mistakes `env` for the value has written a secret here.
-            let what = "names a variable that is not in the environment";
-            self.note("env", what, "set it, and write its name here, not its value");
-            return None;
-        };
-        self.secret_text("env", text.clone())
-    }
-
-    fn secret_text(&self, key: &str, mut text: String) -> Option<Secret> {
-        if text.ends_with('\n') {
-            text.pop();
-            if text.ends_with('\r') {
-                text.pop();
-            }
-        }
-        if text.is_empty() {
-            self.note(key, "holds nothing", "write the secret there");
-            return None;
-        }
-        Some(Secret::new(text))
-    }
-}
-
-fn read_secret(path: &Path) -> std::io::Result<String> {
-    let mut text = String::new();
-    let read = std::fs::File::open(path)?.take(MAX_SECRET_BYTES + 1).read_to_string(&mut text)?;
-    if u64::try_from(read).is_ok_and(|read| read > MAX_SECRET_BYTES) {
-        return Err(std::io::Error::other(format!("it is larger than {MAX_SECRET_BYTES} bytes")));
-    }
-    Ok(text)
 }
 
 /// A duration in one unit; humantime would write 400 days as a year, a month, some hours.

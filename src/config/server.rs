@@ -124,8 +124,8 @@ impl TlsFiles {
     fn read(section: &Section<'_>) -> Option<Self> {
         section.missing("certificate", "write the path of the PEM file with the chain");
         section.missing("private_key", "write the path of the PEM file with the key");
-        let (certificate, private_key) =
-            (section.path("certificate")?, section.path("private_key")?);
+        let (certificate, private_key) = (section.path("certificate"), section.path("private_key"));
+        let (certificate, private_key) = (certificate?, private_key?);
         for (key, path) in [("certificate", &certificate), ("private_key", &private_key)] {
             section.readable(key, path);
         }

@@ -11,7 +11,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 use url::Url;
 
-use crate::policy::{Need, Organization};
+use crate::policy::{Need, Organization, PathPattern};
 
 pub use oidc::{
     ClientAssertionAudience, ClientAuth, EmailTrust, GroupOverage, Issuer, Oidc, OidcProvider,
@@ -188,6 +188,102 @@ pub enum HubProfile {
     Generic,
 }
 
+impl HubProfile {
+    /// First path segments that the hub uses itself: no namespace can have such a name.
+    #[must_use]
+    pub const fn reserved(self) -> &'static [&'static str] {
+        match self {
+            Self::Huggingface => &[
+                "-",
+                ".well-known",
+                "admin",
+                "api",
+                "assets",
+                "avatars",
+                "blog",
+                "buckets",
+                "chat",
+                "collections",
+                "datasets",
+                "docs",
+                "enterprise",
+                "favicon.ico",
+                "front",
+                "health",
+                "inference-endpoints",
+                "jobs",
+                "join",
+                "kernels",
+                "learn",
+                "login",
+                "logout",
+                "mcp",
+                "metrics",
+                "models",
+                "new",
+                "new-blog",
+                "new-bucket",
+                "new-dataset",
+                "new-space",
+                "notifications",
+                "oauth",
+                "org",
+                "organizations",
+                "papers",
+                "playground",
+                "posts",
+                "pricing",
+                "register",
+                "robots.txt",
+                "settings",
+                "sitemap.xml",
+                "spaces",
+                "storage",
+                "tasks",
+                "v1",
+                "v2",
+            ],
+            Self::Gitea => &[
+                "-",
+                ".well-known",
+                "admin",
+                "api",
+                "assets",
+                "attachments",
+                "avatar",
+                "avatars",
+                "captcha",
+                "devtest",
+                "error",
+                "explore",
+                "favicon.ico",
+                "ghost",
+                "healthz",
+                "issues",
+                "login",
+                "metrics",
+                "milestones",
+                "new",
+                "notifications",
+                "org",
+                "pulls",
+                "raw",
+                "repo",
+                "repo-avatars",
+                "robots.txt",
+                "search",
+                "ssh_info",
+                "stars",
+                "swagger.v1.json",
+                "template",
+                "user",
+                "v2",
+            ],
+            Self::Generic => &["-", ".well-known"],
+        }
+    }
+}
+
 /// Whose word is the identity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Identity {
@@ -210,7 +306,7 @@ pub enum Unclaimed {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HubRule {
     /// `/{org}/{repo}/**`: literal segments, `{org}`, `{repo}`, `*` for one segment, `**` for the rest.
-    pub path: String,
+    pub path: PathPattern,
     /// The methods it speaks of; empty: all.
     pub methods: Vec<http::Method>,
     /// What it needs.

@@ -175,13 +175,15 @@ impl Target {
     }
 
     /// What the laxest server makes of the segments from `index` on: decoded until nothing is
-    /// encoded, split at every slash, parameters cut off, empty segments left out.
+    /// encoded, split at every slash, parameters and dots at the end cut off, empty segments left
+    /// out.
     #[must_use]
     pub fn laxest(&self, index: usize) -> Vec<String> {
         let mut read = Vec::new();
         for segment in self.segments().skip(index) {
             let decoded = fully_decoded(segment);
-            read.extend(lax_parts(&decoded).filter(|part| !part.is_empty()).map(str::to_owned));
+            let parts = lax_parts(&decoded).map(|part| part.trim_end_matches('.'));
+            read.extend(parts.filter(|part| !part.is_empty()).map(str::to_owned));
         }
         read
     }
@@ -352,7 +354,7 @@ mod tests {
     #[test]
     fn the_laxest_reading_decodes_splits_and_cuts_everything() {
         let read = |path: &str| parse(path).unwrap().laxest(1);
-        assert_eq!(read("/x/info%252Frefs;v=1//y%23z"), ["info", "refs", "y"]);
+        assert_eq!(read("/x/info%252Frefs;v=1//y.%23z"), ["info", "refs", "y"]);
         assert_eq!(read("/x//"), Vec::<String>::new());
     }
 

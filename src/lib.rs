@@ -4,6 +4,7 @@ pub mod clock;
 pub mod config;
 pub mod demo;
 pub mod headers;
+pub mod hub;
 pub mod policy;
 pub mod respond;
 pub mod session;

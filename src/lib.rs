@@ -2,4 +2,7 @@
 
 pub mod clock;
 pub mod config;
+pub mod headers;
 pub mod policy;
+pub mod respond;
+pub mod session;

@@ -28,41 +28,6 @@ pub struct Headers {
     pub audience: String,
 }
 
-impl Headers {
-    /// The names of the preset `hubgate`.
-    #[must_use]
-    pub fn hubgate(audience: &str) -> Self {
-        let name = |text| Some(HeaderName::from_static(text));
-        Self {
-            user: name("x-auth-user"),
-            email: name("x-auth-email"),
-            name: name("x-auth-name"),
-            organization: name("x-auth-org"),
-            role: name("x-auth-role"),
-            organizations: name("x-auth-orgs"),
-            groups: name("x-auth-groups"),
-            assertion: name("x-auth-assertion"),
-            audience: audience.to_owned(),
-        }
-    }
-
-    /// Every name that is written.
-    pub fn names(&self) -> impl Iterator<Item = &HeaderName> {
-        [
-            &self.user,
-            &self.email,
-            &self.name,
-            &self.organization,
-            &self.role,
-            &self.organizations,
-            &self.groups,
-            &self.assertion,
-        ]
-        .into_iter()
-        .flatten()
-    }
-}
-
 /// Which names to begin with.
 #[derive(Clone, Copy)]
 enum Preset {
@@ -147,6 +112,39 @@ const TAKEN: &[&str] = &[
 ];
 
 impl Headers {
+    /// The names of the preset `hubgate`, for an upstream that verifies this audience.
+    #[must_use]
+    pub fn hubgate(audience: &str) -> Self {
+        let name = |text| Some(HeaderName::from_static(text));
+        Self {
+            user: name("x-auth-user"),
+            email: name("x-auth-email"),
+            name: name("x-auth-name"),
+            organization: name("x-auth-org"),
+            role: name("x-auth-role"),
+            organizations: name("x-auth-orgs"),
+            groups: name("x-auth-groups"),
+            assertion: name("x-auth-assertion"),
+            audience: audience.to_owned(),
+        }
+    }
+
+    /// Every name that is written.
+    pub fn names(&self) -> impl Iterator<Item = &HeaderName> {
+        [
+            &self.user,
+            &self.email,
+            &self.name,
+            &self.organization,
+            &self.role,
+            &self.organizations,
+            &self.groups,
+            &self.assertion,
+        ]
+        .into_iter()
+        .flatten()
+    }
+
     /// Reads `[headers]`.
     pub(super) fn read(section: &Section<'_>, upstream: Option<&Upstream>) -> Self {
         let presets = [

@@ -12,7 +12,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Hubs hash what was uploaded before they answer.
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(300);
 
-const PROFILES: [(&'static str, HubProfile); 3] = [
+const PROFILES: [(&str, HubProfile); 3] = [
     ("huggingface", HubProfile::Huggingface),
     ("gitea", HubProfile::Gitea),
     ("generic", HubProfile::Generic),

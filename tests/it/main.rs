@@ -1,4 +1,12 @@
 //! Tests of what the world sees, in one binary.
 
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test that cannot go on has failed"
+)]
+
 mod configuration;
 mod documents;

@@ -3,6 +3,7 @@
 pub mod clock;
 pub mod config;
 pub mod headers;
+pub mod hub;
 pub mod policy;
 pub mod respond;
 pub mod session;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use http::uri::Authority;
 
-use crate::policy::Need;
+use crate::policy::{Need, PathPattern};
 
 /// The service behind the gate.
 #[derive(Clone, Debug)]
@@ -85,7 +85,7 @@ pub enum Unclaimed {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HubRule {
     /// `/{org}/{repo}/**`: literal segments, `{org}`, `{repo}`, `*` for one segment, `**` for the rest.
-    pub path: String,
+    pub path: PathPattern,
     /// The methods it speaks of; empty: all.
     pub methods: Vec<http::Method>,
     /// What it needs.

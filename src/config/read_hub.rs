@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::policy::Need;
+use crate::policy::{Need, PathPattern};
 
 use super::section::Section;
 use super::{Access, Hub, HubProfile, HubRule, Identity, Unclaimed, Upstream};
@@ -39,10 +39,6 @@ impl Hub {
             section.note("identity", what, "write \"idp\", or remove the key");
         }
         let profile = section.choice("profile", &PROFILES);
-        if profile == Some(HubProfile::Gitea) {
-            let what = "\"gitea\" is not available in this version";
-            section.note("profile", what, "write \"generic\" and rules, [[hub.rule]]");
-        }
         let unclaimed = [("pass", Unclaimed::Pass), ("deny", Unclaimed::Deny)];
         let ca_certificates = section.paths("ca_certificates").unwrap_or_default();
         for (index, path) in ca_certificates.iter().enumerate() {
@@ -77,11 +73,14 @@ impl Hub {
 impl HubRule {
     fn read(section: &Section<'_>) -> Option<Self> {
         section.missing("path", "write a pattern such as \"/{org}/{repo}/**\"");
-        let path = section.filled("path");
-        let mistake = path.as_deref().and_then(pattern_mistake);
-        if let Some(mistake) = mistake {
-            section.note("path", mistake, "write one such as \"/{org}/{repo}/**\"");
-        }
+        let path = section.filled("path").and_then(|text| {
+            let path = PathPattern::parse(&text);
+            if let Err(error) = &path {
+                let remedy = "write one such as \"/{org}/{repo}/**\"";
+                section.note("path", error.to_string(), remedy);
+            }
+            path.ok()
+        });
         let methods = section.texts("methods").unwrap_or_default();
         let methods = section.parsed("methods", &methods, |text| {
             let upper = !text.bytes().any(|b| b.is_ascii_lowercase());
@@ -94,36 +93,11 @@ impl HubRule {
             [("member", Access::Member), ("public", Access::Public), ("deny", Access::Deny)];
         let access = section.choice("access", &access).unwrap_or(Access::Member);
         let needs = section.choice("needs", &needs).unwrap_or(Need::Read);
-        let path = path.filter(|_| mistake.is_none())?;
-        if access == Access::Member && !path.split('/').any(|segment| segment == "{org}") {
+        let path = path?;
+        if access == Access::Member && !path.names_organization() {
             let what = "names no {org}, whose members could be meant";
             section.note("path", what, "write {org} where the namespace stands");
         }
         Some(Self { path, methods: methods?, needs, access })
     }
-}
-
-/// What is wrong with a rule's path.
-fn pattern_mistake(path: &str) -> Option<&'static str> {
-    let Some(rest) = path.strip_prefix('/') else { return Some("does not begin with a slash") };
-    let segments: Vec<&str> = rest.split('/').collect();
-    let count = |word: &str| segments.iter().filter(|segment| **segment == word).count();
-    let literal =
-        |segment: &str| segment.bytes().all(|b| b.is_ascii_graphic() && !b"{}*?#%\\;".contains(&b));
-    let last = segments.len().saturating_sub(1);
-    for (index, segment) in segments.iter().enumerate() {
-        match *segment {
-            "{org}" | "{repo}" | "*" => {}
-            "**" if index == last => {}
-            "**" => return Some("has ** before its end"),
-            "." | ".." => return Some("holds a dot segment"),
-            "" if index != last => return Some("holds an empty segment"),
-            other if literal(other) => {}
-            _ => return Some("holds a segment that is no plain word, {org}, {repo}, * or **"),
-        }
-    }
-    if count("{org}") > 1 || count("{repo}") > 1 {
-        return Some("names {org} or {repo} twice");
-    }
-    None
 }

@@ -8,6 +8,14 @@
     reason = "a test that cannot go on fails"
 )]
 
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test that cannot go on has failed"
+)]
+
 mod configuration;
 mod demo_parts;
 mod documents;

@@ -14,8 +14,8 @@ use url::Url;
 use crate::policy::{Need, Organization};
 
 pub use oidc::{
-    ClientAssertionAudience, ClientAuth, EmailTrust, GroupOverage, Issuer, Oidc, OidcProvider,
-    ResponseMode, SigningAlgorithm, UserinfoUse,
+    ClientAssertionAudience, ClientAuth, EmailTrust, GroupOverage, Issuer, IssuerError, Oidc,
+    OidcDefaults, OidcProvider, ResponseMode, SigningAlgorithm, UserinfoUse,
 };
 pub use secret::Secret;
 

@@ -1,11 +1,17 @@
 //! `[organization.oidc]`: what a relying party is told of its provider.
 
+mod issuer;
+mod preset;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
 use url::Url;
 
 use super::Secret;
+
+pub use issuer::IssuerError;
+pub use preset::OidcDefaults;
 
 /// A registration at an OpenID provider, with the provider's particularities filled in.
 #[derive(Clone, Debug)]

@@ -3,4 +3,5 @@
 pub mod clock;
 pub mod config;
 pub mod http_client;
+pub mod jose;
 pub mod policy;

@@ -4,4 +4,5 @@ pub mod clock;
 pub mod config;
 pub mod http_client;
 pub mod jose;
+pub mod oidc;
 pub mod policy;

@@ -295,6 +295,41 @@ pub struct Headers {
     pub audience: String,
 }
 
+impl Headers {
+    /// The names of the preset `hubgate`.
+    #[must_use]
+    pub fn hubgate(audience: &str) -> Self {
+        let name = |text| Some(http::HeaderName::from_static(text));
+        Self {
+            user: name("x-auth-user"),
+            email: name("x-auth-email"),
+            name: name("x-auth-name"),
+            organization: name("x-auth-org"),
+            role: name("x-auth-role"),
+            organizations: name("x-auth-orgs"),
+            groups: name("x-auth-groups"),
+            assertion: name("x-auth-assertion"),
+            audience: audience.to_owned(),
+        }
+    }
+
+    /// Every name that is written.
+    pub fn names(&self) -> impl Iterator<Item = &http::HeaderName> {
+        [
+            &self.user,
+            &self.email,
+            &self.name,
+            &self.organization,
+            &self.role,
+            &self.organizations,
+            &self.groups,
+            &self.assertion,
+        ]
+        .into_iter()
+        .flatten()
+    }
+}
+
 /// One organization: its policy, and its identity provider.
 #[derive(Clone, Debug)]
 pub struct OrganizationConfig {

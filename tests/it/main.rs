@@ -7,7 +7,6 @@
     clippy::indexing_slicing,
     reason = "a test that cannot go on fails"
 )]
-
 #![allow(
     clippy::expect_used,
     clippy::indexing_slicing,

@@ -158,7 +158,7 @@ impl Sessions {
         &self,
         key: &SessionKey,
         sign_in: &SignIn,
-        tokens: &Tokens,
+        tokens: Option<&Tokens>,
     ) -> Result<(), Error> {
         self.change(key, |session| {
             let current = session.principal.sign_in(&sign_in.organization)?;
@@ -166,7 +166,7 @@ impl Sessions {
                 && current.issuer == sign_in.issuer
                 && current.subject == sign_in.subject
                 && current.signed_in_at == sign_in.signed_in_at;
-            same.then(|| session.refreshed(sign_in.clone(), tokens.clone()))
+            same.then(|| session.refreshed(sign_in.clone(), tokens.cloned()))
         })
     }
 

@@ -64,7 +64,7 @@ impl Refreshing {
                 if session.principal.sign_in(id).is_some_and(|old| old.role != sign_in.role) {
                     tracing::info!(organization = %id, role = %sign_in.role, "role changed at refresh");
                 }
-                self.sessions.refreshed(&session.key, &sign_in, &tokens)
+                self.sessions.refreshed(&session.key, &sign_in, Some(&tokens))
             }
             Err(Outcome::Over(why)) => {
                 tracing::info!(organization = %id, reason = why, "sign-in ended at refresh");

@@ -71,10 +71,10 @@ impl Session {
     }
 
     /// The same session with a refreshed sign-in.
-    pub(super) fn refreshed(&self, sign_in: SignIn, tokens: Tokens) -> Self {
+    pub(super) fn refreshed(&self, sign_in: SignIn, tokens: Option<Tokens>) -> Self {
         let attachments = self.changed(&sign_in.organization, |attachment| {
-            attachment.refresh_at = tokens.refresh_at();
-            attachment.tokens = Some(tokens.clone());
+            attachment.refresh_at = tokens.as_ref().and_then(Tokens::refresh_at);
+            attachment.tokens.clone_from(&tokens);
         });
         // Order of sign-ins is order of signing in: a refresh does not move one to the end.
         let principal = self

@@ -92,12 +92,10 @@ fn a_logout_ends_every_session_of_a_subject_and_of_nobody_else() {
 #[test]
 fn a_logout_of_one_provider_session_leaves_the_persons_others() {
     for sessions in stores() {
-        let (one, _) = sessions
-            .sign_in(None, sign_in("acme", "alice", Some("s1")), Tokens::default())
-            .unwrap();
-        let (two, _) = sessions
-            .sign_in(None, sign_in("acme", "alice", Some("s2")), Tokens::default())
-            .unwrap();
+        let (one, _) =
+            sessions.sign_in(None, sign_in("acme", "alice", Some("s1")), None, at(0)).unwrap();
+        let (two, _) =
+            sessions.sign_in(None, sign_in("acme", "alice", Some("s2")), None, at(0)).unwrap();
         assert_eq!(sessions.revoke(&logout("acme", Some("alice"), Some("s1"))), Ok(1));
         assert_eq!(standing(&sessions, &one, "acme"), "revoked");
         assert_eq!(standing(&sessions, &two, "acme"), "live");
@@ -107,9 +105,8 @@ fn a_logout_of_one_provider_session_leaves_the_persons_others() {
 #[test]
 fn another_issuers_logout_ends_nothing() {
     for sessions in stores() {
-        let (one, _) = sessions
-            .sign_in(None, sign_in("acme", "alice", Some("s1")), Tokens::default())
-            .unwrap();
+        let (one, _) =
+            sessions.sign_in(None, sign_in("acme", "alice", Some("s1")), None, at(0)).unwrap();
         let foreign = Selector {
             issuer: "https://evil.example".into(),
             ..logout("acme", Some("alice"), Some("s1"))
@@ -139,18 +136,18 @@ fn a_refresh_never_revives_what_was_ended_or_replaces_what_is_newer() {
         let (id, session) =
             sessions.sign_in(None, sign_in("acme", "alice", None), None, at(0)).unwrap();
         let refreshed = SignIn { role: Role::Admin, ..sign_in("acme", "alice", None) };
-        sessions.refreshed(&id.key(), &refreshed, &None, at(0)).unwrap();
+        sessions.refreshed(&id.key(), &refreshed, None).unwrap();
         let role = |id: &SessionId| {
             sessions.find(&id.key()).unwrap().unwrap().principal.sign_ins()[0].role
         };
         assert_eq!(role(&id), Role::Admin);
         assert_eq!(session.principal.sign_ins()[0].role, Role::Read);
         sessions.end(&id.key(), &organization("acme")).unwrap();
-        sessions.refreshed(&id.key(), &refreshed, &None, at(0)).unwrap();
+        sessions.refreshed(&id.key(), &refreshed, None).unwrap();
         assert_eq!(standing(&sessions, &id, "acme"), "revoked");
         let stranger = SignIn { signed_in_at: at(5), ..refreshed };
         let (id, _) = sessions.sign_in(None, sign_in("acme", "alice", None), None, at(0)).unwrap();
-        sessions.refreshed(&id.key(), &stranger, &None, at(0)).unwrap();
+        sessions.refreshed(&id.key(), &stranger, None).unwrap();
         assert_eq!(role(&id), Role::Read);
     }
 }

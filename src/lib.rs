@@ -8,4 +8,6 @@ pub mod observe;
 pub mod peer;
 pub mod policy;
 pub mod proxy;
+pub mod respond;
 pub mod server;
+pub mod session;

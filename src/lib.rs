@@ -21,4 +21,5 @@ pub mod peer;
 pub mod policy;
 pub mod proxy;
 pub mod respond;
+pub mod server;
 pub mod session;

@@ -87,7 +87,7 @@ struct Inner {
 impl Recorder {
     /// The metrics.
     #[must_use]
-    pub fn metrics(&self) -> &Metrics {
+    pub fn metrics(&self) -> &Arc<Metrics> {
         &self.0.metrics
     }
 

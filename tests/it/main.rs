@@ -18,4 +18,6 @@
 mod configuration;
 mod demo_parts;
 mod documents;
+mod sign_in;
+mod support;
 mod tidy;

@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use http::Request;
@@ -30,6 +30,7 @@ pub(crate) struct Served {
 impl Served {
     /// Serves what a configuration file says.
     pub(crate) fn start(text: &str, environment: &[(String, String)], clock: &Clock) -> Self {
+        events();
         let config = config::parse(text, Path::new("hub.toml"), environment.to_vec())
             .unwrap_or_else(|problems| panic!("{problems}\n{text}"));
         let lines = Lines::default();
@@ -73,11 +74,8 @@ fn serve(
             response
         }
     };
-    let context = Context {
-        config: config.server.clone(),
-        observer: observer.clone(),
-        clock: clock.clone(),
-    };
+    let context =
+        Context { config: config.server.clone(), observer: observer.clone(), clock: clock.clone() };
     tokio::spawn(async move {
         let ended = async {
             let _ = end.await;
@@ -124,5 +122,39 @@ impl Lines {
         };
         let patience = Duration::from_secs(10);
         tokio::time::timeout(patience, found).await.expect("a line of the access log")
+    }
+}
+
+/// The events of every gate in this process, at the level that people ask for when they look for
+/// a fault. `HUBGATE_LOG` shows them on standard error too.
+pub(crate) fn events() -> &'static Lines {
+    static EVENTS: OnceLock<Lines> = OnceLock::new();
+    EVENTS.get_or_init(|| {
+        let lines = Lines::default();
+        let shown = std::env::var_os("HUBGATE_LOG").is_some();
+        let writer = lines.clone();
+        let installed = tracing_subscriber::fmt()
+            .with_env_filter("debug,hubgate=trace")
+            .with_ansi(false)
+            .with_writer(move || Both(writer.clone(), shown))
+            .try_init();
+        installed.expect("no other test installs a logger");
+        lines
+    })
+}
+
+/// Writes into the lines, and perhaps to standard error.
+struct Both(Lines, bool);
+
+impl Write for Both {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        if self.1 {
+            std::io::stderr().write_all(bytes)?;
+        }
+        self.0.write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
     }
 }

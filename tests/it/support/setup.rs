@@ -24,15 +24,8 @@ pub(crate) struct Party {
     pub(crate) claims_in_id_token: bool,
 }
 
-const SECTIONS: [&str; 7] = [
-    "",
-    "server",
-    "hub",
-    "session",
-    "session.cookie",
-    "headers",
-    "organization",
-];
+const SECTIONS: [&str; 7] =
+    ["", "server", "hub", "session", "session.cookie", "headers", "organization"];
 
 impl Setup {
     pub(crate) fn new() -> Self {

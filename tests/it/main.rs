@@ -18,6 +18,10 @@
 mod configuration;
 mod demo_parts;
 mod documents;
+mod headers;
+mod logout;
+mod sessions;
 mod sign_in;
 mod support;
+mod tenants;
 mod tidy;

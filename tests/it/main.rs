@@ -20,6 +20,7 @@ mod demo_parts;
 mod documents;
 mod headers;
 mod logout;
+mod oidc_attacks;
 mod sessions;
 mod sign_in;
 mod support;

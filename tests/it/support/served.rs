@@ -19,6 +19,8 @@ use hyper::body::Incoming;
 use serde_json::Value;
 use tokio::sync::{Notify, oneshot};
 
+use super::answer::Answer;
+
 /// A gate on a port of its own; dropping it ends it.
 pub(crate) struct Served {
     pub(crate) address: SocketAddr,
@@ -107,15 +109,23 @@ impl Lines {
         String::from_utf8(self.0.0.lock().unwrap().clone()).unwrap()
     }
 
+    /// The last line that holds this.
+    pub(crate) fn find(&self, wanted: &str) -> Option<String> {
+        let bytes = self.0.0.lock().unwrap();
+        let text = std::str::from_utf8(&bytes).unwrap();
+        let at = text.rfind(wanted)?;
+        let from = text[..at].rfind('\n').map_or(0, |end| end + 1);
+        text[from..].lines().next().map(str::to_owned)
+    }
+
     /// The line of a request.
     pub(crate) async fn of(&self, request_id: &str) -> Value {
         let wanted = format!("\"request.id\":\"{request_id}\"");
         let found = async {
             loop {
                 let written = self.0.1.notified();
-                let text = self.text();
-                if let Some(line) = text.lines().find(|line| line.contains(&wanted)) {
-                    return serde_json::from_str(line).unwrap();
+                if let Some(line) = self.find(&wanted) {
+                    return serde_json::from_str(&line).unwrap();
                 }
                 written.await;
             }
@@ -141,6 +151,14 @@ pub(crate) fn events() -> &'static Lines {
         installed.expect("no other test installs a logger");
         lines
     })
+}
+
+/// What the log says of why a request was refused: the cause, which clients are not told.
+#[track_caller]
+pub(crate) fn cause_of(answer: &Answer) -> String {
+    let request = format!("request_id=\"{}\"", answer.request_id());
+    let line = events().find(&request).unwrap_or_else(|| panic!("no event of {answer:?}"));
+    line.split_once("cause=").unwrap_or_else(|| panic!("no cause: {line}")).1.to_owned()
 }
 
 /// Writes into the lines, and perhaps to standard error.

@@ -2,6 +2,7 @@
 
 pub mod account;
 pub mod body;
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod credential;
@@ -21,5 +22,6 @@ pub mod peer;
 pub mod policy;
 pub mod proxy;
 pub mod respond;
+pub mod serve;
 pub mod server;
 pub mod session;

@@ -28,7 +28,7 @@ pub struct Site {
     pub(super) login: Login,
     pub(super) logout: Logout,
     pub(super) account: Account,
-    pub(super) managed: Managed,
+    pub(super) managed: Arc<Managed>,
     pub(super) forwarding: Forwarding,
     pub(super) assertion_keys: AssertionKeys,
     pub(super) clock: Clock,
@@ -85,7 +85,7 @@ impl Site {
                 Arc::clone(&directory),
             ),
             account: Account::new(cookie.clone(), Arc::clone(&sessions), Arc::clone(&directory)),
-            managed: Managed::new(config.headers.clone()),
+            managed: Arc::new(Managed::new(config.headers.clone())),
             forwarding: Forwarding::new(config.server.trusted_proxies.clone()),
             assertion_keys: AssertionKeys::generate(clock.now())?,
             public_url,
@@ -94,6 +94,18 @@ impl Site {
             cookie,
             clock,
         })
+    }
+
+    /// The headers that only the gate may write.
+    #[must_use]
+    pub const fn managed(&self) -> &Arc<Managed> {
+        &self.managed
+    }
+
+    /// Who vouches for each organization.
+    #[must_use]
+    pub const fn directory(&self) -> &Arc<Directory> {
+        &self.directory
     }
 
     /// The keys of the upstream assertion, for whoever rotates them.

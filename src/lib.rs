@@ -1,5 +1,6 @@
 //! A single-sign-on gate for model hubs.
 
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod headers;

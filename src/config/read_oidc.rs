@@ -66,6 +66,14 @@ const OWN_PARAMETERS: [&str; 19] = [
 /// Google vouches for everybody who has an account there.
 const GOOGLE: &str = "https://accounts.google.com";
 
+impl OidcProvider {
+    /// The name in configuration.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        PROVIDERS.iter().find(|(_, provider)| *provider == self).map_or("", |(name, _)| name)
+    }
+}
+
 impl Oidc {
     /// Reads `[organization.oidc]`.
     pub(super) fn read(section: &Section<'_>) -> Option<Self> {

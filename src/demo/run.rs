@@ -71,8 +71,7 @@ impl Demo {
             Member { id: "globex", name: "Globex", accent: "#1b6e53", people: people::globex() },
         ];
         for member in members {
-            let mut settings =
-                ProviderSettings::new(member.name, member.people, clock.clone());
+            let mut settings = ProviderSettings::new(member.name, member.people, clock.clone());
             settings.accent = member.accent;
             settings.clients = vec![client(&origin, member.id, &secret)];
             providers.push(Provider::start(Listener::loopback().await?, settings)?);
@@ -121,13 +120,7 @@ fn client(origin: &str, id: &str, secret: &str) -> Client {
 }
 
 /// The configuration that an operator would write.
-fn configuration(
-    origin: &str,
-    address: SocketAddr,
-    hub: &str,
-    acme: &str,
-    globex: &str,
-) -> String {
+fn configuration(origin: &str, address: SocketAddr, hub: &str, acme: &str, globex: &str) -> String {
     format!(
         r#"
 public_url = "{origin}"

@@ -282,22 +282,11 @@ fn extra_parameters(section: &Section<'_>) -> Option<Vec<(String, String)>> {
 /// The redirect URI's path: our own, or the one of applications that were made for the hub.
 fn callback_path(section: &Section<'_>) -> Option<String> {
     let path = section.filled("callback_path")?;
-    let known = |path: &str| {
-        let ours =
-            path.strip_prefix("/-/sso/").and_then(|rest| rest.strip_suffix("/oidc/callback"));
-        let hubs = path
-            .strip_prefix("/organizations/")
-            .and_then(|rest| rest.strip_suffix("/oidc/consume"));
-        ours.or(hubs).is_some_and(|id| !id.is_empty() && !id.contains('/'))
-    };
-    if !known(&path) {
-        let what = format!("{path:?} is no address that is served for a provider's answer");
-        section.note(
-            "callback_path",
-            what,
-            "write \"/organizations/<id>/oidc/consume\", or leave it out",
-        );
-        return None;
+    let id = path.strip_prefix("/organizations/").and_then(|p| p.strip_suffix("/oidc/consume"));
+    if id.is_some_and(|id| !id.is_empty() && !id.contains('/')) {
+        return Some(path);
     }
-    Some(path)
+    let remedy = "write \"/organizations/<id>/oidc/consume\", or leave it out";
+    section.note("callback_path", format!("{path:?} is not served"), remedy);
+    None
 }

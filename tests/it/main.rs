@@ -1,6 +1,6 @@
 //! Black-box tests of the gate: real servers on port 0, and bytes over sockets.
 
-#![expect(
+#![allow(
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,

@@ -1,1 +1,17 @@
-fn main() {}
+//! Black-box tests of the gate: real servers on port 0, and bytes over sockets.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on fails"
+)]
+
+mod oidc_keys;
+mod oidc_logout;
+mod oidc_merge;
+mod oidc_provider;
+mod oidc_refresh;
+mod oidc_sign_in;
+mod oidc_vectors;

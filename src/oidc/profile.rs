@@ -113,16 +113,17 @@ pub(super) fn subject(settings: &Oidc, id_token: &Claims) -> Result<Subject, Err
 /// The profile that the policy reads.
 pub(super) fn profile(
     settings: &Oidc,
-    id_token: &Claims,
+    issuer: &str,
+    subject: Subject,
     claims: Map<String, Value>,
-) -> Result<Profile, Error> {
-    Ok(Profile {
-        issuer: Arc::from(id_token.issuer()),
-        subject: subject(settings, id_token)?,
+) -> Profile {
+    Profile {
+        issuer: Arc::from(issuer),
+        subject,
         email: email(settings, &claims),
         name: name(&claims),
         claims,
-    })
+    }
 }
 
 /// The address, if the trust rule holds for it.

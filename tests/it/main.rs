@@ -7,15 +7,15 @@
     clippy::indexing_slicing,
     reason = "a test that cannot go on fails"
 )]
-#![allow(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "a test that cannot go on has failed"
-)]
 
 mod configuration;
 mod demo_parts;
 mod documents;
+mod oidc_keys;
+mod oidc_logout;
+mod oidc_merge;
+mod oidc_provider;
+mod oidc_refresh;
+mod oidc_sign_in;
+mod oidc_vectors;
 mod tidy;

@@ -34,6 +34,7 @@ use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
 use prometheus_client::registry::Registry;
 
 use super::access::Outcome;
+use super::labels::{Connection, Flow, Protocol, SignInResult, UpstreamError};
 use super::requests::Requests;
 use super::sink::Sink;
 use crate::policy::{OrganizationId, Reason};
@@ -43,65 +44,6 @@ pub(super) type Decided = Counter;
 
 type Name = &'static str;
 type ByOrganization<const N: usize> = ([(Name, String); 1], [(Name, Name); N]);
-
-/// The protocol of a sign-in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Protocol {
-    /// OpenID Connect.
-    Oidc,
-    /// SAML 2.0.
-    Saml,
-}
-
-/// How a sign-in ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SignInResult {
-    /// Someone signed in.
-    Ok,
-    /// The identity provider's answer, or the person, was refused.
-    Refused,
-    /// The identity provider could not be reached, or we failed.
-    Failed,
-}
-
-/// Why the hub did not answer a request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum UpstreamError {
-    /// No connection could be made.
-    Unreachable,
-    /// It did not answer in time.
-    Timeout,
-    /// It broke off, or sent what is no HTTP.
-    Invalid,
-    /// Too much was going on already.
-    Busy,
-}
-
-/// How a client is connected.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Flow {
-    /// As the bytes come.
-    Plain,
-    /// By TLS that we end.
-    Tls,
-}
-
-/// Why a client's connection ended before a request could be answered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Connection {
-    /// The TLS handshake failed, or took too long.
-    Handshake,
-    /// The head of a request took too long.
-    SlowHead,
-    /// The request was no HTTP that we read.
-    Malformed,
-    /// It could not be accepted.
-    Accept,
-    /// The client took nothing of its answer for too long.
-    Stuck,
-    /// It was cut at the end of the drain.
-    Cut,
-}
 
 /// Every metric there is.
 #[derive(Debug)]
@@ -212,15 +154,7 @@ impl Metrics {
         protocol: Protocol,
         result: SignInResult,
     ) {
-        let protocol = match protocol {
-            Protocol::Oidc => "oidc",
-            Protocol::Saml => "saml",
-        };
-        let result = match result {
-            SignInResult::Ok => "ok",
-            SignInResult::Refused => "refused",
-            SignInResult::Failed => "failed",
-        };
+        let (protocol, result) = (protocol.as_str(), result.as_str());
         let labels = (
             [("organization", organization.to_string())],
             [("protocol", protocol), ("result", result)],
@@ -241,13 +175,7 @@ impl Metrics {
 
     /// The hub did not answer a request.
     pub fn upstream_failed(&self, error: UpstreamError) {
-        let kind = match error {
-            UpstreamError::Unreachable => "unreachable",
-            UpstreamError::Timeout => "timeout",
-            UpstreamError::Invalid => "invalid",
-            UpstreamError::Busy => "busy",
-        };
-        self.upstream_errors.get_or_create(&[("kind", kind)]).inc();
+        self.upstream_errors.get_or_create(&[("kind", error.as_str())]).inc();
     }
 
     /// A connection to the hub was made.
@@ -257,27 +185,19 @@ impl Metrics {
 
     /// A client's connection was accepted.
     pub fn connected(&self, flow: Flow) {
-        let kind = [("kind", flow_name(flow))];
+        let kind = [("kind", flow.as_str())];
         self.accepted.get_or_create(&kind).inc();
         self.open.get_or_create(&kind).inc();
     }
 
     /// A client's connection was closed.
     pub fn disconnected(&self, flow: Flow) {
-        self.open.get_or_create(&[("kind", flow_name(flow))]).dec();
+        self.open.get_or_create(&[("kind", flow.as_str())]).dec();
     }
 
     /// A client's connection ended before a request could be answered.
     pub fn connection_failed(&self, connection: Connection) {
-        let kind = match connection {
-            Connection::Handshake => "handshake",
-            Connection::SlowHead => "slow-head",
-            Connection::Malformed => "malformed",
-            Connection::Accept => "accept",
-            Connection::Stuck => "stuck",
-            Connection::Cut => "cut",
-        };
-        self.connection_errors.get_or_create(&[("kind", kind)]).inc();
+        self.connection_errors.get_or_create(&[("kind", connection.as_str())]).inc();
     }
 
     /// The configuration was reloaded, or was not.
@@ -290,13 +210,6 @@ impl Metrics {
     pub fn certificate(&self, ends_at: SystemTime) {
         let since = ends_at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         self.certificate.set(i64::try_from(since.as_secs()).unwrap_or(i64::MAX));
-    }
-}
-
-const fn flow_name(flow: Flow) -> Name {
-    match flow {
-        Flow::Plain => "plain",
-        Flow::Tls => "tls",
     }
 }
 

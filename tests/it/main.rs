@@ -8,5 +8,6 @@
     reason = "a test that cannot go on has failed"
 )]
 
+mod command_line;
 mod configuration;
 mod documents;

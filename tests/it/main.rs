@@ -1,5 +1,12 @@
-//! Tests of what the world sees, in one binary.
+//! Black-box tests of the gate: real servers on port 0, and bytes over sockets.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on fails"
+)]
 #![allow(
     clippy::expect_used,
     clippy::indexing_slicing,
@@ -10,4 +17,6 @@
 
 mod command_line;
 mod configuration;
+mod demo_parts;
 mod documents;
+mod tidy;

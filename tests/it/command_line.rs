@@ -234,7 +234,7 @@ fn explain_tells_the_decision_step_by_step() {
         &["cannot sign in for acme (email-domain)", "challenge"],
     );
     check_explain(&folder, &["GET", "/nobody/model"], &["no organization claims it", "allow"]);
-    check_explain(&folder, &["GET", "/-/sso/acme/login"], &["the gate's own"]);
+    check_explain(&folder, &["GET", "/-/sso/acme/login"], &["a page of the gate's own"]);
     check_explain(
         &folder,
         &["GET", "/acme/model.git/info/refs?service=git-receive-pack"],

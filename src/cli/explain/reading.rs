@@ -3,6 +3,7 @@
 use http::Method;
 use http::uri::PathAndQuery;
 
+use crate::config::HubProfile;
 use crate::hub::Found;
 use crate::policy::{Claimed, Organization, Reason, Target};
 
@@ -46,10 +47,17 @@ impl Explainer<'_> {
                 return Ok(None);
             }
         };
+        if matches!(method, Method::TRACE | Method::CONNECT) {
+            self.refused(Reason::MethodNotAllowed, "no hub needs this method", report);
+            return Ok(None);
+        }
         let segments: Vec<&str> = target.segments().collect();
         report.row("reads as", &segments.join(" / "));
-        if segments.first() == Some(&"-") {
-            report.row("which is", "the gate's own: nothing under /-/ reaches the hub");
+        // Addresses that identity providers' existing applications already use.
+        let consumes = self.config.hub.profile == HubProfile::Huggingface
+            && matches!(segments.as_slice(), ["organizations", _, "oidc" | "saml", "consume"]);
+        if consumes || segments.first() == Some(&"-") {
+            report.row("which is", "a page of the gate's own, which never reaches the hub");
             report.outcome("own", None, None);
             return Ok(None);
         }

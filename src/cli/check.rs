@@ -6,6 +6,7 @@ use serde_json::json;
 
 use crate::config::Config;
 
+use super::online::Finding;
 use super::terminal::{Sheet, Terminal};
 use super::{Exit, Format, online, overview};
 
@@ -18,6 +19,7 @@ pub(super) fn check(
     terminal: &mut Terminal,
 ) -> Exit {
     let warnings = config.warnings();
+    let (findings, exit) = if online { online::reach(config) } else { (Vec::new(), Exit::Done) };
     match format {
         Format::Text => {
             let mut sheet = Sheet::new(terminal.colours());
@@ -28,6 +30,12 @@ pub(super) fn check(
             }
             for warning in &warnings {
                 sheet.warning(&warning.to_string());
+            }
+            if online {
+                sheet.blank();
+            }
+            for finding in &findings {
+                finding.write(&mut sheet);
             }
             terminal.answer(&sheet);
         }
@@ -45,8 +53,9 @@ pub(super) fn check(
                 "upstream": config.hub.upstream.to_string(),
                 "organizations": organizations,
                 "warnings": warnings,
+                "online": online.then(|| findings.iter().map(Finding::json).collect::<Vec<_>>()),
             }));
         }
     }
-    if online { online::online(config, terminal) } else { Exit::Done }
+    exit
 }

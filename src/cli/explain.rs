@@ -3,22 +3,21 @@
 mod answer;
 mod caller;
 mod profile;
+mod reading;
 mod report;
 
 use std::path::PathBuf;
 use std::time::SystemTime;
 
-use http::Method;
-use http::uri::PathAndQuery;
-
 use crate::clock::Clock;
 use crate::config::{Config, OrganizationConfig};
-use crate::hub::{Found, Hub};
-use crate::policy::{Claimed, Decision, Organization, OrganizationId, Principal, Target, decide};
+use crate::hub::Hub;
+use crate::policy::{Decision, Organization, OrganizationId, Principal, decide};
 
 use super::terminal::Terminal;
 use super::{ConfigFile, Exit, Format, Output};
 use caller::Caller;
+use reading::owners;
 use report::Report;
 
 /// What is asked.
@@ -117,114 +116,6 @@ impl<'c> Explainer<'c> {
         self.decision(&decision, &mut report);
         self.seen(&target, decision, &mut report);
         Ok(report)
-    }
-
-    /// The target as it is read; `None` when it has two readings or is a page of ours.
-    fn target(
-        &self,
-        method: &str,
-        text: &str,
-        report: &mut Report,
-    ) -> Result<Option<Target>, Unanswerable> {
-        let method = Method::from_bytes(method.as_bytes())
-            .map_err(|_| Unanswerable(format!("{method:?} is no method")))?;
-        let path = match text.strip_prefix(self.config.public_url.origin()) {
-            Some("") => "/",
-            Some(path) if path.starts_with(['/', '?']) => path,
-            Some(_) | None => text,
-        };
-        if !path.starts_with('/') {
-            let what = format!(
-                "{text:?} is no path and no address on {}",
-                self.config.public_url.origin()
-            );
-            return Err(Unanswerable(what));
-        }
-        report.step("target");
-        report.row("request", &format!("{method} {path}"));
-        // The parser of `http` would cut a fragment off; a server must never see one.
-        let raw = PathAndQuery::try_from(path).ok().filter(|_| !path.contains('#'));
-        let target = match raw.map(|raw| Target::parse(method.clone(), raw)) {
-            Some(Ok(target)) => target,
-            Some(Err(ambiguity)) => {
-                self.ambiguous(&ambiguity.to_string(), report);
-                return Ok(None);
-            }
-            None => {
-                self.ambiguous("the path holds a byte that must be percent-encoded", report);
-                return Ok(None);
-            }
-        };
-        let segments: Vec<&str> = target.segments().collect();
-        report.row("reads as", &segments.join(" / "));
-        if segments.first() == Some(&"-") {
-            report.row("which is", "the gate's own: nothing under /-/ reaches the hub");
-            report.outcome("own", None, None);
-            return Ok(None);
-        }
-        Ok(Some(target))
-    }
-
-    /// Whose content it is; `None` when that has two readings.
-    fn claimed(
-        &self,
-        target: &Target,
-        question: &Question,
-        report: &mut Report,
-    ) -> Result<Option<Claimed<'_>>, Unanswerable> {
-        let found = match self.hub.find(target) {
-            Ok(found) => found,
-            Err(ambiguity) => {
-                self.ambiguous(&ambiguity.to_string(), report);
-                return Ok(None);
-            }
-        };
-        let claimed = match found {
-            Found::Claimed(claimed) => claimed,
-            Found::InBody(rule) => {
-                let Some(path) = &question.body else {
-                    let what =
-                        "the request's body names the organization: give it with --body FILE";
-                    return Err(Unanswerable(what.to_owned()));
-                };
-                let body = std::fs::read(path).map_err(|error| {
-                    Unanswerable(format!("{} cannot be read: {error}", path.display()))
-                })?;
-                match rule.read(&body) {
-                    Ok(claimed) => claimed,
-                    Err(error) => {
-                        self.refused(
-                            crate::policy::Reason::AmbiguousBody,
-                            &error.to_string(),
-                            report,
-                        );
-                        return Ok(None);
-                    }
-                }
-            }
-        };
-        report.step("claims");
-        match &claimed {
-            Claimed::Unclaimed { pass } => {
-                let what = if *pass { "it passes" } else { "it is refused" };
-                report.row("nobody's", &format!("no organization claims it, so {what}"));
-            }
-            Claimed::By(claims) => {
-                for claim in claims {
-                    let public = if claim.public { "public" } else { "not public" };
-                    let organization = claim.organization;
-                    report.row(
-                        organization.id.as_str(),
-                        &format!(
-                            "needs {}, {public}, single sign-on {}",
-                            claim.need,
-                            organization.enforcement.as_str()
-                        ),
-                    );
-                }
-            }
-        }
-        Ok(Some(claimed))
     }
 
     /// Who asks.
@@ -337,12 +228,5 @@ impl<'c> Explainer<'c> {
                 report.outcome("deny", Some(*reason), organization.as_ref());
             }
         }
-    }
-}
-
-fn owners<'c>(claimed: &Claimed<'c>) -> Vec<&'c Organization> {
-    match claimed {
-        Claimed::Unclaimed { .. } => Vec::new(),
-        Claimed::By(claims) => claims.iter().map(|claim| claim.organization).collect(),
     }
 }

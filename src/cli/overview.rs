@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::config::{ClientAuth, Config, Oidc, OrganizationConfig, Provider, Unclaimed, in_words};
+use crate::directory::callback_path;
 use crate::policy::{Missing, Organization};
 
 use super::terminal::Sheet;
@@ -70,8 +71,7 @@ fn one(config: &Config, organization: &OrganizationConfig, sheet: &mut Sheet) {
             );
             sheet.row("client", &format!("{}, {}", oidc.client_id, method(oidc)));
             sheet.row("asks for", &format!("openid {}", oidc.scopes.join(" ")));
-            let path = format!("/-/sso/{}/oidc/callback", policy.id);
-            sheet.row("redirect URI", &config.public_url.join(&path));
+            sheet.row("redirect URI", &redirect_uri(config, policy, oidc));
         }
     }
 }
@@ -95,6 +95,12 @@ const fn method(oidc: &Oidc) -> &'static str {
     }
 }
 
+/// What must be registered at the provider.
+fn redirect_uri(config: &Config, policy: &Organization, oidc: &Oidc) -> String {
+    let path = oidc.callback_path.clone();
+    config.public_url.join(&path.unwrap_or_else(|| callback_path(&policy.id)))
+}
+
 /// The organizations, for programs.
 pub(super) fn organizations(config: &Config) -> Vec<Value> {
     let one = |organization: &OrganizationConfig| {
@@ -108,7 +114,7 @@ pub(super) fn organizations(config: &Config) -> Vec<Value> {
             "provider": oidc.provider.as_str(),
             "issuer": oidc.issuer.as_str(),
             "client_id": oidc.client_id,
-            "redirect_uri": config.public_url.join(&format!("/-/sso/{}/oidc/callback", policy.id)),
+            "redirect_uri": redirect_uri(config, policy, oidc),
         })
     };
     config.organizations.iter().map(|organization| one(organization)).collect()

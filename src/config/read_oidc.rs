@@ -11,8 +11,8 @@ use crate::policy::Organization;
 
 use super::section::Section;
 use super::{
-    ClientAuth, EmailTrust, GroupOverage, Issuer, IssuerError, Oidc, OidcProvider, ResponseMode,
-    SigningAlgorithm, UserinfoUse, is_loopback,
+    ClientAuth, EmailTrust, GroupOverage, HubProfile, Issuer, IssuerError, Oidc, OidcProvider,
+    ResponseMode, SigningAlgorithm, UserinfoUse, is_loopback,
 };
 
 const PROVIDERS: [(&str, OidcProvider); 10] = [
@@ -110,7 +110,7 @@ impl Oidc {
             issuer: issuer.clone().unwrap_or_else(|| Issuer::Exact(String::new())),
             discovery_url: discovery_url(section),
             client_id: client_id.clone().unwrap_or_default(),
-            callback_path: callback_path(section),
+            callback_path: section.filled("callback_path"),
             client_auth: client_auth.clone().unwrap_or(ClientAuth::None),
             scopes: scopes(section).unwrap_or_else(|| own(defaults.scopes)),
             algorithms: algorithms(section),
@@ -145,14 +145,34 @@ impl Oidc {
     }
 
     /// Notes what contradicts the organization's policy.
-    pub(super) fn fits(&self, section: &Section<'_>, policy: &Organization) {
+    pub(super) fn fits(&self, section: &Section<'_>, policy: &Organization, profile: HubProfile) {
         let note = |key: &str, what: &str, remedy: &str| {
             section.note(&format!("oidc.{key}"), what, remedy);
         };
+        if let Some(path) = &self.callback_path {
+            let ours = format!("/-/sso/{}/oidc/callback", policy.id);
+            let hubs = format!("/organizations/{}/oidc/consume", policy.id);
+            let served = *path == ours || *path == hubs && profile == HubProfile::Huggingface;
+            if !served {
+                let what = "is no address that is served for this organization's provider";
+                note("callback_path", what, &format!("write {hubs:?}, or leave it out"));
+            }
+        }
         let domains = policy.email_domains.iter().next();
         if domains.is_some() && self.email_trust == EmailTrust::Never {
             let what = "\"never\" leaves nobody an address in email_domains";
             note("email_trust", what, "write \"if-verified\", or remove email_domains");
+        }
+        if domains.is_some()
+            && self.email_trust == EmailTrust::IfVerified
+            && self.email_claim != "email"
+        {
+            let what = "\"if-verified\" speaks of the claim email alone, so it leaves nobody an address in email_domains";
+            note(
+                "email_trust",
+                what,
+                "write \"always\" if the directory vouches for it, or remove email_claim",
+            );
         }
         if self.group_overage == GroupOverage::MicrosoftGraph
             && self.provider != OidcProvider::Entra
@@ -277,16 +297,4 @@ fn extra_parameters(section: &Section<'_>) -> Option<Vec<(String, String)>> {
         }
     }
     Some(pairs)
-}
-
-/// The redirect URI's path: our own, or the one of applications that were made for the hub.
-fn callback_path(section: &Section<'_>) -> Option<String> {
-    let path = section.filled("callback_path")?;
-    let id = path.strip_prefix("/organizations/").and_then(|p| p.strip_suffix("/oidc/consume"));
-    if id.is_some_and(|id| !id.is_empty() && !id.contains('/')) {
-        return Some(path);
-    }
-    let remedy = "write \"/organizations/<id>/oidc/consume\", or leave it out";
-    section.note("callback_path", format!("{path:?} is not served"), remedy);
-    None
 }

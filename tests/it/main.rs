@@ -8,6 +8,7 @@
     reason = "a test that cannot go on fails"
 )]
 
+mod command_line;
 mod configuration;
 mod demo_parts;
 mod documents;

@@ -1,9 +1,11 @@
 //! What the hub and the client would see.
 
+use http::Method;
 use http::header::{self, HeaderMap};
-use http::{Method, StatusCode};
 
+use crate::error::Error;
 use crate::headers::Managed;
+use crate::login;
 use crate::policy::{Decision, OrganizationId, Permit, Reason, ReturnTo, Target};
 use crate::respond::{self, Answer, Dialect, Party, Refusal};
 
@@ -96,15 +98,11 @@ impl Explainer<'_> {
         let party = organization.and_then(|id| self.party(id));
         let place = target.and_then(|target| ReturnTo::parse(target.raw().as_str()));
         let refusal = Refusal {
-            status: if matches!(reason, Reason::AmbiguousPath | Reason::AmbiguousBody) {
-                StatusCode::BAD_REQUEST
-            } else {
-                StatusCode::FORBIDDEN
-            },
+            status: Error::Deny { reason, organization: None }.status(),
             reason,
             challenge,
             party: party.as_ref(),
-            sign_in: organization.map(|id| sign_in_path(id, place.as_ref())),
+            sign_in: organization.map(|id| login::path(id, place.as_ref())),
             retry_after: None,
             request_id: "",
         };
@@ -122,7 +120,7 @@ impl Explainer<'_> {
         Some(Party {
             id: id.to_string(),
             display_name: policy.display_name.clone(),
-            url: self.config.public_url.join(&sign_in_path(id, None)),
+            url: self.config.public_url.join(&login::path(id, None)),
         })
     }
 }
@@ -169,17 +167,4 @@ fn shown(answer: &Answer) -> String {
         ""
     };
     format!("{} {kind}{asks}", status.as_u16())
-}
-
-/// Where the sign-in for an organization begins.
-fn sign_in_path(organization: &OrganizationId, return_to: Option<&ReturnTo>) -> String {
-    let base = format!("/-/sso/{organization}/login");
-    match return_to {
-        Some(place) => {
-            let place: String =
-                url::form_urlencoded::byte_serialize(place.as_str().as_bytes()).collect();
-            format!("{base}?return_to={place}")
-        }
-        None => base,
-    }
 }

@@ -4,7 +4,8 @@ use std::time::SystemTime;
 
 use serde_json::{Map, Value};
 
-use crate::config::{EmailTrust, Oidc, OidcProvider, OrganizationConfig, Provider};
+use crate::config::{EmailTrust, Oidc, OrganizationConfig, Provider};
+use crate::oidc::believed_email;
 use crate::policy::{EmailAddress, Profile, Selected, SignIn, Subject};
 
 use super::report::Report;
@@ -39,7 +40,12 @@ pub(super) fn explain(
         doubts.push(format!("aud does not name {:?}", oidc.client_id));
     }
     for (name, wanted) in &oidc.required_claims {
-        if text(name) != Some(wanted) {
+        let holds = match claims.get(name) {
+            Some(Value::String(text)) => text == wanted,
+            Some(value @ (Value::Bool(_) | Value::Number(_))) => value.to_string() == *wanted,
+            Some(Value::Null | Value::Array(_) | Value::Object(_)) | None => false,
+        };
+        if !holds {
             doubts.push(format!("{name} is not {wanted:?}, which is required"));
         }
     }
@@ -117,25 +123,15 @@ fn email(oidc: &Oidc, claims: &Map<String, Value>, report: &mut Report) -> Optio
         report.row("e-mail", &format!("there is no {name:?}"));
         return None;
     };
-    let Some(address) = EmailAddress::parse(text) else {
-        report.row("e-mail", &format!("{text:?} has no one reading as an address"));
-        return None;
+    let believed = believed_email(oidc, claims);
+    let why = match (oidc.email_trust, &believed) {
+        _ if EmailAddress::parse(text).is_none() => "it has no one reading as an address",
+        (EmailTrust::Never, _) => "email_trust is never",
+        (EmailTrust::Always, _) => "email_trust is always",
+        (EmailTrust::IfVerified, Some(_)) => "the provider says that it is verified",
+        (EmailTrust::IfVerified, None) => "the provider does not say that it is verified",
     };
-    let mark = if oidc.provider == OidcProvider::Entra { "xms_edov" } else { "email_verified" };
-    let verified = match claims.get(mark) {
-        Some(Value::Bool(verified)) => *verified,
-        Some(Value::String(text)) => text == "true" || text == "1",
-        Some(Value::Number(number)) => number.as_u64() == Some(1),
-        Some(Value::Null | Value::Array(_) | Value::Object(_)) | None => false,
-    };
-    let (believed, why) = match oidc.email_trust {
-        EmailTrust::Never => (false, "email_trust is never".to_owned()),
-        EmailTrust::Always => (true, "email_trust is always".to_owned()),
-        EmailTrust::IfVerified => {
-            (verified, format!("{mark} is {}", if verified { "true" } else { "not true" }))
-        }
-    };
-    let word = if believed { "believed" } else { "not believed" };
-    report.row("e-mail", &format!("{} is {word}: {why}", address.as_str()));
-    believed.then_some(address)
+    let word = if believed.is_some() { "believed" } else { "not believed" };
+    report.row("e-mail", &format!("{text} is {word}: {why}"));
+    believed
 }

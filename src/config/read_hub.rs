@@ -39,10 +39,6 @@ impl Hub {
             section.note("identity", what, "write \"idp\", or remove the key");
         }
         let profile = section.choice("profile", &PROFILES);
-        if profile == Some(HubProfile::Gitea) {
-            let what = "\"gitea\" is not available in this version";
-            section.note("profile", what, "write \"generic\" and rules, [[hub.rule]]");
-        }
         let unclaimed = [("pass", Unclaimed::Pass), ("deny", Unclaimed::Deny)];
         let ca_certificates = section.paths("ca_certificates").unwrap_or_default();
         for (index, path) in ca_certificates.iter().enumerate() {

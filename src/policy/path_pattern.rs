@@ -23,7 +23,7 @@ enum Part {
     Any,
 }
 
-/// Why a text is no pattern; reads as what follows the key's name: "path names {org} twice".
+/// Why a text is no pattern; reads as what follows the key's name: "path holds a dot segment".
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PathPatternError {
     /// `acme/**`
@@ -39,12 +39,10 @@ pub enum PathPatternError {
     #[error("has ** before its end")]
     RestBeforeEnd,
     /// `/{org}/{org}`
-    #[error("names {0} twice")]
-    Twice(&'static str),
+    #[error("names {{org}} or {{repo}} twice")]
+    Twice,
     /// `/{user}`, `/a*b`, `/a%20b`, `/a.`
-    #[error(
-        "holds a segment that is no plain word, {{org}}, {{repo}}, * or **; write segments whole and decoded"
-    )]
+    #[error("holds a segment that is no plain word, {{org}}, {{repo}}, * or **")]
     NoPlainWord,
 }
 
@@ -78,9 +76,9 @@ impl PathPattern {
                 }
             }
         }
-        for (part, name) in [(Part::Organization, "{org}"), (Part::Repository, "{repo}")] {
-            if parts.iter().filter(|other| **other == part).count() > 1 {
-                return Err(PathPatternError::Twice(name));
+        for named in [Part::Organization, Part::Repository] {
+            if parts.iter().filter(|part| **part == named).count() > 1 {
+                return Err(PathPatternError::Twice);
             }
         }
         Ok(Self { text: text.into(), parts: parts.into(), rest })
@@ -240,11 +238,11 @@ mod tests {
         check_wrong("/a//b", PathPatternError::EmptySegment);
         check_wrong("/a/../b", PathPatternError::DotSegment);
         check_wrong("/**/b", PathPatternError::RestBeforeEnd);
-        check_wrong("/{org}/{org}", PathPatternError::Twice("{org}"));
-        check_wrong("/{repo}/{repo}", PathPatternError::Twice("{repo}"));
+        check_wrong("/{org}/{org}", PathPatternError::Twice);
+        check_wrong("/{repo}/{repo}", PathPatternError::Twice);
         for bad in ["/{user}", "/a*", "/a%20b", "/a;b", "/a.", "/a?b", "/a#b", "/é", "/***"] {
             check_wrong(bad, PathPatternError::NoPlainWord);
         }
-        assert_eq!(PathPatternError::Twice("{org}").to_string(), "names {org} twice");
+        assert_eq!(PathPatternError::Twice.to_string(), "names {org} or {repo} twice");
     }
 }

@@ -284,7 +284,7 @@ fn a_rule_speaks_of_whole_segments() {
             .set("hub.rule.methods", "[\"PUT\"]")
             .set("hub.rule.needs", "\"write\""),
     );
-    assert_eq!(config.hub.rules[0].path, "/api/{org}/{repo}/*/x/**");
+    assert_eq!(config.hub.rules[0].path.as_str(), "/api/{org}/{repo}/*/x/**");
     for (path, what) in [
         ("org/repo", "does not begin with a slash"),
         ("/{org}/**/x", "has ** before its end"),

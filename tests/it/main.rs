@@ -9,6 +9,8 @@
 )]
 
 mod configuration;
+mod decisions;
 mod demo_parts;
 mod documents;
+mod support;
 mod tidy;

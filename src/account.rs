@@ -75,8 +75,7 @@ impl Account {
         let address = EmailAddress::parse(&email);
         match address.as_ref().and_then(|address| self.directory.by_email(address)) {
             Some(entry) => {
-                let hint: String =
-                    url::form_urlencoded::byte_serialize(email.as_bytes()).collect();
+                let hint: String = url::form_urlencoded::byte_serialize(email.as_bytes()).collect();
                 let id = &entry.config.policy.id;
                 Ok(respond::see_other(&format!("/-/sso/{id}/login?login_hint={hint}")))
             }

@@ -57,9 +57,14 @@ impl Directory {
                     let callback = config.public_url.join(
                         &settings.callback_path.clone().unwrap_or_else(|| callback_path(&id)),
                     );
-                    RelyingParty::new((**settings).clone(), callback, http.clone())
-                        .map(Provider::Oidc)
-                        .map_err(|source| SetupError { organization: id.clone(), source })?
+                    RelyingParty::new(
+                        (**settings).clone(),
+                        organization.policy.role_mapping.attribute.clone(),
+                        callback,
+                        http,
+                    )
+                    .map(Provider::Oidc)
+                    .map_err(|source| SetupError { organization: id.clone(), source })?
                 }
             };
             order.push(id.clone());

@@ -42,6 +42,7 @@ pub enum Error {
         /// Whose.
         organization: OrganizationId,
         /// Why, and what is left to do.
+        #[source]
         failure: Box<login::Failure>,
     },
     /// A sign-out did not come about.

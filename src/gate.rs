@@ -8,17 +8,16 @@ mod request_id;
 mod site;
 mod target;
 
-use http::{Method, Request, Response};
+use http::{Request, Response};
 use hyper::body::Incoming;
 
 use crate::body::Body;
 use crate::clock::stopwatch;
 use crate::error::Error;
-use crate::headers::Forwarding;
 use crate::hub::{BODY_LIMIT, Found};
 use crate::observe::{Access, Outcome, Recorder};
 use crate::peer::Peer;
-use crate::policy::{Decision, OrganizationId, Reason, Subject, Target, decide};
+use crate::policy::{Decision, OrganizationId, Reason, Subject, decide};
 use crate::proxy::Proxy;
 
 use endpoint::Endpoint;
@@ -58,12 +57,8 @@ impl Gate {
         let mut request = request.map(Body::from);
         let request_id = self.ids.of(&request, &self.site.forwarding, &peer);
         let about = refuse::About::of(&request);
-        let mut trace = Trace {
-            outcome: Outcome::Allow,
-            reason: None,
-            organization: None,
-            subject: None,
-        };
+        let mut trace =
+            Trace { outcome: Outcome::Allow, reason: None, organization: None, subject: None };
         request_id.write(request.headers_mut());
         let answered = self.answer(request, &peer, &mut trace).await;
         let mut response = match answered {
@@ -102,7 +97,9 @@ impl Gate {
         let target = target::parse(&mut request, &site.public_url)?;
         if let Some(endpoint) = Endpoint::of(&target, site.profile) {
             trace.outcome = Outcome::Own;
-            return self.own_page(endpoint.map_err(Error::Page)?, request, &target, now, trace).await;
+            return self
+                .own_page(endpoint.map_err(Error::Page)?, request, &target, now, trace)
+                .await;
         }
         let claimed = match site.hub.find(&target)? {
             Found::Claimed(claimed) => claimed,

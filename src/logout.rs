@@ -4,7 +4,7 @@ mod from_idp;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use aws_lc_rs::rand;
 use base64::Engine;
@@ -106,7 +106,12 @@ impl Logout {
     ///
     /// # Errors
     /// When the form came from another site, or the store cannot take it.
-    pub async fn leave(&self, headers: &HeaderMap, form: &[u8]) -> Result<Answer, Error> {
+    pub async fn leave(
+        &self,
+        headers: &HeaderMap,
+        form: &[u8],
+        now: SystemTime,
+    ) -> Result<Answer, Error> {
         if !self.is_same_site(headers) {
             return Err(Error::CrossSite);
         }
@@ -116,9 +121,10 @@ impl Logout {
             .transpose()?;
         let Some(key) = self.cookie.key(headers) else { return Ok(self.signed_out()) };
         let before = self.sessions.sign_out(&key, organization.as_ref())?;
-        let visits = before.as_deref().map(|s| visits(s, organization.as_ref())).unwrap_or_default();
-        self.revoke_tokens(before.as_deref(), organization.as_ref());
-        let mut response = self.next(visits).await;
+        let visits =
+            before.as_deref().map(|s| visits(s, organization.as_ref())).unwrap_or_default();
+        self.revoke_tokens(before.as_deref(), organization.as_ref(), now);
+        let mut response = self.next(visits, now).await;
         if organization.is_none() {
             respond::set_cookie(&mut response, &self.cookie.set("", "", 0));
         }
@@ -126,17 +132,17 @@ impl Logout {
     }
 
     /// A provider sent the person back: on to the next one, or to the end.
-    pub async fn returned(&self, query: &str) -> Answer {
+    pub async fn returned(&self, query: &str, now: SystemTime) -> Answer {
         let state = url::form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "state");
         let rest = state.and_then(|(_, state)| self.under_way.remove(state.as_ref()));
         match rest {
-            Some(rest) => self.next((*rest).clone()).await,
+            Some(rest) => self.next((*rest).clone(), now).await,
             None => self.signed_out(),
         }
     }
 
     /// Leads to the first provider that can sign out, and remembers the others.
-    async fn next(&self, mut visits: VecDeque<Visit>) -> Answer {
+    async fn next(&self, mut visits: VecDeque<Visit>, now: SystemTime) -> Answer {
         while let Some(visit) = visits.pop_front() {
             let Some(entry) = self.directory.find(&visit.organization) else { continue };
             let Provider::Oidc(party) = &entry.provider;
@@ -147,7 +153,7 @@ impl Logout {
             let state = BASE64_URL_SAFE_NO_PAD.encode(bytes);
             let hint = visit.id_token.as_ref().map(Secret::expose_secret);
             let back = self.public_url.join(SIGNED_OUT);
-            if let Some(location) = party.logout_url(hint, &back, &state).await {
+            if let Some(location) = party.logout_url(hint, &back, &state, now).await {
                 self.under_way.insert(state, Arc::new(visits));
                 return respond::see_other(&location);
             }
@@ -156,23 +162,24 @@ impl Logout {
     }
 
     /// Tells the providers that refresh tokens are not needed any more (RFC 7009), beside the answer.
-    fn revoke_tokens(&self, session: Option<&Session>, only: Option<&OrganizationId>) {
+    fn revoke_tokens(
+        &self,
+        session: Option<&Session>,
+        only: Option<&OrganizationId>,
+        now: SystemTime,
+    ) {
         for sign_in in session.iter().flat_map(|session| session.principal.sign_ins()) {
             let id = &sign_in.organization;
             let tokens = session.and_then(|session| session.tokens(id));
             let (Some(tokens), Some(entry)) = (tokens, self.directory.find(id)) else { continue };
-            if only.is_some_and(|only| only != id) || tokens.refresh_token.is_none() {
+            if only.is_some_and(|only| only != id) {
                 continue;
             }
-            let held = oidc::Tokens {
-                refresh_token: tokens.refresh_token.clone(),
-                id_token: None,
-                refresh_at: None,
-            };
+            let tokens = tokens.clone();
             let entry = Arc::clone(entry);
             tokio::task::spawn_local(async move {
                 let Provider::Oidc(party) = &entry.provider;
-                party.revoke(&held).await;
+                party.revoke(&tokens, now).await;
             });
         }
     }
@@ -218,7 +225,7 @@ fn visits(session: &Session, only: Option<&OrganizationId>) -> VecDeque<Visit> {
         .filter(|sign_in| sign_in.ended.is_none())
         .map(|sign_in| Visit {
             organization: sign_in.organization.clone(),
-            id_token: session.tokens(&sign_in.organization).and_then(|t| t.id_token.clone()),
+            id_token: session.tokens(&sign_in.organization).map(|t| t.id_token().clone()),
         })
         .collect()
 }

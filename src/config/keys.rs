@@ -144,6 +144,7 @@ pub(super) const OIDC: &[Key] = &[
     key("key_id", Text),
     key("certificate", Text),
     key("assertion_audience", Text),
+    key("callback_path", Text),
     key("scopes", List),
     key("algorithms", List),
     key("response_mode", Text),

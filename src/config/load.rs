@@ -152,11 +152,11 @@ fn sections(reader: &Reader, entries: Vec<Value>, places: Vec<Place>) -> Vec<Sec
             Some(id) => format!("organization[{id}]"),
             None => format!("organization[{index}]"),
         };
-        match entry {
-            Value::Table(table) => {
-                sections.push(Section::open(reader, place, table, ORGANIZATION));
+        match entry.as_table() {
+            Some(table) => {
+                sections.push(Section::open(reader, place, table.clone(), ORGANIZATION));
             }
-            _ => reader.note(&place, "", "is no table", "write [[organization]]"),
+            None => reader.note(&place, "", "is no table", "write [[organization]]"),
         }
     }
     sections

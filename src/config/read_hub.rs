@@ -12,7 +12,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Hubs hash what was uploaded before they answer.
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(300);
 
-const PROFILES: [(&'static str, HubProfile); 3] = [
+const PROFILES: [(&str, HubProfile); 3] = [
     ("huggingface", HubProfile::Huggingface),
     ("gitea", HubProfile::Gitea),
     ("generic", HubProfile::Generic),
@@ -74,12 +74,12 @@ impl HubRule {
     fn read(section: &Section<'_>) -> Option<Self> {
         section.missing("path", "write a pattern such as \"/{org}/{repo}/**\"");
         let path = section.filled("path").and_then(|text| {
-            PathPattern::parse(&text)
-                .map_err(|error| {
-                    let remedy = "write one such as \"/{org}/{repo}/**\"";
-                    section.note("path", error.to_string(), remedy);
-                })
-                .ok()
+            let path = PathPattern::parse(&text);
+            if let Err(error) = &path {
+                let remedy = "write one such as \"/{org}/{repo}/**\"";
+                section.note("path", error.to_string(), remedy);
+            }
+            path.ok()
         });
         let methods = section.texts("methods").unwrap_or_default();
         let methods = section.parsed("methods", &methods, |text| {

@@ -102,6 +102,7 @@ impl Oidc {
             issuer: issuer.clone().unwrap_or_else(|| Issuer::Exact(String::new())),
             discovery_url: discovery_url(section),
             client_id: client_id.clone().unwrap_or_default(),
+            callback_path: callback_path(section),
             client_auth: client_auth.clone().unwrap_or(ClientAuth::None),
             scopes: scopes(section).unwrap_or_else(|| own(defaults.scopes)),
             algorithms: algorithms(section),
@@ -268,4 +269,27 @@ fn extra_parameters(section: &Section<'_>) -> Option<Vec<(String, String)>> {
         }
     }
     Some(pairs)
+}
+
+/// The redirect URI's path: our own, or the one of applications that were made for the hub.
+fn callback_path(section: &Section<'_>) -> Option<String> {
+    let path = section.filled("callback_path")?;
+    let known = |path: &str| {
+        let ours =
+            path.strip_prefix("/-/sso/").and_then(|rest| rest.strip_suffix("/oidc/callback"));
+        let hubs = path
+            .strip_prefix("/organizations/")
+            .and_then(|rest| rest.strip_suffix("/oidc/consume"));
+        ours.or(hubs).is_some_and(|id| !id.is_empty() && !id.contains('/'))
+    };
+    if !known(&path) {
+        let what = format!("{path:?} is no address that is served for a provider's answer");
+        section.note(
+            "callback_path",
+            what,
+            "write \"/organizations/<id>/oidc/consume\", or leave it out",
+        );
+        return None;
+    }
+    Some(path)
 }

@@ -104,22 +104,32 @@ impl<'r> Section<'r> {
         self.table.get(key)
     }
 
+    /// What `read` makes of the value; notes when it is of another type.
+    fn typed<'v, T>(
+        &'v self,
+        key: &str,
+        remedy: &str,
+        read: impl Fn(&'v Value) -> Option<T>,
+    ) -> Option<T> {
+        let value = self.value(key)?;
+        let typed = read(value);
+        if typed.is_none() {
+            self.wrong_type(key, value, remedy);
+        }
+        typed
+    }
+
     fn wrong_type(&self, key: &str, value: &Value, remedy: &str) {
         self.note(key, format!("is {}", named_type(value)), remedy);
     }
 
     pub(super) fn text(&self, key: &str) -> Option<String> {
-        match self.value(key)? {
-            Value::String(text) if text.trim() == text => Some(text.clone()),
-            Value::String(_) => {
-                self.note(key, "begins or ends with a space", "remove it");
-                None
-            }
-            other => {
-                self.wrong_type(key, other, "write a string in quotes");
-                None
-            }
+        let text = self.typed(key, "write a string in quotes", Value::as_str)?;
+        if text.trim() != text {
+            self.note(key, "begins or ends with a space", "remove it");
+            return None;
         }
+        Some(text.to_owned())
     }
 
     /// A string that is not empty.
@@ -159,30 +169,17 @@ impl<'r> Section<'r> {
     }
 
     pub(super) fn flag(&self, key: &str) -> Option<bool> {
-        match self.value(key)? {
-            Value::Boolean(flag) => Some(*flag),
-            other => {
-                self.wrong_type(key, other, "write true or false");
-                None
-            }
-        }
+        self.typed(key, "write true or false", Value::as_bool)
     }
 
     pub(super) fn whole(&self, key: &str, range: RangeInclusive<u64>) -> Option<u64> {
         let remedy = format!("write a whole number from {} to {}", range.start(), range.end());
-        match self.value(key)? {
-            Value::Integer(number) => {
-                let inside = u64::try_from(*number).ok().filter(|n| range.contains(n));
-                if inside.is_none() {
-                    self.note(key, format!("{number} is out of range"), &remedy);
-                }
-                inside
-            }
-            other => {
-                self.wrong_type(key, other, &remedy);
-                None
-            }
+        let number = self.typed(key, &remedy, Value::as_integer)?;
+        let inside = u64::try_from(number).ok().filter(|number| range.contains(number));
+        if inside.is_none() {
+            self.note(key, format!("{number} is out of range"), &remedy);
         }
+        inside
     }
 
     pub(super) fn size(&self, key: &str, range: RangeInclusive<u64>) -> Option<usize> {
@@ -191,17 +188,8 @@ impl<'r> Section<'r> {
 
     /// A duration as humantime reads it: `7d`, `1h 30m`.
     pub(super) fn duration(&self, key: &str, range: RangeInclusive<Duration>) -> Option<Duration> {
-        let text = match self.value(key)? {
-            Value::String(text) => text,
-            other => {
-                self.wrong_type(
-                    key,
-                    other,
-                    "write a duration in quotes, such as \"30s\" or \"7d\"",
-                );
-                return None;
-            }
-        };
+        let remedy = "write a duration in quotes, such as \"30s\" or \"7d\"";
+        let text = self.typed(key, remedy, Value::as_str)?;
         let Ok(duration) = humantime::parse_duration(text) else {
             let what = format!("{text:?} is no duration");
             self.note(key, what, "write one such as \"30s\", \"12h\" or \"7d\"");
@@ -230,7 +218,7 @@ impl<'r> Section<'r> {
 pub(super) fn in_words(duration: Duration) -> String {
     let seconds = duration.as_secs();
     let units = [("d", 24 * 60 * 60), ("h", 60 * 60), ("m", 60)];
-    let fitting = units.iter().find(|(_, unit)| seconds >= *unit && seconds % unit == 0);
+    let fitting = units.iter().find(|(_, unit)| seconds >= *unit && seconds.is_multiple_of(*unit));
     match fitting {
         _ if duration.subsec_nanos() != 0 => humantime::format_duration(duration).to_string(),
         Some((name, unit)) => format!("{}{name}", seconds / unit),

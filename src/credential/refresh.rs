@@ -6,9 +6,9 @@ use std::time::{Duration, SystemTime};
 
 use crate::clock::Clock;
 use crate::directory::{Directory, Entry, Provider};
-use crate::oidc::{self, RefreshError, RelyingParty};
+use crate::oidc::{self, RefreshError, RelyingParty, Tokens};
 use crate::policy::{OrganizationId, SignIn};
-use crate::session::{Session, SessionKey, Sessions, Tokens};
+use crate::session::{Session, SessionKey, Sessions};
 
 /// How long to wait after a provider did not answer.
 const BACK_OFF: Duration = Duration::from_secs(30);
@@ -30,16 +30,15 @@ impl Refreshing {
     /// Begins a refresh for every live sign-in whose time has come and that nobody refreshes yet.
     pub(super) fn if_due(self: &Arc<Self>, session: &Arc<Session>, now: SystemTime) {
         for sign_in in session.principal.sign_ins() {
-            let due = |tokens: &Tokens| {
-                tokens.refresh_token.is_some() && tokens.refresh_at.is_some_and(|at| at <= now)
-            };
             let organization = &sign_in.organization;
-            if !sign_in.is_live(now) || !session.tokens(organization).is_some_and(due) {
+            let due = session.refreshes_at(organization).is_some_and(|at| at <= now);
+            if !due || !sign_in.is_live(now) {
                 continue;
             }
             let Some(entry) = self.directory.find(organization) else { continue };
             let place = (session.key, organization.clone());
-            if !self.under_way.lock().unwrap_or_else(PoisonError::into_inner).insert(place.clone()) {
+            if !self.under_way.lock().unwrap_or_else(PoisonError::into_inner).insert(place.clone())
+            {
                 continue;
             }
             let refreshing = Arc::clone(self);
@@ -65,7 +64,7 @@ impl Refreshing {
                 if session.principal.sign_in(id).is_some_and(|old| old.role != sign_in.role) {
                     tracing::info!(organization = %id, role = %sign_in.role, "role changed at refresh");
                 }
-                self.sessions.refreshed(&session.key, &sign_in, &tokens)
+                self.sessions.refreshed(&session.key, &sign_in, Some(&tokens))
             }
             Err(Outcome::Over(why)) => {
                 tracing::info!(organization = %id, reason = why, "sign-in ended at refresh");
@@ -98,12 +97,7 @@ async fn renewed(
     tokens: &Tokens,
     now: SystemTime,
 ) -> Result<(SignIn, Tokens), Outcome> {
-    let held = oidc::Tokens {
-        refresh_token: tokens.refresh_token.clone(),
-        id_token: tokens.id_token.clone(),
-        refresh_at: tokens.refresh_at,
-    };
-    let verified = match party.refresh(&held, &sign_in.subject, now).await {
+    let verified = match party.refresh(tokens, &sign_in.subject, now).await {
         Ok(verified) => verified,
         Err(RefreshError::Ended(_)) => return Err(Outcome::Over("refresh-refused")),
         Err(RefreshError::Unavailable(error)) => return Err(Outcome::Later(error)),
@@ -123,10 +117,5 @@ async fn renewed(
         role: membership.role,
         ..sign_in.clone()
     };
-    let tokens = Tokens {
-        refresh_token: verified.tokens.refresh_token,
-        id_token: verified.tokens.id_token,
-        refresh_at: verified.tokens.refresh_at,
-    };
-    Ok((sign_in, tokens))
+    Ok((sign_in, verified.tokens))
 }

@@ -78,9 +78,12 @@ impl Site {
             groups: if organization.is_some() { &caller.groups } else { &[] },
             session: Some(&session.key.short()),
         };
-        self.assertion_keys.sign(&claims, now).inspect_err(|error| {
-            tracing::error!(%error, "the upstream assertion could not be signed");
-        }).ok()
+        self.assertion_keys
+            .sign(&claims, now)
+            .inspect_err(|error| {
+                tracing::error!(%error, "the upstream assertion could not be signed");
+            })
+            .ok()
     }
 
     /// Tells a client that was let through that a sign-in is offered: `hf` prints the warning.

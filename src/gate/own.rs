@@ -32,7 +32,8 @@ impl Gate {
         let headers = &parts.headers;
         let query = target.query().unwrap_or_default();
         if let Some(id) = endpoint.organization() {
-            trace.organization = site.directory.find(id).map(|entry| entry.config.policy.id.clone());
+            trace.organization =
+                site.directory.find(id).map(|entry| entry.config.policy.id.clone());
         }
         let answer = match endpoint {
             Endpoint::Account => site.account.page(headers, None, now)?,
@@ -42,9 +43,9 @@ impl Gate {
             Endpoint::ConfirmLogout => site.logout.confirm(headers)?,
             Endpoint::Logout => {
                 let (form, _) = body.read_whole(FORM_LIMIT).await?;
-                site.logout.leave(headers, &form).await?
+                site.logout.leave(headers, &form, now).await?
             }
-            Endpoint::SignedOut => site.logout.returned(query).await,
+            Endpoint::SignedOut => site.logout.returned(query, now).await,
             Endpoint::Login(id) => {
                 let entry = self.entry(&id)?;
                 site.login.begin(entry, query, headers, now).await.map_err(|f| failed(id, f))?
@@ -68,7 +69,7 @@ impl Gate {
                 site.logout.front_channel(self.entry(&id)?, query, now)?
             }
         };
-        Ok(answer.map(Body::from))
+        Ok(answer.map(Body::full))
     }
 
     fn entry(&self, id: &OrganizationId) -> Result<&Arc<Entry>, Error> {
@@ -99,12 +100,11 @@ impl Gate {
                 Ok(finished.answer)
             }
             Err(failure) => {
-                let result = match failure.error.reason() {
-                    Reason::IdpUnreachable | Reason::StoreUnavailable | Reason::Internal => {
-                        SignInResult::Failed
-                    }
-                    _ => SignInResult::Refused,
-                };
+                let failing = matches!(
+                    failure.error.reason(),
+                    Reason::IdpUnreachable | Reason::StoreUnavailable | Reason::Internal
+                );
+                let result = if failing { SignInResult::Failed } else { SignInResult::Refused };
                 metrics.signed_in(id, Protocol::Oidc, result);
                 Err(failed(id.clone(), failure))
             }
@@ -119,9 +119,8 @@ fn failed(organization: OrganizationId, failure: Failure) -> Error {
 /// The keys of the upstream assertion (RFC 7517 §5); caches may keep them for five minutes.
 fn jwks(keys: String) -> Answer {
     let mut response = respond::answer(StatusCode::OK, "application/jwk-set+json", keys);
-    response.headers_mut().insert(
-        header::CACHE_CONTROL,
-        const { HeaderValue::from_static("public, max-age=300") },
-    );
+    response
+        .headers_mut()
+        .insert(header::CACHE_CONTROL, const { HeaderValue::from_static("public, max-age=300") });
     response
 }

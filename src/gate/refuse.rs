@@ -67,7 +67,11 @@ impl About {
             Dialect::Form => {
                 let referer = Url::parse(self.referer.as_ref()?.to_str().ok()?).ok()?;
                 (referer.origin().ascii_serialization() == origin)
-                    .then(|| ReturnTo::parse(&referer[url::Position::BeforePath..url::Position::AfterQuery]))
+                    .then(|| {
+                        ReturnTo::parse(
+                            &referer[url::Position::BeforePath..url::Position::AfterQuery],
+                        )
+                    })
                     .flatten()
             }
             Dialect::Page
@@ -119,10 +123,8 @@ impl Gate {
             | Error::Session(_)
             | Error::Proxy(_) => about.return_to(self.site.public_url.origin()),
         };
-        let sign_in = party
-            .as_ref()
-            .and(organization.as_ref())
-            .map(|id| login::path(id, return_to.as_ref()));
+        let sign_in =
+            party.as_ref().and(organization.as_ref()).map(|id| login::path(id, return_to.as_ref()));
         let refusal = Refusal {
             status: error.status(),
             reason,
@@ -138,7 +140,7 @@ impl Gate {
         {
             respond::set_cookie(&mut response, clear);
         }
-        response.map(|body| Body::from(body))
+        response.map(Body::full)
     }
 
     /// The organization, if there is one of that id: a log label is never the client's word.
@@ -181,10 +183,7 @@ struct Chain<'e>(&'e Error);
 impl std::fmt::Display for Chain<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}", self.0)?;
-        let mut source = match self.0 {
-            Error::Login { failure, .. } => Some(&failure.error as &dyn std::error::Error),
-            other => std::error::Error::source(other),
-        };
+        let mut source = std::error::Error::source(self.0);
         while let Some(cause) = source {
             write!(f, ": {cause}")?;
             source = cause.source();

@@ -13,10 +13,7 @@ use crate::policy::{Ambiguity, Reason, Target};
 ///
 /// # Errors
 /// When the path, or the host, has two readings, or a header that decides something is doubled.
-pub(super) fn parse(
-    request: &mut Request<Body>,
-    public_url: &PublicUrl,
-) -> Result<Target, Error> {
+pub(super) fn parse(request: &mut Request<Body>, public_url: &PublicUrl) -> Result<Target, Error> {
     host(request, public_url)?;
     if request.headers().get_all(header::AUTHORIZATION).iter().nth(1).is_some() {
         return Err(Error::Headers("two Authorization headers"));

@@ -65,10 +65,9 @@ fn on_this_site(target: &str, public_url: &PublicUrl) -> Option<ReturnTo> {
     let url = Url::parse(target).ok()?;
     let nobody = url.username().is_empty() && url.password().is_none();
     let here = url.origin().ascii_serialization() == public_url.origin() && nobody;
-    let place = url.query().map_or_else(
-        || url.path().to_owned(),
-        |query| format!("{}?{query}", url.path()),
-    );
+    let place = url
+        .query()
+        .map_or_else(|| url.path().to_owned(), |query| format!("{}?{query}", url.path()));
     here.then(|| ReturnTo::parse(&place)).flatten()
 }
 
@@ -87,9 +86,11 @@ impl Login {
         let begin = Begin::parse(query, &self.public_url)?;
         let return_to = begin.return_to.clone();
         let Provider::Oidc(party) = &entry.provider;
-        self.begin_oidc(entry, party, begin, headers, now)
-            .await
-            .map_err(|error| Failure { error, return_to, clear: None })
+        self.begin_oidc(entry, party, begin, headers, now).await.map_err(|error| Failure {
+            error,
+            return_to,
+            clear: None,
+        })
     }
 
     async fn begin_oidc(
@@ -146,11 +147,16 @@ mod tests {
     fn a_sign_in_that_somebody_else_initiates_leads_to_this_site_only() {
         check("target_link_uri=https%3A%2F%2Fhub.example.com%2Facme%2Fm", Some("/acme/m"));
         for elsewhere in [
-            "https://evil.example/acme", "https://hub.example.com.evil.example/", "http://hub.example.com/",
-            "https://hub.example.com:8443/", "https://x@hub.example.com/", "javascript:alert(1)",
+            "https://evil.example/acme",
+            "https://hub.example.com.evil.example/",
+            "http://hub.example.com/",
+            "https://hub.example.com:8443/",
+            "https://x@hub.example.com/",
+            "javascript:alert(1)",
             "https://hub.example.com//evil.example",
         ] {
-            let query: String = url::form_urlencoded::byte_serialize(elsewhere.as_bytes()).collect();
+            let query: String =
+                url::form_urlencoded::byte_serialize(elsewhere.as_bytes()).collect();
             check(&format!("target_link_uri={query}"), None);
         }
     }

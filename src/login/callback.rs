@@ -10,7 +10,7 @@ use crate::directory::{Entry, Provider};
 use crate::oidc::{CallbackParameters, Verified};
 use crate::policy::{OrganizationId, ReturnTo, SignIn};
 use crate::respond::{self, Answer};
-use crate::session::{REMEMBERED, Tokens};
+use crate::session::REMEMBERED;
 
 impl Login {
     /// The provider's answer by POST (Form Post Response Mode): led to the same address by GET.
@@ -21,7 +21,8 @@ impl Login {
     /// # Errors
     /// When the form is no plain form.
     pub fn form_post(&self, own_path: &str, form: &[u8]) -> Result<Answer, Failure> {
-        let plain = |b: &u8| b.is_ascii_graphic() && !matches!(b, b'#' | b'<' | b'>' | b'"' | b'\\');
+        let plain =
+            |b: &u8| b.is_ascii_graphic() && !matches!(b, b'#' | b'<' | b'>' | b'"' | b'\\');
         let form = std::str::from_utf8(form).ok().filter(|form| form.bytes().all(|b| plain(&b)));
         let form = form.ok_or(Error::Parameters)?;
         CallbackParameters::parse(form).map_err(Error::from)?;
@@ -42,9 +43,7 @@ impl Login {
     ) -> Result<Finished, Failure> {
         let id = &entry.config.policy.id;
         let answer = CallbackParameters::parse(query).map_err(Error::from)?;
-        let Some(state) = answer.state().map(ToOwned::to_owned) else {
-            return Err(Error::Parameters.into());
-        };
+        let state = answer.state().to_owned();
         let Some(pending) = self.recall(id, &state, headers, now) else {
             // A second tab, or the way back through the history: whoever is signed in goes on.
             return if self.is_signed_in(id, headers, now) {
@@ -98,13 +97,13 @@ impl Login {
             expires_at: now + organization.session_timeout,
             ended: None,
         };
-        let tokens = Tokens {
-            refresh_token: tokens.refresh_token,
-            id_token: tokens.id_token,
-            refresh_at: tokens.refresh_at,
-        };
         let previous = self.cookie.key(headers);
-        let (session_id, _) = self.sessions.sign_in(previous.as_ref(), sign_in.clone(), tokens)?;
+        let (session_id, _) = self.sessions.sign_in(
+            previous.as_ref(),
+            sign_in.clone(),
+            Some(tokens),
+            pending.transaction.created(),
+        )?;
         let lifetime = (organization.session_timeout + REMEMBERED).as_secs();
         let mut response = to(&pending.return_to());
         respond::set_cookie(&mut response, &self.cookie.set("", session_id.expose(), lifetime));

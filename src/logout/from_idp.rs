@@ -30,8 +30,8 @@ impl Logout {
         let token = party.logout_token(&raw, now).await?;
         let ended = self.sessions.revoke(&Selector {
             organization: entry.config.policy.id.clone(),
-            issuer: token.issuer,
-            subject: token.subject,
+            issuer: token.issuer.into(),
+            subject: token.subject.map(|subject| subject.as_str().to_owned()),
             idp_session: token.session,
             // Signed in before the provider's word, or while it was on its way.
             until: now,
@@ -74,8 +74,11 @@ impl Logout {
             idp_session: Some(sid),
             until: now,
         })?;
-        let mut response =
-            respond::answer(StatusCode::OK, "text/html; charset=utf-8", "<!doctype html><title>Signed out</title>");
+        let mut response = respond::answer(
+            StatusCode::OK,
+            "text/html; charset=utf-8",
+            "<!doctype html><title>Signed out</title>",
+        );
         response.headers_mut().insert(
             header::CONTENT_SECURITY_POLICY,
             const { http::HeaderValue::from_static("default-src 'none'") },

@@ -39,10 +39,12 @@ pub enum PathPatternError {
     #[error("has ** before its end")]
     RestBeforeEnd,
     /// `/{org}/{org}`
-    #[error("names {{org}} or {{repo}} twice")]
-    Twice,
+    #[error("names {0} twice")]
+    Twice(&'static str),
     /// `/{user}`, `/a*b`, `/a%20b`, `/a.`
-    #[error("holds a segment that is no plain word, {{org}}, {{repo}}, * or **")]
+    #[error(
+        "holds a segment that is no plain word, {{org}}, {{repo}}, * or **; write segments whole and decoded"
+    )]
     NoPlainWord,
 }
 
@@ -76,9 +78,9 @@ impl PathPattern {
                 }
             }
         }
-        for named in [Part::Organization, Part::Repository] {
-            if parts.iter().filter(|part| **part == named).count() > 1 {
-                return Err(PathPatternError::Twice);
+        for (part, name) in [(Part::Organization, "{org}"), (Part::Repository, "{repo}")] {
+            if parts.iter().filter(|other| **other == part).count() > 1 {
+                return Err(PathPatternError::Twice(name));
             }
         }
         Ok(Self { text: text.into(), parts: parts.into(), rest })
@@ -238,11 +240,11 @@ mod tests {
         check_wrong("/a//b", PathPatternError::EmptySegment);
         check_wrong("/a/../b", PathPatternError::DotSegment);
         check_wrong("/**/b", PathPatternError::RestBeforeEnd);
-        check_wrong("/{org}/{org}", PathPatternError::Twice);
-        check_wrong("/{repo}/{repo}", PathPatternError::Twice);
+        check_wrong("/{org}/{org}", PathPatternError::Twice("{org}"));
+        check_wrong("/{repo}/{repo}", PathPatternError::Twice("{repo}"));
         for bad in ["/{user}", "/a*", "/a%20b", "/a;b", "/a.", "/a?b", "/a#b", "/é", "/***"] {
             check_wrong(bad, PathPatternError::NoPlainWord);
         }
-        assert_eq!(PathPatternError::Twice.to_string(), "names {org} or {repo} twice");
+        assert_eq!(PathPatternError::Twice("{org}").to_string(), "names {org} twice");
     }
 }

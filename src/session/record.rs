@@ -5,8 +5,8 @@ use std::time::SystemTime;
 
 use super::{SessionKey, with_ended};
 use crate::body::Cord;
-use crate::config::Secret;
 use crate::headers::Identity;
+use crate::oidc::Tokens;
 use crate::policy::{OrganizationId, Principal, SignIn};
 
 /// The sign-ins of one browser, and what belongs to each.
@@ -23,21 +23,11 @@ pub struct Session {
 
 /// What belongs to one sign-in and is nobody else's business.
 #[derive(Clone, Debug)]
-pub struct Attachment {
+struct Attachment {
     organization: OrganizationId,
-    tokens: Tokens,
+    tokens: Option<Tokens>,
+    refresh_at: Option<SystemTime>,
     life: Arc<Cord>,
-}
-
-/// What the provider gave for later.
-#[derive(Clone, Debug, Default)]
-pub struct Tokens {
-    /// For asking the provider again.
-    pub refresh_token: Option<Secret>,
-    /// The raw ID token, as a hint at sign-out.
-    pub id_token: Option<Secret>,
-    /// When to ask again.
-    pub refresh_at: Option<SystemTime>,
 }
 
 #[derive(Clone, Debug)]
@@ -53,10 +43,14 @@ impl Session {
         key: SessionKey,
         base: Option<&Self>,
         sign_in: SignIn,
-        tokens: Tokens,
+        tokens: Option<Tokens>,
     ) -> Self {
-        let attachment =
-            Attachment { organization: sign_in.organization.clone(), tokens, life: Arc::default() };
+        let attachment = Attachment {
+            organization: sign_in.organization.clone(),
+            refresh_at: tokens.as_ref().and_then(Tokens::refresh_at),
+            tokens,
+            life: Arc::default(),
+        };
         let (principal, mut attachments) = base.map_or_else(
             || (Principal::anonymous(), Vec::new()),
             |base| (base.principal.clone(), base.attachments.clone()),
@@ -77,8 +71,11 @@ impl Session {
     }
 
     /// The same session with a refreshed sign-in.
-    pub(super) fn refreshed(&self, sign_in: SignIn, tokens: Tokens) -> Self {
-        let attachments = self.with_tokens(&sign_in.organization, |old| *old = tokens.clone());
+    pub(super) fn refreshed(&self, sign_in: SignIn, tokens: Option<Tokens>) -> Self {
+        let attachments = self.changed(&sign_in.organization, |attachment| {
+            attachment.refresh_at = tokens.as_ref().and_then(Tokens::refresh_at);
+            attachment.tokens.clone_from(&tokens);
+        });
         // Order of sign-ins is order of signing in: a refresh does not move one to the end.
         let principal = self
             .principal
@@ -92,15 +89,16 @@ impl Session {
     /// The same session, to be refreshed at another time.
     pub(super) fn refresh_at(&self, organization: &OrganizationId, at: SystemTime) -> Option<Self> {
         self.tokens(organization)?;
-        let attachments = self.with_tokens(organization, |old| old.refresh_at = Some(at));
+        let attachments = self.changed(organization, |attachment| attachment.refresh_at = Some(at));
         Some(Self::new(self.key, self.principal.clone(), attachments))
     }
 
     /// The same session with that sign-in ended; its streams are told.
     pub(super) fn ended(&self, organization: &OrganizationId) -> Self {
         self.end_life(organization);
-        let attachments = self.with_tokens(organization, |old| {
-            *old = Tokens { id_token: old.id_token.take(), ..Tokens::default() };
+        let attachments = self.changed(organization, |attachment| {
+            attachment.tokens = None;
+            attachment.refresh_at = None;
         });
         Self::new(self.key, with_ended(&self.principal, organization), attachments)
     }
@@ -126,15 +124,13 @@ impl Session {
         }
     }
 
-    fn with_tokens(
+    fn changed(
         &self,
         organization: &OrganizationId,
-        change: impl Fn(&mut Tokens),
+        change: impl Fn(&mut Attachment),
     ) -> Vec<Attachment> {
         let mut attachments = self.attachments.clone();
-        for attachment in attachments.iter_mut().filter(|a| a.organization == *organization) {
-            change(&mut attachment.tokens);
-        }
+        attachments.iter_mut().filter(|a| a.organization == *organization).for_each(change);
         attachments
     }
 
@@ -145,7 +141,13 @@ impl Session {
     /// What the provider gave with that organization's sign-in.
     #[must_use]
     pub fn tokens(&self, organization: &OrganizationId) -> Option<&Tokens> {
-        self.attachment(organization).map(|a| &a.tokens)
+        self.attachment(organization)?.tokens.as_ref()
+    }
+
+    /// When that organization's provider is to be asked again.
+    #[must_use]
+    pub fn refreshes_at(&self, organization: &OrganizationId) -> Option<SystemTime> {
+        self.attachment(organization)?.refresh_at
     }
 
     /// What the streams of that organization's sign-in hang on.

@@ -285,14 +285,15 @@ fn a_rule_speaks_of_whole_segments() {
             .set("hub.rule.needs", "\"write\""),
     );
     assert_eq!(config.hub.rules[0].path.as_str(), "/api/{org}/{repo}/*/x/**");
+    const PLAIN: &str = "holds a segment that is no plain word, {org}, {repo}, * or **; write segments whole and decoded";
     for (path, what) in [
         ("org/repo", "does not begin with a slash"),
         ("/{org}/**/x", "has ** before its end"),
         ("/{org}/../x", "holds a dot segment"),
         ("/{org}//x", "holds an empty segment"),
-        ("/{org}/x*", "holds a segment that is no plain word, {org}, {repo}, * or **"),
-        ("/{org}/{name}", "holds a segment that is no plain word, {org}, {repo}, * or **"),
-        ("/{org}/{org}", "names {org} or {repo} twice"),
+        ("/{org}/x*", PLAIN),
+        ("/{org}/{name}", PLAIN),
+        ("/{org}/{org}", "names {org} twice"),
     ] {
         let remedy = "write one such as \"/{org}/{repo}/**\"";
         refuse(&rules(path), &format!("hub.rule[0].path: {what}; {remedy}"));

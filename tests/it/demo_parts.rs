@@ -1,7 +1,5 @@
 //! The demo's hub and provider keep what they promise to the tests that build on them.
 
-
-
 use std::time::SystemTime;
 
 use hubgate::clock::Clock;

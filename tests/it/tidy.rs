@@ -75,7 +75,17 @@ fn only_the_server_and_those_above_it_know_the_gate() {
 fn the_core_is_pure() {
     for file in sources().into_iter().filter(|file| module_of(file) == "policy") {
         let text = code(&file);
-        for word in ["async ", ".await", "tracing::", "SystemTime::now", "Instant::now", "std::fs", "std::net", "std::env", "tokio::"] {
+        for word in [
+            "async ",
+            ".await",
+            "tracing::",
+            "SystemTime::now",
+            "Instant::now",
+            "std::fs",
+            "std::net",
+            "std::env",
+            "tokio::",
+        ] {
             assert!(!text.contains(word), "{} holds {word}", file.display());
         }
         let ours = imports(&file).into_iter().find(|(_, imported)| imported != "policy");
@@ -176,9 +186,7 @@ fn imports(file: &Path) -> Vec<(usize, String)> {
         for (at, _) in line.match_indices(prefix) {
             let rest = &line[at + prefix.len()..];
             let names: Vec<&str> = match rest.strip_prefix('{') {
-                Some(list) => {
-                    list.trim_end_matches(['}', ';']).split(',').map(str::trim).collect()
-                }
+                Some(list) => list.trim_end_matches(['}', ';']).split(',').map(str::trim).collect(),
                 None => vec![rest],
             };
             for name in names {

@@ -10,36 +10,26 @@ use super::Section;
 impl Section<'_> {
     /// A list of strings, none of them empty.
     pub(in super::super) fn texts(&self, key: &str) -> Option<Vec<String>> {
-        match self.value(key)? {
-            Value::Array(items) => {
-                let mut texts = Vec::with_capacity(items.len());
-                for (index, item) in items.iter().enumerate() {
-                    match item {
-                        Value::String(text) if !text.trim().is_empty() => texts.push(text.clone()),
-                        Value::String(_) => {
-                            self.note(&format!("{key}[{index}]"), "is empty", "remove it");
-                        }
-                        other => {
-                            let at = format!("{key}[{index}]");
-                            self.wrong_type(&at, other, "write a string in quotes");
-                        }
-                    }
-                }
-                (texts.len() == items.len()).then_some(texts)
-            }
-            other => {
-                self.wrong_type(key, other, "write a list of strings, such as [\"one\", \"two\"]");
-                None
+        let remedy = "write a list of strings, such as [\"one\", \"two\"]";
+        let items = self.typed(key, remedy, Value::as_array)?;
+        let mut texts = Vec::with_capacity(items.len());
+        for (index, item) in items.iter().enumerate() {
+            let at = format!("{key}[{index}]");
+            match item.as_str() {
+                Some(text) if !text.trim().is_empty() => texts.push(text.to_owned()),
+                Some(_) => self.note(&at, "is empty", "remove it"),
+                None => self.wrong_type(&at, item, "write a string in quotes"),
             }
         }
+        (texts.len() == items.len()).then_some(texts)
     }
 
     /// A list of strings, or one string.
     pub(in super::super) fn one_or_more(&self, key: &str) -> Option<Vec<String>> {
-        match self.value(key)? {
-            Value::String(_) => self.filled(key).map(|text| vec![text]),
-            _ => self.texts(key),
+        if self.peek(key).is_some() {
+            return self.filled(key).map(|text| vec![text]);
         }
+        self.texts(key)
     }
 
     /// A list of which every entry is read by `parse`; the error says what is wrong with it, and

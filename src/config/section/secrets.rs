@@ -21,26 +21,20 @@ impl Section<'_> {
 
     /// A list of secrets.
     pub(in super::super) fn secrets(&self, key: &str) -> Option<Vec<Secret>> {
-        match self.value(key)? {
-            Value::Array(items) => {
-                let read = |(index, item)| self.secret_at(&format!("{key}[{index}]"), item);
-                let secrets: Vec<_> = items.iter().enumerate().filter_map(read).collect();
-                (secrets.len() == items.len()).then_some(secrets)
-            }
-            other => {
-                let remedy = "write a list, such as [{ file = \"/run/secrets/key\" }]";
-                self.wrong_type(key, other, remedy);
-                None
-            }
-        }
+        let remedy = "write a list, such as [{ file = \"/run/secrets/key\" }]";
+        let items = self.typed(key, remedy, Value::as_array)?;
+        let read = |(index, item)| self.secret_at(&format!("{key}[{index}]"), item);
+        let secrets: Vec<_> = items.iter().enumerate().filter_map(read).collect();
+        (secrets.len() == items.len()).then_some(secrets)
     }
 
     fn secret_at(&self, key: &str, value: &Value) -> Option<Secret> {
         const REMEDY: &str = "write { file = \"…\" } or { env = \"…\" }";
-        let Value::Table(table) = value else {
-            let what = match value {
-                Value::String(_) => "is a literal secret; a configuration file must not hold any",
-                _ => "is no reference to a secret",
+        let Some(table) = value.as_table() else {
+            let what = if value.is_str() {
+                "is a literal secret; a configuration file must not hold any"
+            } else {
+                "is no reference to a secret"
             };
             self.note(key, what, REMEDY);
             return None;

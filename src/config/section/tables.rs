@@ -8,68 +8,45 @@ use super::{Place, Section};
 impl<'r> Section<'r> {
     /// A table from somebody else's words to strings, in the order of the words.
     pub(in super::super) fn pairs(&self, key: &str) -> Option<Vec<(String, String)>> {
-        match self.value(key)? {
-            Value::Table(table) => {
-                let mut pairs = Vec::with_capacity(table.len());
-                for (name, value) in table {
-                    match value {
-                        Value::String(text) => pairs.push((name.clone(), text.clone())),
-                        other => {
-                            let at = format!("{key}.{name}");
-                            self.wrong_type(&at, other, "write a string in quotes");
-                        }
-                    }
+        let remedy = "write a table, such as { name = \"value\" }";
+        let table = self.typed(key, remedy, Value::as_table)?;
+        let mut pairs = Vec::with_capacity(table.len());
+        for (name, value) in table {
+            match value.as_str() {
+                Some(text) => pairs.push((name.clone(), text.to_owned())),
+                None => {
+                    self.wrong_type(&format!("{key}.{name}"), value, "write a string in quotes");
                 }
-                (pairs.len() == table.len()).then_some(pairs)
-            }
-            other => {
-                self.wrong_type(key, other, "write a table, such as { name = \"value\" }");
-                None
             }
         }
+        (pairs.len() == table.len()).then_some(pairs)
     }
 
     /// A table inside this one.
     pub(in super::super) fn section(&self, key: &str) -> Option<Section<'r>> {
-        match self.value(key)? {
-            Value::Table(table) => self.inner(key, table.clone()),
-            other => {
-                self.wrong_type(key, other, &format!("write a table, [{}]", self.join(key)));
-                None
-            }
-        }
+        let remedy = format!("write a table, [{}]", self.join(key));
+        let table = self.typed(key, &remedy, Value::as_table)?;
+        self.labelled(key, key, table)
     }
 
     /// A table inside this one, empty when it is not there.
     pub(in super::super) fn section_or_empty(&self, key: &str) -> Option<Section<'r>> {
-        if self.has(key) { self.section(key) } else { self.inner(key, Table::new()) }
+        if self.has(key) { self.section(key) } else { self.labelled(key, key, &Table::new()) }
     }
 
     /// A list of tables inside this one, labelled by their index.
     pub(in super::super) fn sections(&self, key: &str) -> Vec<Section<'r>> {
-        match self.value(key) {
-            None => Vec::new(),
-            Some(Value::Array(items)) => {
-                let mut sections = Vec::with_capacity(items.len());
-                for (index, item) in items.iter().enumerate() {
-                    let at = format!("{key}[{index}]");
-                    match item {
-                        Value::Table(table) => sections.extend(self.labelled(key, &at, table)),
-                        other => self.wrong_type(&at, other, "write a table"),
-                    }
-                }
-                sections
-            }
-            Some(other) => {
-                let remedy = format!("write [[{}]] with two brackets", self.join(key));
-                self.wrong_type(key, other, &remedy);
-                Vec::new()
+        let remedy = format!("write [[{}]] with two brackets", self.join(key));
+        let Some(items) = self.typed(key, &remedy, Value::as_array) else { return Vec::new() };
+        let mut sections = Vec::with_capacity(items.len());
+        for (index, item) in items.iter().enumerate() {
+            let at = format!("{key}[{index}]");
+            match item.as_table() {
+                Some(table) => sections.extend(self.labelled(key, &at, table)),
+                None => self.wrong_type(&at, item, "write a table"),
             }
         }
-    }
-
-    fn inner(&self, key: &str, table: Table) -> Option<Section<'r>> {
-        self.labelled(key, key, &table)
+        sections
     }
 
     fn labelled(&self, key: &str, label: &str, table: &Table) -> Option<Section<'r>> {

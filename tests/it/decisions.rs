@@ -34,10 +34,8 @@ fn every_vector_is_decided_as_it_says() {
 fn answer(hub: &Hub, case: &Case) -> Outcome {
     let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000);
     let principal = case.principal(now);
-    let refused = |status, reason: Reason| Outcome::Refused {
-        status,
-        reason: reason.as_str().to_owned(),
-    };
+    let refused =
+        |status, reason: Reason| Outcome::Refused { status, reason: reason.as_str().to_owned() };
     let Ok(path) = PathAndQuery::try_from(&case.target) else {
         return refused(400, Reason::AmbiguousPath);
     };

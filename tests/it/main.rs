@@ -19,5 +19,6 @@ mod configuration;
 mod decisions;
 mod demo_parts;
 mod documents;
+mod paths;
 mod support;
 mod tidy;

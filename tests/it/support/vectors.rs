@@ -83,11 +83,23 @@ pub(crate) enum Outcome {
     /// Allowed; as whom.
     Allow(Option<(String, Role)>),
     /// Allowed, and told to sign in.
-    Notice { organization: String, reason: String },
-    Challenge { organization: String, reason: String },
-    Deny { reason: String, organization: Option<String> },
+    Notice {
+        organization: String,
+        reason: String,
+    },
+    Challenge {
+        organization: String,
+        reason: String,
+    },
+    Deny {
+        reason: String,
+        organization: Option<String>,
+    },
     /// Refused before it was decided.
-    Refused { status: u16, reason: String },
+    Refused {
+        status: u16,
+        reason: String,
+    },
 }
 
 impl Vectors {

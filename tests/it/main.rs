@@ -10,6 +10,7 @@
 
 mod command_line;
 mod configuration;
+mod decisions;
 mod demo_parts;
 mod documents;
 mod oidc_keys;
@@ -19,4 +20,6 @@ mod oidc_provider;
 mod oidc_refresh;
 mod oidc_sign_in;
 mod oidc_vectors;
+mod paths;
+mod support;
 mod tidy;

@@ -5,6 +5,11 @@ use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
+use hubgate::clock::Clock;
+use hubgate::demo::hub::{Hub, Settings as HubSettings};
+use hubgate::demo::provider::{Provider, Settings};
+use hubgate::demo::{Listener, people};
+
 use crate::documents::{Document, Folder};
 
 /// Nothing that is printed may hold this.
@@ -427,6 +432,51 @@ fn healthcheck_reads_nothing_but_the_admin_address() {
     check_exit(&["healthcheck", "--config", &path(&none)], 78);
     let wrong = written(&Document::minimal().set("server.admin", "9090"));
     check_exit(&["healthcheck", "--config", &path(&wrong)], 78);
+}
+
+/// Runs `check --online` beside servers of this process.
+async fn online(document: &Document, more: &'static [&'static str]) -> Output {
+    let folder = written(document);
+    let output = tokio::task::spawn_blocking(move || {
+        let file = path(&folder);
+        run(&[&["check", "--online", "--config", &file], more].concat())
+    });
+    output.await.unwrap()
+}
+
+#[tokio::test]
+async fn check_online_reaches_the_hub_and_every_provider() {
+    let hub = Hub::start(Listener::loopback().await.unwrap(), HubSettings::default()).unwrap();
+    let settings = Settings::new("ACME", people::acme(), Clock::system());
+    let provider = Provider::start(Listener::loopback().await.unwrap(), settings).unwrap();
+    let good = Document::minimal()
+        .set("hub.upstream", &format!("{:?}", hub.origin()))
+        .set("organization.oidc.provider", "\"generic\"")
+        .set("organization.oidc.issuer", &format!("{:?}", provider.issuer()));
+    let output = online(&good, &[]).await;
+    assert_eq!(output.status.code(), Some(0), "{}{}", out(&output), err(&output));
+    for shown in [
+        format!("hub: {} answers", hub.origin()),
+        format!("organization[acme]: {}", provider.issuer()),
+    ] {
+        assert!(out(&output).contains(&shown), "{shown}\n{}", out(&output));
+    }
+    silent(&output, "online");
+
+    // Nobody listens where a listener has been.
+    let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    for key in ["hub.upstream", "organization.oidc.issuer"] {
+        let bad = good.clone().set(key, &format!("\"http://{closed}\""));
+        let output = online(&bad, &["--format", "json"]).await;
+        assert_eq!(output.status.code(), Some(69), "{key}\n{}", out(&output));
+        let json: serde_json::Value = serde_json::from_str(&out(&output)).unwrap();
+        let reached: Vec<_> =
+            json["online"].as_array().unwrap().iter().map(|f| f["reached"] == true).collect();
+        assert_eq!(reached, if key == "hub.upstream" { [false, true] } else { [true, false] });
+        silent(&output, key);
+    }
+    provider.stop().await;
+    hub.stop().await;
 }
 
 #[test]

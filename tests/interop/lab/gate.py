@@ -6,7 +6,7 @@ import pathlib
 import subprocess
 
 from .peers import GATE_HOST
-from .process import INTEROP, Process, WORK, answers, clean_environment, free_port
+from .process import INTEROP, Process, WORK, answers, clean_environment, free_port, slug
 
 # What the providers of the suites say about people: groups of one, and the role they map to.
 ROLES = {"admin": ["hub-admins"], "write": ["ml"], "read": ["everyone"]}
@@ -32,11 +32,11 @@ def organization(name, client, **more):
     return {"id": name, "client": client, **more}
 
 
-def configuration(place, upstream, organizations, folder, head="", hub=""):
+def configuration(place, upstream, organizations, folder, head="", hub="", server=""):
     """The text of a configuration file (section 3 of the contract)."""
     lines = [
         f"public_url = {text(place.url)}", head,
-        "[server]", f"listen = [{text(f'{place.host}:{place.port}')}]", f"admin = {text(f'{place.host}:{place.admin}')}", 'drain = "1s"',
+        "[server]", f"listen = [{text(f'{place.host}:{place.port}')}]", f"admin = {text(f'{place.host}:{place.admin}')}", 'drain = "1s"', server,
         "[hub]", f"upstream = {text(upstream)}", 'profile = "huggingface"', 'identity = "idp"', hub,
     ]
     for wanted in organizations:
@@ -65,16 +65,16 @@ def text(value):
 class Gate:
     """`hubgate run`, ready."""
 
-    def __init__(self, place, upstream, organizations, name="gate", env=None, **more):
+    def __init__(self, place, upstream, organizations, name="gate", env=None, launch=(), sink=None, **more):
         self.place, self.url = place, place.url
-        folder = WORK / name
+        folder = WORK / slug(name)
         folder.mkdir(parents=True, exist_ok=True)
         self.config = folder / "hubgate.toml"
         self.config.write_text(configuration(place, upstream, organizations, folder, **more))
         checked = subprocess.run([binary(), "check", "--config", self.config], capture_output=True, text=True, env=clean_environment())
         if checked.returncode:
             raise RuntimeError(f"hubgate check ended with {checked.returncode}:\n{checked.stdout}{checked.stderr}\n{self.config.read_text()}")
-        self.process = Process(name, [binary(), "run", "--config", self.config], env=env)
+        self.process = Process(name, [*launch, binary(), "run", "--config", self.config], env=env, sink=sink)
         self.process.answering(f"{self.url}/-/sso/")
         self.process.ready(lambda: answers(f"http://{place.host}:{place.admin}/readyz") == 200)
 

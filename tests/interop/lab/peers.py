@@ -46,7 +46,7 @@ class OidcProvider:
 
     kind = "npm oidc-provider"
 
-    def __init__(self, organizations, gate, people, host=ACME_HOST, lifetimes=None, name="oidc-provider"):
+    def __init__(self, organizations, gate, people, host=ACME_HOST, lifetimes=None, name="oidc-provider", more_callbacks=()):
         node = program("node")
         if not (INTEROP / "node_modules" / "oidc-provider").exists():
             raise Missing("oidc-provider is not installed (run tests/interop/install)")
@@ -58,7 +58,7 @@ class OidcProvider:
             "client_secret": self.secrets[organization],
             "token_endpoint_auth_method": "client_secret_post",
             "grant_types": ["authorization_code", "refresh_token"],
-            "redirect_uris": [f"{gate}{path}" for path in callbacks(organization)],
+            "redirect_uris": [f"{gate}{path}" for path in callbacks(organization)] + list(more_callbacks),
             "post_logout_redirect_uris": [f"{gate}{path}" for path in after_logout(organization)],
             "backchannel_logout_uri": f"{gate}/-/sso/{organization}/oidc/backchannel-logout",
             "backchannel_logout_session_required": True,

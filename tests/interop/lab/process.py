@@ -18,6 +18,11 @@ _taken = set()
 _running = []
 
 
+def slug(name):
+    """`name` as a file name."""
+    return "-".join("".join(letter if letter.isalnum() else " " for letter in name).split())
+
+
 def free_port(host="127.0.0.1"):
     """A port that was free a moment ago and that was not handed out before."""
     while True:
@@ -53,14 +58,15 @@ def answers(url):
 
 
 class Process:
-    """A program in a process group of its own, whose output goes to a file."""
+    """A program in a process group of its own, whose output goes to a file (or to `sink`)."""
 
-    def __init__(self, name, argv, env=None, cwd=None, stdin=subprocess.DEVNULL):
+    def __init__(self, name, argv, env=None, cwd=None, stdin=subprocess.DEVNULL, sink=None):
         logs = WORK / "logs"
         logs.mkdir(parents=True, exist_ok=True)
         self.name = name
-        self.log = logs / f"{name}.log"
-        self.out = open(self.log, "wb")
+        self.log = logs / f"{slug(name)}.log"
+        self.log.write_bytes(b"")
+        self.out = open(sink or self.log, "wb")
         self.child = subprocess.Popen(
             [str(a) for a in argv], env={**clean_environment(), **(env or {})}, cwd=cwd,
             stdin=stdin, stdout=self.out, stderr=subprocess.STDOUT, start_new_session=True)

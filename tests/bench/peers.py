@@ -1,5 +1,6 @@
 """The proxies that are compared: each one process tree on one core, with one worker, keep-alive to the upstream, and one access-log line per request to /dev/null."""
 
+import os
 import pathlib
 import shutil
 
@@ -10,6 +11,8 @@ from lab.visitor import Visitor
 
 PEOPLE = {"alice": {"email": "alice@acme.test", "email_verified": True, "name": "Alice", "groups": ["ml"]}}
 PROXY_CORE = "0"
+# Counting tools write their files as the user that the worker runs as.
+AS_ROOT = "user root;" if os.geteuid() == 0 else ""
 
 
 class Peer:
@@ -30,12 +33,12 @@ def folder(name):
     return path
 
 
-def nginx(name, upstream, location="", before="", buffers="", pin=True, server=""):
+def nginx(name, upstream, location="", before="", buffers="", pin=True, server="", launch=()):
     """nginx as a reverse proxy; `location` and `before` add an authentication."""
     home, port = folder(name), free_port(GATE_HOST)
     config = home / "nginx.conf"
     config.write_text(f"""
-daemon off; worker_processes 1; pid {home}/pid; error_log stderr error; worker_rlimit_nofile 4096;
+daemon off; worker_processes 1; pid {home}/pid; error_log stderr error; {AS_ROOT}
 events {{ worker_connections 2048; }}
 http {{
   log_format line '{{"time":"$time_iso8601","client":"$remote_addr","request":"$request","status":$status,"bytes":$body_bytes_sent,"seconds":$request_time,"agent":"$http_user_agent","upstream":"$upstream_status"}}';
@@ -57,7 +60,7 @@ http {{
   }}
 }}
 """)
-    argv = [program("nginx"), "-p", home, "-e", "stderr", "-c", config]
+    argv = [*launch, program("nginx"), "-p", home, "-e", "stderr", "-c", config]
     process = Process(f"bench-{name}", pinned(*argv) if pin else argv)
     url = f"http://{GATE_HOST}:{port}"
     process.answering(url + "/")
@@ -171,10 +174,10 @@ ProxyPass / {upstream}/ keepalive=On
     return Peer(name, url, [process])
 
 
-def hubgate(name, place, upstream, client, trusted=False):
+def hubgate(name, place, upstream, client, trusted=False, launch=()):
     server = "threads = 1\n" + (f'trusted_proxies = ["{GATE_HOST}/32"]' if trusted else "")
     started = gates.Gate(place, upstream, [gates.organization("acme", client, display_name="ACME Corp", public=["open"])], name=f"bench-{name}",
-                         server=server, launch=pinned(), sink="/dev/null")
+                         server=server, launch=pinned(*launch), sink="/dev/null")
     return Peer(name, place.url, [started.process])
 
 

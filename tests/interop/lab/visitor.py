@@ -34,13 +34,14 @@ class Page(html.parser.HTMLParser):
         seen = dict(pairs)
         if tag == "form":
             self._form = {"action": urllib.parse.urljoin(self.url, seen.get("action") or self.url),
-                          "method": (seen.get("method") or "get").upper(), "fields": {}, "types": {}, "text": ""}
+                          "method": (seen.get("method") or "get").upper(), "fields": {}, "types": {}, "buttons": [], "text": ""}
             self.forms.append(self._form)
         elif tag in ("input", "button") and self._form is not None and seen.get("name"):
             kind = seen.get("type", "text" if tag == "input" else "submit").lower()
             if kind in ("checkbox", "radio") and "checked" not in seen:
                 return
-            if kind == "submit" and seen["name"] in self._form["fields"]:
+            if kind == "submit":
+                self._form["buttons"].append((seen["name"], seen.get("value", "")))
                 return
             self._form["fields"][seen["name"]] = seen.get("value", "")
             self._form["types"][seen["name"]] = kind
@@ -133,8 +134,8 @@ class Visitor:
     def sign_in(self, url, who, password, gate):
         """Opens `url` at the gate and does what a person does until the gate lets them through.
 
-        Understands an interstitial page of the gate, the sign-in forms of oidc-provider and Keycloak,
-        and pages that only forward a form.
+        Understands an interstitial page of the gate, the sign-in forms of oidc-provider and Keycloak, a page with a
+        button for each person, and pages that only forward a form.
         """
         begun = len(self.trail)
         answer = self.load(url)
@@ -157,6 +158,8 @@ class Visitor:
                 return answer
             elif at_gate and any("/login" in link["href"] for link in page.links):
                 answer = self.load(next(link["href"] for link in page.links if "/login" in link["href"]))
+            elif chosen := [(form, button) for form in page.forms for button in form["buttons"] if who in button[1].split()]:
+                answer = self.submit(chosen[0][0], **dict([chosen[0][1]]))
             elif page.forms and answer.status == 200:
                 answer = self.submit(page.forms[0])
             else:

@@ -1,11 +1,17 @@
 //! `[organization.oidc]`: what a relying party is told of its provider.
 
+mod issuer;
+mod preset;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
 use url::Url;
 
 use super::Secret;
+
+pub use issuer::IssuerError;
+pub use preset::OidcDefaults;
 
 /// A registration at an OpenID provider, with the provider's particularities filled in.
 #[derive(Clone, Debug)]
@@ -18,6 +24,8 @@ pub struct Oidc {
     pub discovery_url: Option<Url>,
     /// Our name there.
     pub client_id: String,
+    /// The path of the redirect URI, when it is not `/-/sso/{org}/oidc/callback`.
+    pub callback_path: Option<String>,
     /// How we prove that we are that client.
     pub client_auth: ClientAuth,
     /// What we ask for; always with `openid`.

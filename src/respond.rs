@@ -7,19 +7,18 @@ mod refusal;
 use bytes::Bytes;
 use http::header::{self, HeaderValue};
 use http::{Response, StatusCode};
-use http_body_util::Full;
 
 pub use dialect::Dialect;
-pub use pages::{Account, AccountRow, Notice, Page, SignOut, Theme, page};
+pub use pages::{Account, AccountRow, Notice, Page, SignOut, SignedOut, Theme, page};
 pub use refusal::{Party, Refusal, refuse};
 
 /// An answer of our own, always small.
-pub type Answer = Response<Full<Bytes>>;
+pub type Answer = Response<Bytes>;
 
 /// An answer with a body of this type, never stored by caches.
 #[must_use]
 pub fn answer(status: StatusCode, content_type: &'static str, body: impl Into<Bytes>) -> Answer {
-    let mut response = Response::new(Full::new(body.into()));
+    let mut response = Response::new(body.into());
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));

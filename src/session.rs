@@ -13,9 +13,10 @@ use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 
 use crate::config;
+use crate::oidc::Tokens;
 use crate::policy::{Ended, OrganizationId, Principal, SignIn};
 
-pub use record::{Attachment, Life, Session, Tokens};
+pub use record::Session;
 pub use seal::{Sealer, SealerError};
 pub use tombstone::Selector;
 
@@ -119,8 +120,8 @@ impl Sessions {
     /// Remembers a sign-in under a new id, together with the other sign-ins of `previous`.
     ///
     /// The id is always new (session fixation), and `previous` ends.
-    /// A logout that arrived while the sign-in was under way wins: the sign-in is then remembered
-    /// as ended.
+    /// A logout that arrived after `begun_at`, while the sign-in was under way, wins: the sign-in
+    /// is then remembered as ended.
     ///
     /// # Errors
     /// When the store cannot take it.
@@ -128,7 +129,8 @@ impl Sessions {
         &self,
         previous: Option<&SessionKey>,
         sign_in: SignIn,
-        tokens: Tokens,
+        tokens: Option<Tokens>,
+        begun_at: SystemTime,
     ) -> Result<(SessionId, Arc<Session>), Error> {
         let id = SessionId::random()?;
         let key = id.key();
@@ -142,7 +144,7 @@ impl Sessions {
         // Stored first, asked second: a logout either finds the session or is found here.
         self.change(&key, |session| {
             let sign_in = session.principal.sign_in(&organization)?;
-            self.tombstones.covers(sign_in).then(|| session.ended(&organization))
+            self.tombstones.covers(sign_in, begun_at).then(|| session.ended(&organization))
         })?;
         let session = self.find(&key)?.ok_or(Error::Unavailable)?;
         Ok((id, session))
@@ -156,7 +158,7 @@ impl Sessions {
         &self,
         key: &SessionKey,
         sign_in: &SignIn,
-        tokens: &Tokens,
+        tokens: Option<&Tokens>,
     ) -> Result<(), Error> {
         self.change(key, |session| {
             let current = session.principal.sign_in(&sign_in.organization)?;
@@ -164,7 +166,7 @@ impl Sessions {
                 && current.issuer == sign_in.issuer
                 && current.subject == sign_in.subject
                 && current.signed_in_at == sign_in.signed_in_at;
-            same.then(|| session.refreshed(sign_in.clone(), tokens.clone()))
+            same.then(|| session.refreshed(sign_in.clone(), tokens.cloned()))
         })
     }
 
@@ -207,7 +209,7 @@ impl Sessions {
                     .principal
                     .sign_ins()
                     .iter()
-                    .find(|s| s.ended.is_none() && selector.matches(s))
+                    .find(|s| s.ended.is_none() && selector.matches(s, s.signed_in_at))
                     .map(|s| s.organization.clone())?;
                 Some(session.ended(&organization))
             })?;

@@ -24,6 +24,8 @@ pub struct Oidc {
     pub discovery_url: Option<Url>,
     /// Our name there.
     pub client_id: String,
+    /// The path of the redirect URI, when it is not `/-/sso/{org}/oidc/callback`.
+    pub callback_path: Option<String>,
     /// How we prove that we are that client.
     pub client_auth: ClientAuth,
     /// What we ask for; always with `openid`.

@@ -24,6 +24,8 @@ const MAX_REMEMBERED: usize = 100_000;
 /// Whose sessions a provider ends (Back-Channel Logout §2.4); at least one of the two is there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogoutToken {
+    /// Who says so.
+    pub issuer: String,
     /// The person: all sessions at this issuer, when no session is named.
     pub subject: Option<Subject>,
     /// The provider's session.
@@ -85,7 +87,8 @@ impl RelyingParty {
         let latest = issued_at + MEMORY;
         let expires_at = claims.time("exp")?.map_or(latest, |expiry| expiry.min(latest)) + LEEWAY;
         let jti = claims.text("jti").ok_or(Invalid::Missing("jti"))?.to_owned();
-        Ok(LogoutToken { subject, session, jti, issued_at, expires_at })
+        let issuer = claims.issuer().to_owned();
+        Ok(LogoutToken { issuer, subject, session, jti, issued_at, expires_at })
     }
 
     /// Where the browser goes to end the provider's session too (RP-Initiated Logout §2); `None`

@@ -134,7 +134,8 @@ pub(super) fn profile(
 }
 
 /// The address, if the trust rule holds for it.
-fn email(settings: &Oidc, claims: &Map<String, Value>) -> Option<EmailAddress> {
+#[must_use]
+pub fn email(settings: &Oidc, claims: &Map<String, Value>) -> Option<EmailAddress> {
     let address = EmailAddress::parse(claims.get(&settings.email_claim)?.as_str()?)?;
     // Providers that write booleans as text exist, and Entra sends a number.
     let says = |name: &str| match claims.get(name) {

@@ -139,6 +139,23 @@ pub struct SignOut {
     pub organizations: Vec<(String, String)>,
 }
 
+/// The end of a sign-out.
+#[derive(Clone, Copy, Debug, Template)]
+#[template(path = "signed_out.html", config = "src/respond/askama.toml")]
+pub struct SignedOut;
+
+impl Page for SignedOut {
+    fn title(&self) -> &'static str {
+        "Signed out"
+    }
+    fn theme(&self) -> Theme {
+        Theme::Plain
+    }
+    fn main(&self) -> Result<String, askama::Error> {
+        self.render()
+    }
+}
+
 impl Page for Notice {
     fn title(&self) -> &str {
         &self.title

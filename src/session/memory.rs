@@ -64,7 +64,7 @@ impl Memory {
                     .principal
                     .sign_ins()
                     .iter()
-                    .any(|s| s.ended.is_none() && selector.matches(s))
+                    .any(|s| s.ended.is_none() && selector.matches(s, s.signed_in_at))
             })
             .map(|(key, _)| *key)
             .collect()

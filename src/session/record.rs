@@ -3,11 +3,10 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
-use tokio::sync::watch;
-
 use super::{SessionKey, with_ended};
-use crate::config::Secret;
+use crate::body::Cord;
 use crate::headers::Identity;
+use crate::oidc::Tokens;
 use crate::policy::{OrganizationId, Principal, SignIn};
 
 /// The sign-ins of one browser, and what belongs to each.
@@ -24,42 +23,11 @@ pub struct Session {
 
 /// What belongs to one sign-in and is nobody else's business.
 #[derive(Clone, Debug)]
-pub struct Attachment {
+struct Attachment {
     organization: OrganizationId,
-    tokens: Tokens,
-    life: Life,
-}
-
-/// What the provider gave for later.
-#[derive(Clone, Debug, Default)]
-pub struct Tokens {
-    /// For asking the provider again.
-    pub refresh_token: Option<Secret>,
-    /// The raw ID token, as a hint at sign-out.
-    pub id_token: Option<Secret>,
-    /// When to ask again.
-    pub refresh_at: Option<SystemTime>,
-}
-
-/// Tells streams and upgraded connections that the sign-in they rest on has ended.
-#[derive(Clone, Debug)]
-pub struct Life(Arc<watch::Sender<bool>>);
-
-impl Life {
-    fn new() -> Self {
-        Self(Arc::new(watch::Sender::new(false)))
-    }
-
-    /// Ends it for everyone who listens.
-    fn end(&self) {
-        self.0.send_replace(true);
-    }
-
-    /// A receiver that turns true at the end.
-    #[must_use]
-    pub fn listen(&self) -> watch::Receiver<bool> {
-        self.0.subscribe()
-    }
+    tokens: Option<Tokens>,
+    refresh_at: Option<SystemTime>,
+    life: Arc<Cord>,
 }
 
 #[derive(Clone, Debug)]
@@ -75,10 +43,14 @@ impl Session {
         key: SessionKey,
         base: Option<&Self>,
         sign_in: SignIn,
-        tokens: Tokens,
+        tokens: Option<Tokens>,
     ) -> Self {
-        let attachment =
-            Attachment { organization: sign_in.organization.clone(), tokens, life: Life::new() };
+        let attachment = Attachment {
+            organization: sign_in.organization.clone(),
+            refresh_at: tokens.as_ref().and_then(Tokens::refresh_at),
+            tokens,
+            life: Arc::default(),
+        };
         let (principal, mut attachments) = base.map_or_else(
             || (Principal::anonymous(), Vec::new()),
             |base| (base.principal.clone(), base.attachments.clone()),
@@ -86,7 +58,7 @@ impl Session {
         attachments.retain(|other| {
             let replaced = other.organization == attachment.organization;
             if replaced {
-                other.life.end();
+                other.life.cut();
             }
             !replaced
         });
@@ -99,8 +71,11 @@ impl Session {
     }
 
     /// The same session with a refreshed sign-in.
-    pub(super) fn refreshed(&self, sign_in: SignIn, tokens: Tokens) -> Self {
-        let attachments = self.with_tokens(&sign_in.organization, |old| *old = tokens.clone());
+    pub(super) fn refreshed(&self, sign_in: SignIn, tokens: Option<Tokens>) -> Self {
+        let attachments = self.changed(&sign_in.organization, |attachment| {
+            attachment.refresh_at = tokens.as_ref().and_then(Tokens::refresh_at);
+            attachment.tokens.clone_from(&tokens);
+        });
         // Order of sign-ins is order of signing in: a refresh does not move one to the end.
         let principal = self
             .principal
@@ -114,15 +89,16 @@ impl Session {
     /// The same session, to be refreshed at another time.
     pub(super) fn refresh_at(&self, organization: &OrganizationId, at: SystemTime) -> Option<Self> {
         self.tokens(organization)?;
-        let attachments = self.with_tokens(organization, |old| old.refresh_at = Some(at));
+        let attachments = self.changed(organization, |attachment| attachment.refresh_at = Some(at));
         Some(Self::new(self.key, self.principal.clone(), attachments))
     }
 
     /// The same session with that sign-in ended; its streams are told.
     pub(super) fn ended(&self, organization: &OrganizationId) -> Self {
         self.end_life(organization);
-        let attachments = self.with_tokens(organization, |old| {
-            *old = Tokens { id_token: old.id_token.take(), ..Tokens::default() };
+        let attachments = self.changed(organization, |attachment| {
+            attachment.tokens = None;
+            attachment.refresh_at = None;
         });
         Self::new(self.key, with_ended(&self.principal, organization), attachments)
     }
@@ -138,25 +114,23 @@ impl Session {
     /// Tells every stream of this session that it is over.
     pub(super) fn end_all(&self) {
         for attachment in &self.attachments {
-            attachment.life.end();
+            attachment.life.cut();
         }
     }
 
     fn end_life(&self, organization: &OrganizationId) {
         if let Some(attachment) = self.attachment(organization) {
-            attachment.life.end();
+            attachment.life.cut();
         }
     }
 
-    fn with_tokens(
+    fn changed(
         &self,
         organization: &OrganizationId,
-        change: impl Fn(&mut Tokens),
+        change: impl Fn(&mut Attachment),
     ) -> Vec<Attachment> {
         let mut attachments = self.attachments.clone();
-        for attachment in attachments.iter_mut().filter(|a| a.organization == *organization) {
-            change(&mut attachment.tokens);
-        }
+        attachments.iter_mut().filter(|a| a.organization == *organization).for_each(change);
         attachments
     }
 
@@ -167,12 +141,18 @@ impl Session {
     /// What the provider gave with that organization's sign-in.
     #[must_use]
     pub fn tokens(&self, organization: &OrganizationId) -> Option<&Tokens> {
-        self.attachment(organization).map(|a| &a.tokens)
+        self.attachment(organization)?.tokens.as_ref()
     }
 
-    /// The life of that organization's sign-in.
+    /// When that organization's provider is to be asked again.
     #[must_use]
-    pub fn life(&self, organization: &OrganizationId) -> Option<&Life> {
+    pub fn refreshes_at(&self, organization: &OrganizationId) -> Option<SystemTime> {
+        self.attachment(organization)?.refresh_at
+    }
+
+    /// What the streams of that organization's sign-in hang on.
+    #[must_use]
+    pub fn life(&self, organization: &OrganizationId) -> Option<&Arc<Cord>> {
         self.attachment(organization).map(|a| &a.life)
     }
 

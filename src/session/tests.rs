@@ -61,9 +61,9 @@ fn standing(sessions: &Sessions, id: &SessionId, of: &str) -> &'static str {
 fn a_sign_in_gets_a_new_id_and_the_old_one_is_nobody() {
     for sessions in stores() {
         let (first, _) =
-            sessions.sign_in(None, sign_in("acme", "alice", None), Tokens::default()).unwrap();
+            sessions.sign_in(None, sign_in("acme", "alice", None), None, at(0)).unwrap();
         let (second, _) = sessions
-            .sign_in(Some(&first.key()), sign_in("globex", "alice.g", None), Tokens::default())
+            .sign_in(Some(&first.key()), sign_in("globex", "alice.g", None), None, at(0))
             .unwrap();
         assert_ne!(first.expose(), second.expose());
         assert_eq!(standing(&sessions, &first, "acme"), "gone");
@@ -76,12 +76,11 @@ fn a_sign_in_gets_a_new_id_and_the_old_one_is_nobody() {
 fn a_logout_ends_every_session_of_a_subject_and_of_nobody_else() {
     for sessions in stores() {
         let alice = || sign_in("acme", "alice", None);
-        let (one, _) = sessions.sign_in(None, alice(), Tokens::default()).unwrap();
-        let (two, _) = sessions.sign_in(None, alice(), Tokens::default()).unwrap();
-        let (bob, _) =
-            sessions.sign_in(None, sign_in("acme", "bob", None), Tokens::default()).unwrap();
+        let (one, _) = sessions.sign_in(None, alice(), None, at(0)).unwrap();
+        let (two, _) = sessions.sign_in(None, alice(), None, at(0)).unwrap();
+        let (bob, _) = sessions.sign_in(None, sign_in("acme", "bob", None), None, at(0)).unwrap();
         let (other, _) =
-            sessions.sign_in(None, sign_in("globex", "alice", None), Tokens::default()).unwrap();
+            sessions.sign_in(None, sign_in("globex", "alice", None), None, at(0)).unwrap();
         assert_eq!(sessions.revoke(&logout("acme", Some("alice"), None)), Ok(2));
         assert_eq!(standing(&sessions, &one, "acme"), "revoked");
         assert_eq!(standing(&sessions, &two, "acme"), "revoked");
@@ -93,12 +92,10 @@ fn a_logout_ends_every_session_of_a_subject_and_of_nobody_else() {
 #[test]
 fn a_logout_of_one_provider_session_leaves_the_persons_others() {
     for sessions in stores() {
-        let (one, _) = sessions
-            .sign_in(None, sign_in("acme", "alice", Some("s1")), Tokens::default())
-            .unwrap();
-        let (two, _) = sessions
-            .sign_in(None, sign_in("acme", "alice", Some("s2")), Tokens::default())
-            .unwrap();
+        let (one, _) =
+            sessions.sign_in(None, sign_in("acme", "alice", Some("s1")), None, at(0)).unwrap();
+        let (two, _) =
+            sessions.sign_in(None, sign_in("acme", "alice", Some("s2")), None, at(0)).unwrap();
         assert_eq!(sessions.revoke(&logout("acme", Some("alice"), Some("s1"))), Ok(1));
         assert_eq!(standing(&sessions, &one, "acme"), "revoked");
         assert_eq!(standing(&sessions, &two, "acme"), "live");
@@ -108,9 +105,8 @@ fn a_logout_of_one_provider_session_leaves_the_persons_others() {
 #[test]
 fn another_issuers_logout_ends_nothing() {
     for sessions in stores() {
-        let (one, _) = sessions
-            .sign_in(None, sign_in("acme", "alice", Some("s1")), Tokens::default())
-            .unwrap();
+        let (one, _) =
+            sessions.sign_in(None, sign_in("acme", "alice", Some("s1")), None, at(0)).unwrap();
         let foreign = Selector {
             issuer: "https://evil.example".into(),
             ..logout("acme", Some("alice"), Some("s1"))
@@ -126,10 +122,10 @@ fn a_sign_in_that_was_under_way_does_not_outrun_a_logout() {
     for sessions in stores() {
         sessions.revoke(&logout("acme", Some("alice"), None)).unwrap();
         let (late, _) =
-            sessions.sign_in(None, sign_in("acme", "alice", None), Tokens::default()).unwrap();
+            sessions.sign_in(None, sign_in("acme", "alice", None), None, at(0)).unwrap();
         assert_eq!(standing(&sessions, &late, "acme"), "revoked");
         let again = SignIn { signed_in_at: at(20), ..sign_in("acme", "alice", None) };
-        let (again, _) = sessions.sign_in(None, again, Tokens::default()).unwrap();
+        let (again, _) = sessions.sign_in(None, again, None, at(20)).unwrap();
         assert_eq!(standing(&sessions, &again, "acme"), "live");
     }
 }
@@ -138,21 +134,20 @@ fn a_sign_in_that_was_under_way_does_not_outrun_a_logout() {
 fn a_refresh_never_revives_what_was_ended_or_replaces_what_is_newer() {
     for sessions in stores() {
         let (id, session) =
-            sessions.sign_in(None, sign_in("acme", "alice", None), Tokens::default()).unwrap();
+            sessions.sign_in(None, sign_in("acme", "alice", None), None, at(0)).unwrap();
         let refreshed = SignIn { role: Role::Admin, ..sign_in("acme", "alice", None) };
-        sessions.refreshed(&id.key(), &refreshed, &Tokens::default()).unwrap();
+        sessions.refreshed(&id.key(), &refreshed, None).unwrap();
         let role = |id: &SessionId| {
             sessions.find(&id.key()).unwrap().unwrap().principal.sign_ins()[0].role
         };
         assert_eq!(role(&id), Role::Admin);
         assert_eq!(session.principal.sign_ins()[0].role, Role::Read);
         sessions.end(&id.key(), &organization("acme")).unwrap();
-        sessions.refreshed(&id.key(), &refreshed, &Tokens::default()).unwrap();
+        sessions.refreshed(&id.key(), &refreshed, None).unwrap();
         assert_eq!(standing(&sessions, &id, "acme"), "revoked");
         let stranger = SignIn { signed_in_at: at(5), ..refreshed };
-        let (id, _) =
-            sessions.sign_in(None, sign_in("acme", "alice", None), Tokens::default()).unwrap();
-        sessions.refreshed(&id.key(), &stranger, &Tokens::default()).unwrap();
+        let (id, _) = sessions.sign_in(None, sign_in("acme", "alice", None), None, at(0)).unwrap();
+        sessions.refreshed(&id.key(), &stranger, None).unwrap();
         assert_eq!(role(&id), Role::Read);
     }
 }
@@ -161,15 +156,15 @@ fn a_refresh_never_revives_what_was_ended_or_replaces_what_is_newer() {
 fn signing_out_of_one_organization_leaves_the_others() {
     for sessions in stores() {
         let (first, _) =
-            sessions.sign_in(None, sign_in("acme", "alice", None), Tokens::default()).unwrap();
+            sessions.sign_in(None, sign_in("acme", "alice", None), None, at(0)).unwrap();
         let (id, session) = sessions
-            .sign_in(Some(&first.key()), sign_in("globex", "alice", None), Tokens::default())
+            .sign_in(Some(&first.key()), sign_in("globex", "alice", None), None, at(0))
             .unwrap();
-        let life = session.life(&organization("acme")).unwrap().listen();
+        let life = session.life(&organization("acme")).unwrap().clone();
         sessions.sign_out(&id.key(), Some(&organization("acme"))).unwrap();
         assert_eq!(standing(&sessions, &id, "acme"), "unknown");
         assert_eq!(standing(&sessions, &id, "globex"), "live");
-        assert!(*life.borrow(), "streams of the sign-in are told");
+        assert!(life.is_cut(), "streams of the sign-in are told");
         sessions.sign_out(&id.key(), None).unwrap();
         assert_eq!(standing(&sessions, &id, "globex"), "gone");
     }

@@ -18,14 +18,14 @@ pub struct Selector {
     pub subject: Option<String>,
     /// The provider's session.
     pub idp_session: Option<String>,
-    /// Only what was signed in until then.
+    /// Only what was begun until then.
     pub until: SystemTime,
 }
 
 impl Selector {
-    /// Whether the logout names this sign-in.
+    /// Whether the logout names this sign-in, which was begun at `begun_at`.
     #[must_use]
-    pub fn matches(&self, sign_in: &SignIn) -> bool {
+    pub fn matches(&self, sign_in: &SignIn, begun_at: SystemTime) -> bool {
         let subject = self.subject.as_deref();
         let idp_session = self.idp_session.as_deref();
         sign_in.organization == self.organization
@@ -33,7 +33,7 @@ impl Selector {
             && (subject.is_some() || idp_session.is_some())
             && subject.is_none_or(|subject| subject == sign_in.subject.as_str())
             && idp_session.is_none_or(|id| sign_in.idp_session.as_deref() == Some(id))
-            && (idp_session.is_some() || sign_in.signed_in_at <= self.until)
+            && (idp_session.is_some() || begun_at <= self.until)
     }
 }
 
@@ -72,7 +72,7 @@ impl Tombstones {
         });
     }
 
-    pub(super) fn covers(&self, sign_in: &SignIn) -> bool {
+    pub(super) fn covers(&self, sign_in: &SignIn, begun_at: SystemTime) -> bool {
         let by_subject =
             Key::Subject(sign_in.organization.clone(), sign_in.subject.as_str().to_owned());
         let by_session = sign_in
@@ -83,6 +83,6 @@ impl Tombstones {
             .into_iter()
             .flatten()
             .filter_map(|key| self.set.get(&key))
-            .any(|selectors| selectors.iter().any(|selector| selector.matches(sign_in)))
+            .any(|selectors| selectors.iter().any(|selector| selector.matches(sign_in, begun_at)))
     }
 }

@@ -1,6 +1,6 @@
 //! Black-box tests of the gate: real servers on port 0, and bytes over sockets.
 
-#![expect(
+#![allow(
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
@@ -8,6 +8,11 @@
     reason = "a test that cannot go on fails"
 )]
 
+mod command_line;
+mod configuration;
+mod decisions;
+mod demo_parts;
+mod documents;
 mod oidc_keys;
 mod oidc_logout;
 mod oidc_merge;
@@ -15,3 +20,6 @@ mod oidc_provider;
 mod oidc_refresh;
 mod oidc_sign_in;
 mod oidc_vectors;
+mod paths;
+mod support;
+mod tidy;

@@ -306,6 +306,7 @@ pub(crate) fn settings(issuer: &str) -> Oidc {
         provider: OidcProvider::Generic,
         issuer: Issuer::parse(issuer, OidcProvider::Generic).unwrap(),
         discovery_url: None,
+        callback_path: None,
         client_id: "hub".to_owned(),
         client_auth: ClientAuth::SecretPost(Secret::new("s3cret:%/".to_owned())),
         scopes: vec!["openid".to_owned(), "email".to_owned()],

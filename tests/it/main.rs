@@ -18,4 +18,7 @@
 mod configuration;
 mod demo_parts;
 mod documents;
+mod forwarding;
+mod lifecycle;
+mod rig;
 mod tidy;

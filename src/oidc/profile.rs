@@ -113,20 +113,22 @@ pub(super) fn subject(settings: &Oidc, id_token: &Claims) -> Result<Subject, Err
 /// The profile that the policy reads.
 pub(super) fn profile(
     settings: &Oidc,
-    id_token: &Claims,
+    issuer: &str,
+    subject: Subject,
     claims: Map<String, Value>,
-) -> Result<Profile, Error> {
-    Ok(Profile {
-        issuer: Arc::from(id_token.issuer()),
-        subject: subject(settings, id_token)?,
+) -> Profile {
+    Profile {
+        issuer: Arc::from(issuer),
+        subject,
         email: email(settings, &claims),
         name: name(&claims),
         claims,
-    })
+    }
 }
 
 /// The address, if the trust rule holds for it.
-fn email(settings: &Oidc, claims: &Map<String, Value>) -> Option<EmailAddress> {
+#[must_use]
+pub fn email(settings: &Oidc, claims: &Map<String, Value>) -> Option<EmailAddress> {
     let address = EmailAddress::parse(claims.get(&settings.email_claim)?.as_str()?)?;
     // Providers that write booleans as text exist, and Entra sends a number.
     let says = |name: &str| match claims.get(name) {

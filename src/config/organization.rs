@@ -82,7 +82,7 @@ impl OrganizationConfig {
         };
         let provider = provider?;
         match &provider {
-            Provider::Oidc(oidc) => oidc.fits(section, &policy),
+            Provider::Oidc(oidc) => oidc.fits(section, &policy, around.profile),
         }
         Some(Self { policy, provider })
     }

@@ -11,8 +11,8 @@ use crate::policy::Organization;
 
 use super::section::Section;
 use super::{
-    ClientAuth, EmailTrust, GroupOverage, Issuer, IssuerError, Oidc, OidcProvider, ResponseMode,
-    SigningAlgorithm, UserinfoUse, is_loopback,
+    ClientAuth, EmailTrust, GroupOverage, HubProfile, Issuer, IssuerError, Oidc, OidcProvider,
+    ResponseMode, SigningAlgorithm, UserinfoUse, is_loopback,
 };
 
 const PROVIDERS: [(&str, OidcProvider); 10] = [
@@ -66,6 +66,14 @@ const OWN_PARAMETERS: [&str; 19] = [
 /// Google vouches for everybody who has an account there.
 const GOOGLE: &str = "https://accounts.google.com";
 
+impl OidcProvider {
+    /// The name in configuration.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        PROVIDERS.iter().find(|(_, provider)| *provider == self).map_or("", |(name, _)| name)
+    }
+}
+
 impl Oidc {
     /// Reads `[organization.oidc]`.
     pub(super) fn read(section: &Section<'_>) -> Option<Self> {
@@ -102,7 +110,7 @@ impl Oidc {
             issuer: issuer.clone().unwrap_or_else(|| Issuer::Exact(String::new())),
             discovery_url: discovery_url(section),
             client_id: client_id.clone().unwrap_or_default(),
-            callback_path: callback_path(section),
+            callback_path: section.filled("callback_path"),
             client_auth: client_auth.clone().unwrap_or(ClientAuth::None),
             scopes: scopes(section).unwrap_or_else(|| own(defaults.scopes)),
             algorithms: algorithms(section),
@@ -137,14 +145,34 @@ impl Oidc {
     }
 
     /// Notes what contradicts the organization's policy.
-    pub(super) fn fits(&self, section: &Section<'_>, policy: &Organization) {
+    pub(super) fn fits(&self, section: &Section<'_>, policy: &Organization, profile: HubProfile) {
         let note = |key: &str, what: &str, remedy: &str| {
             section.note(&format!("oidc.{key}"), what, remedy);
         };
+        if let Some(path) = &self.callback_path {
+            let ours = format!("/-/sso/{}/oidc/callback", policy.id);
+            let hubs = format!("/organizations/{}/oidc/consume", policy.id);
+            let served = *path == ours || *path == hubs && profile == HubProfile::Huggingface;
+            if !served {
+                let what = "is no address that is served for this organization's provider";
+                note("callback_path", what, &format!("write {hubs:?}, or leave it out"));
+            }
+        }
         let domains = policy.email_domains.iter().next();
         if domains.is_some() && self.email_trust == EmailTrust::Never {
             let what = "\"never\" leaves nobody an address in email_domains";
             note("email_trust", what, "write \"if-verified\", or remove email_domains");
+        }
+        if domains.is_some()
+            && self.email_trust == EmailTrust::IfVerified
+            && self.email_claim != "email"
+        {
+            let what = "\"if-verified\" speaks of the claim email alone, so it leaves nobody an address in email_domains";
+            note(
+                "email_trust",
+                what,
+                "write \"always\" if the directory vouches for it, or remove email_claim",
+            );
         }
         if self.group_overage == GroupOverage::MicrosoftGraph
             && self.provider != OidcProvider::Entra
@@ -269,27 +297,4 @@ fn extra_parameters(section: &Section<'_>) -> Option<Vec<(String, String)>> {
         }
     }
     Some(pairs)
-}
-
-/// The redirect URI's path: our own, or the one of applications that were made for the hub.
-fn callback_path(section: &Section<'_>) -> Option<String> {
-    let path = section.filled("callback_path")?;
-    let known = |path: &str| {
-        let ours =
-            path.strip_prefix("/-/sso/").and_then(|rest| rest.strip_suffix("/oidc/callback"));
-        let hubs = path
-            .strip_prefix("/organizations/")
-            .and_then(|rest| rest.strip_suffix("/oidc/consume"));
-        ours.or(hubs).is_some_and(|id| !id.is_empty() && !id.contains('/'))
-    };
-    if !known(&path) {
-        let what = format!("{path:?} is no address that is served for a provider's answer");
-        section.note(
-            "callback_path",
-            what,
-            "write \"/organizations/<id>/oidc/consume\", or leave it out",
-        );
-        return None;
-    }
-    Some(path)
 }

@@ -617,6 +617,24 @@ fn the_client_shows_who_it_is_in_one_way() {
 }
 
 #[test]
+fn the_callback_is_the_organizations_own() {
+    let callback = |path: &str| {
+        Document::minimal().set("organization.oidc.callback_path", &format!("{path:?}"))
+    };
+    accept(&callback("/organizations/acme/oidc/consume"));
+    accept(&callback("/-/sso/acme/oidc/callback"));
+    for path in ["/organizations/globex/oidc/consume", "/-/sso/acme/login", "https://evil.example"]
+    {
+        refuse(
+            &callback(path),
+            "organization[acme].oidc.callback_path: is no address that is served for this organization's provider; write \"/organizations/acme/oidc/consume\", or leave it out",
+        );
+    }
+    let generic = callback("/organizations/acme/oidc/consume").set("hub.profile", "\"generic\"");
+    assert_eq!(mistakes(&generic.text()).len(), 1);
+}
+
+#[test]
 fn protocol_parameters_cannot_be_shadowed() {
     for name in ["state", "nonce", "redirect_uri", "Response_Type", "code_challenge", "scope"] {
         check(
@@ -639,6 +657,12 @@ fn what_contradicts_itself_is_a_mistake() {
             .set("organization.email_domains", "[\"acme.com\"]")
             .set("organization.oidc.email_trust", "\"never\""),
         "organization[acme].oidc.email_trust: \"never\" leaves nobody an address in email_domains; write \"if-verified\", or remove email_domains",
+    );
+    refuse(
+        &Document::minimal()
+            .set("organization.email_domains", "[\"acme.com\"]")
+            .set("organization.oidc.email_claim", "\"upn\""),
+        "organization[acme].oidc.email_trust: \"if-verified\" speaks of the claim email alone, so it leaves nobody an address in email_domains; write \"always\" if the directory vouches for it, or remove email_claim",
     );
     check(
         "organization.oidc.group_overage",

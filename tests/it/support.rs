@@ -1,4 +1,4 @@
-//! What the tests of the gate build on: a world of real servers, a browser, a socket.
+//! What the tests of the gate build on: a world of real servers, a browser, a socket, vectors.
 
 pub(crate) mod answer;
 pub(crate) mod browser;
@@ -6,4 +6,5 @@ pub(crate) mod moving_clock;
 pub(crate) mod served;
 pub(crate) mod setup;
 pub(crate) mod tool;
+pub(crate) mod vectors;
 pub(crate) mod world;

@@ -10,7 +10,6 @@ use http::Request;
 use hubgate::clock::Clock;
 use hubgate::config::{self, Config};
 use hubgate::gate::{Gate, Site};
-use hubgate::headers::Managed;
 use hubgate::observe::{Format, Observer, Recorder, Sink};
 use hubgate::peer::Peer;
 use hubgate::proxy::{Connector, Proxy};
@@ -63,11 +62,10 @@ fn serve(
 ) -> SocketAddr {
     let site = Arc::new(Site::new(config, clock.clone()).unwrap());
     let connector = Connector::new(&config.hub).unwrap();
-    let managed = Arc::new(Managed::new(config.headers.clone()));
     let listeners = Listeners::bind(&config.server).unwrap();
     let address = listeners.addresses()[0];
     let make = move |recorder: Recorder| {
-        let proxy = Proxy::new(&connector, Arc::clone(&managed), recorder.clone());
+        let proxy = Proxy::new(&connector, site.managed(), recorder.clone());
         let gate = Gate::new(Arc::clone(&site), proxy, recorder.clone());
         async move |request: Request<Incoming>, peer: Peer| {
             let response = gate.serve(request, peer).await;

@@ -106,6 +106,14 @@ impl Ask {
             .header("User-Agent", "Mozilla/5.0 (X11; Linux x86_64) Gecko/20100101 Firefox/140.0")
     }
 
+    /// As a frame of a page of this site.
+    pub(crate) fn frame(self) -> Self {
+        self.header("Accept", PAGE)
+            .header("Sec-Fetch-Mode", "navigate")
+            .header("Sec-Fetch-Dest", "iframe")
+            .header("Sec-Fetch-Site", "same-origin")
+    }
+
     /// As a script of the page sends it.
     pub(crate) fn script(self) -> Self {
         let site = if self.cross_site { "cross-site" } else { "same-origin" };

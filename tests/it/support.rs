@@ -7,3 +7,4 @@ pub(crate) mod served;
 pub(crate) mod setup;
 pub(crate) mod tool;
 pub(crate) mod world;
+pub(crate) mod vectors;

@@ -65,7 +65,7 @@ fn serve(
     let listeners = Listeners::bind(&config.server).unwrap();
     let address = listeners.addresses()[0];
     let make = move |recorder: Recorder| {
-        let proxy = Proxy::new(&connector, Arc::clone(&managed), recorder.clone());
+        let proxy = Proxy::new(&connector, &managed, recorder.clone());
         let gate = Gate::new(Arc::clone(&site), proxy, recorder.clone());
         async move |request: Request<Incoming>, peer: Peer| {
             let response = gate.serve(request, peer).await;

@@ -1,3 +1,5 @@
+//! A single-sign-on gate for model hubs.
+//!
 #![doc = include_str!("ARCHITECTURE.md")]
 
 pub mod account;

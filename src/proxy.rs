@@ -8,7 +8,6 @@ mod pool;
 mod tunnel;
 
 use std::rc::Rc;
-use std::sync::Arc;
 
 use http::header::{self, HeaderValue};
 use http::uri::{self, Authority};
@@ -42,8 +41,8 @@ impl Proxy {
     /// Prepares one thread; forwarding runs on that thread, inside its runtime. What is `managed`
     /// is taken out of requests' trailers, as it is out of their headers.
     #[must_use]
-    pub fn new(connector: &Connector, managed: Arc<Managed>, recorder: Recorder) -> Self {
-        let trailers = trailer_rule(managed);
+    pub fn new(connector: &Connector, managed: &Managed, recorder: Recorder) -> Self {
+        let trailers = trailer_rule(managed.clone());
         Self { pool: Pool::new(connector.clone(), recorder.clone()), recorder, trailers }
     }
 

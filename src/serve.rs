@@ -78,7 +78,7 @@ impl Prepared {
         let Self { listeners, site, connector, context } = self;
         let keys = rotate_keys(Arc::clone(&site), context.clock.clone());
         let make = move |recorder: crate::observe::Recorder| {
-            let proxy = Proxy::new(&connector, Arc::clone(site.managed()), recorder.clone());
+            let proxy = Proxy::new(&connector, site.managed(), recorder.clone());
             let gate = Rc::new(Gate::new(Arc::clone(&site), proxy, recorder));
             async move |request, peer| gate.serve(request, peer).await
         };

@@ -17,7 +17,8 @@ pub fn instructions(addresses: &Addresses<'_>) -> String {
     let Addresses { gate, acme, globex } = addresses;
     format!(
         "\
-A hub behind a gate, with an identity provider for each of two organizations: on this machine only, in memory only.
+A hub behind a gate, with an identity provider for each of two organizations.
+Everything is on this machine only, and in memory only.
 
   the hub, through the gate    {gate}/
   your sign-ins                {gate}/-/sso/

@@ -28,7 +28,7 @@ pub struct Site {
     pub(super) login: Login,
     pub(super) logout: Logout,
     pub(super) account: Account,
-    pub(super) managed: Arc<Managed>,
+    pub(super) managed: Managed,
     pub(super) forwarding: Forwarding,
     pub(super) assertion_keys: AssertionKeys,
     pub(super) clock: Clock,
@@ -85,7 +85,7 @@ impl Site {
                 Arc::clone(&directory),
             ),
             account: Account::new(cookie.clone(), Arc::clone(&sessions), Arc::clone(&directory)),
-            managed: Arc::new(Managed::new(config.headers.clone())),
+            managed: Managed::new(config.headers.clone()),
             forwarding: Forwarding::new(config.server.trusted_proxies.clone()),
             assertion_keys: AssertionKeys::generate(clock.now())?,
             public_url,
@@ -98,7 +98,7 @@ impl Site {
 
     /// The headers that only the gate may write.
     #[must_use]
-    pub const fn managed(&self) -> &Arc<Managed> {
+    pub const fn managed(&self) -> &Managed {
         &self.managed
     }
 

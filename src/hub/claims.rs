@@ -61,8 +61,9 @@ impl<'h> Readings<'h> {
 }
 
 impl<'h> Claims<'h> {
-    /// Adds a claim; two of one organization become the stricter one.
-    pub(super) fn add(&mut self, claim: Claim<'h>) {
+    /// Adds a claim; two of one organization become the stricter one. Only reading is public.
+    pub(super) fn add(&mut self, mut claim: Claim<'h>) {
+        claim.public &= claim.need == Need::Read;
         let same = |old: &&mut Claim<'_>| old.organization.id == claim.organization.id;
         match self.0.iter_mut().find(same) {
             Some(old) => {

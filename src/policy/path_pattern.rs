@@ -23,7 +23,7 @@ enum Part {
     Any,
 }
 
-/// Why a text is no pattern; reads as what follows the key's name: "path names {org} twice".
+/// Why a text is no pattern; reads as what follows the key's name: "path holds a dot segment".
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PathPatternError {
     /// `acme/**`

@@ -2,7 +2,6 @@
 
 use std::future::Future;
 use std::pin::pin;
-use std::sync::Arc;
 use std::time::Duration;
 
 use http::header::{self, HeaderName, HeaderValue};
@@ -89,7 +88,7 @@ pub(super) fn to_origin_form(request: &mut Request<Body>) -> Result<(), Error> {
 }
 
 /// What trailers must not say: whatever is the gate's to say, and what a request is judged by.
-pub(super) fn trailer_rule(managed: Arc<Managed>) -> TrailerRule {
+pub(super) fn trailer_rule(managed: Managed) -> TrailerRule {
     const JUDGED: [HeaderName; 8] = [
         header::HOST,
         header::COOKIE,

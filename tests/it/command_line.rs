@@ -387,10 +387,15 @@ fn admin(status: &'static str) -> (String, std::thread::JoinHandle<String>) {
     let address = listener.local_addr().unwrap().to_string();
     let served = std::thread::spawn(move || {
         let (mut stream, _) = listener.accept().unwrap();
-        let mut request = vec![0; 1024];
-        let read = stream.read(&mut request).unwrap();
+        let mut request = Vec::new();
+        // The whole head: a socket that closes with bytes unread resets the connection.
+        while !request.ends_with(b"\r\n\r\n") {
+            let mut byte = [0];
+            stream.read_exact(&mut byte).unwrap();
+            request.extend(byte);
+        }
         stream.write_all(format!("{status}\r\nContent-Length: 0\r\n\r\n").as_bytes()).unwrap();
-        String::from_utf8_lossy(&request[..read]).into_owned()
+        String::from_utf8_lossy(&request).into_owned()
     });
     (address, served)
 }

@@ -1,6 +1,6 @@
 //! Black-box tests of the gate: real servers on port 0, and bytes over sockets.
 
-#![expect(
+#![allow(
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
@@ -10,6 +10,19 @@
 
 mod command_line;
 mod configuration;
+mod decisions;
 mod demo_parts;
 mod documents;
+mod forwarding;
+mod lifecycle;
+mod oidc_keys;
+mod oidc_logout;
+mod oidc_merge;
+mod oidc_provider;
+mod oidc_refresh;
+mod oidc_sign_in;
+mod oidc_vectors;
+mod paths;
+mod rig;
+mod support;
 mod tidy;

@@ -29,6 +29,15 @@ pub enum ReadError {
     Broken(#[from] Error),
 }
 
+/// What reading a body within a limit gave.
+#[derive(Debug)]
+pub enum Within {
+    /// All of it, and a body that says the same once more.
+    Whole(Bytes, Body),
+    /// It is longer; a body that says all of it.
+    Longer(Body),
+}
+
 impl Body {
     /// Puts bytes that were read from the body in front of it again.
     #[must_use]
@@ -41,11 +50,22 @@ impl Body {
     ///
     /// # Errors
     /// When it is longer, or breaks off.
-    pub async fn read_whole(mut self, limit: usize) -> Result<(Bytes, Self), ReadError> {
-        let too_large = || ReadError::TooLarge(limit);
-        let least = usize::try_from(self.size_hint().lower()).map_err(|_| too_large())?;
-        if least > limit {
-            return Err(too_large());
+    pub async fn read_whole(self, limit: usize) -> Result<(Bytes, Self), ReadError> {
+        match self.read_within(limit).await? {
+            Within::Whole(bytes, again) => Ok((bytes, again)),
+            Within::Longer(_) => Err(ReadError::TooLarge(limit)),
+        }
+    }
+
+    /// Reads all of the body if it has at most `limit` bytes; otherwise gives back a body that
+    /// says all of it.
+    ///
+    /// # Errors
+    /// When it breaks off.
+    pub async fn read_within(mut self, limit: usize) -> Result<Within, Error> {
+        let least = self.size_hint().lower();
+        if usize::try_from(least).map_or(true, |least| least > limit) {
+            return Ok(Within::Longer(self));
         }
         let mut first = Bytes::new();
         let mut more = BytesMut::new();
@@ -54,7 +74,8 @@ impl Body {
             match frame?.into_data() {
                 Ok(data) => {
                     if data.len() > limit.saturating_sub(first.len() + more.len()) {
-                        return Err(too_large());
+                        let read = [first.as_ref(), more.as_ref(), data.as_ref()].concat();
+                        return Ok(Within::Longer(Self::prefixed(read.into(), self)));
                     }
                     if first.is_empty() {
                         first = data;
@@ -81,7 +102,7 @@ impl Body {
                 trailers,
             })),
         };
-        Ok((bytes, again))
+        Ok(Within::Whole(bytes, again))
     }
 }
 

@@ -6,5 +6,5 @@ pub(crate) mod moving_clock;
 pub(crate) mod served;
 pub(crate) mod setup;
 pub(crate) mod tool;
-pub(crate) mod world;
 pub(crate) mod vectors;
+pub(crate) mod world;

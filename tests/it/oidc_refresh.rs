@@ -5,7 +5,7 @@ use hubgate::oidc::{Error, OauthError, RefreshError, Tokens, Verified};
 use hubgate::policy::{Reason, Subject};
 use serde_json::{Value, json};
 
-use crate::oidc_provider::{NOW, RSA, Reply, World, at, now};
+use crate::oidc_provider::{NOW, RSA, Reply, STRANGER, World, at, now};
 
 /// Somebody signed in with a refresh token.
 async fn signed_in(change: impl FnOnce(&mut Oidc)) -> (World, Tokens) {
@@ -124,6 +124,48 @@ async fn a_renewal_of_somebody_elses_session_is_refused() {
     let bob = Subject::parse("bob").unwrap();
     let outcome = world.rp.refresh(&tokens, &bob, now()).await;
     assert!(matches!(outcome, Err(RefreshError::Ended(_))), "{outcome:?}");
+}
+
+#[tokio::test]
+async fn a_renewal_names_the_same_person_in_every_way() {
+    let world = World::with(|settings| settings.subject_claim = "oid".to_owned()).await;
+    let verified = world
+        .sign_in(|answer| {
+            answer.claim("oid", "4711".into());
+            answer.tokens.insert("refresh_token".into(), "r1".into());
+        })
+        .await
+        .unwrap();
+    let person = Subject::parse("4711").unwrap();
+    let refresh = async |more: Value| {
+        world.idp.reply("/token", renewed(&json!({"id_token": id_token(&world, &more)})));
+        world.rp.refresh(&verified.tokens, &person, now()).await
+    };
+    assert!(refresh(json!({"oid": "4711"})).await.is_ok());
+    for other in [json!({"oid": "4711", "sub": "bob"}), json!({"oid": "4712"}), json!({})] {
+        let outcome = refresh(other.clone()).await;
+        assert!(matches!(outcome, Err(RefreshError::Ended(_))), "{other}: {outcome:?}");
+    }
+}
+
+#[tokio::test]
+async fn of_many_who_meet_a_new_key_one_asks() {
+    let (world, tokens) = signed_in(|_| {}).await;
+    let claims = json!({
+        "iss": world.idp.issuer, "aud": "hub", "sub": "alice", "iat": NOW, "exp": NOW + 300,
+    });
+    let token = STRANGER.sign(r#"{"alg":"RS256","kid":"new"}"#, &claims.to_string());
+    world.idp.reply("/token", renewed(&json!({"id_token": token})));
+    let keys = json!({"keys": [STRANGER.jwk(&json!({"kid": "new"}))]});
+    world.idp.reply("/keys", Reply::json(&keys));
+    let mut tasks = tokio::task::JoinSet::new();
+    for _ in 0..6 {
+        let (rp, tokens) = (world.rp.clone(), tokens.clone());
+        let alice = Subject::parse("alice").unwrap();
+        tasks.spawn(async move { rp.refresh(&tokens, &alice, now()).await.is_ok() });
+    }
+    assert_eq!(tasks.join_all().await, [true; 6]);
+    assert_eq!(world.idp.asked("/keys").len(), 2);
 }
 
 #[tokio::test]

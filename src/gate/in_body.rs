@@ -1,16 +1,11 @@
 //! Bodies that say whose content a request is about: read once, judged, and sent on as they came.
 
-use std::time::Duration;
-
 use http::Request;
 
 use crate::body::{Body, ReadError, Within};
 use crate::error::Error;
 use crate::hub::{BODY_LIMIT, BodyRule};
 use crate::policy::Claimed;
-
-/// How long a client may take to send a body that is judged.
-const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Reads the body by its rule; the request that comes back says the same bytes.
 ///
@@ -22,9 +17,7 @@ pub(super) async fn read<'h>(
 ) -> Result<(Claimed<'h>, Request<Body>), Error> {
     rule.admit(request.headers())?;
     let (parts, body) = request.into_parts();
-    let within = tokio::time::timeout(PATIENCE, body.read_within(BODY_LIMIT)).await;
-    let within = within.map_err(|_| Error::Headers("the body takes too long"))?;
-    let (claimed, again) = match within.map_err(ReadError::from)? {
+    let (claimed, again) = match body.read_within(BODY_LIMIT).await? {
         Within::Whole(bytes, again) => (rule.read(&bytes)?, again),
         Within::Longer(again) => (rule.oversized().ok_or(ReadError::TooLarge(BODY_LIMIT))?, again),
     };

@@ -17,6 +17,7 @@ mod forwarding;
 mod headers;
 mod lifecycle;
 mod logout;
+mod oidc_attacks;
 mod oidc_keys;
 mod oidc_logout;
 mod oidc_merge;

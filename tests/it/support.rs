@@ -1,4 +1,4 @@
-//! What the tests of the gate build on: a world of real servers, a browser, a socket.
+//! What the tests of the gate build on: a world of real servers, a browser, a socket, vectors.
 
 pub(crate) mod answer;
 pub(crate) mod browser;

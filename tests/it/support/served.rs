@@ -10,7 +10,6 @@ use http::Request;
 use hubgate::clock::Clock;
 use hubgate::config::{self, Config};
 use hubgate::gate::{Gate, Site};
-use hubgate::headers::Managed;
 use hubgate::observe::{Format, Observer, Recorder, Sink};
 use hubgate::peer::Peer;
 use hubgate::proxy::{Connector, Proxy};
@@ -18,6 +17,8 @@ use hubgate::server::{self, Context, Listeners};
 use hyper::body::Incoming;
 use serde_json::Value;
 use tokio::sync::{Notify, oneshot};
+
+use super::answer::Answer;
 
 /// A gate on a port of its own; dropping it ends it.
 pub(crate) struct Served {
@@ -61,11 +62,10 @@ fn serve(
 ) -> SocketAddr {
     let site = Arc::new(Site::new(config, clock.clone()).unwrap());
     let connector = Connector::new(&config.hub).unwrap();
-    let managed = Arc::new(Managed::new(config.headers.clone()));
     let listeners = Listeners::bind(&config.server).unwrap();
     let address = listeners.addresses()[0];
     let make = move |recorder: Recorder| {
-        let proxy = Proxy::new(&connector, &managed, recorder.clone());
+        let proxy = Proxy::new(&connector, site.managed(), recorder.clone());
         let gate = Gate::new(Arc::clone(&site), proxy, recorder.clone());
         async move |request: Request<Incoming>, peer: Peer| {
             let response = gate.serve(request, peer).await;
@@ -107,15 +107,23 @@ impl Lines {
         String::from_utf8(self.0.0.lock().unwrap().clone()).unwrap()
     }
 
+    /// The last line that holds this.
+    pub(crate) fn find(&self, wanted: &str) -> Option<String> {
+        let bytes = self.0.0.lock().unwrap();
+        let text = std::str::from_utf8(&bytes).unwrap();
+        let at = text.rfind(wanted)?;
+        let from = text[..at].rfind('\n').map_or(0, |end| end + 1);
+        text[from..].lines().next().map(str::to_owned)
+    }
+
     /// The line of a request.
     pub(crate) async fn of(&self, request_id: &str) -> Value {
         let wanted = format!("\"request.id\":\"{request_id}\"");
         let found = async {
             loop {
                 let written = self.0.1.notified();
-                let text = self.text();
-                if let Some(line) = text.lines().find(|line| line.contains(&wanted)) {
-                    return serde_json::from_str(line).unwrap();
+                if let Some(line) = self.find(&wanted) {
+                    return serde_json::from_str(&line).unwrap();
                 }
                 written.await;
             }
@@ -141,6 +149,14 @@ pub(crate) fn events() -> &'static Lines {
         installed.expect("no other test installs a logger");
         lines
     })
+}
+
+/// What the log says of why a request was refused: the cause, which clients are not told.
+#[track_caller]
+pub(crate) fn cause_of(answer: &Answer) -> String {
+    let request = format!("request_id=\"{}\"", answer.request_id());
+    let line = events().find(&request).unwrap_or_else(|| panic!("no event of {answer:?}"));
+    line.split_once("cause=").unwrap_or_else(|| panic!("no cause: {line}")).1.to_owned()
 }
 
 /// Writes into the lines, and perhaps to standard error.

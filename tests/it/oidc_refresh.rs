@@ -114,7 +114,7 @@ async fn a_renewal_without_an_id_token_believes_userinfo() {
     world.idp.reply("/userinfo", Reply::json(&json!({})).status(401));
     assert!(matches!(refresh(&world, &tokens).await, Err(RefreshError::Ended(_))));
     world.idp.reply("/userinfo", Reply::json(&json!({})).status(502));
-    assert!(matches!(refresh(&world, &tokens).await, Err(RefreshError::Unavailable(_))));
+    assert!(matches!(refresh(&world, &tokens).await, Err(RefreshError::Unavailable { .. })));
 }
 
 #[tokio::test]
@@ -194,7 +194,7 @@ async fn silence_and_our_own_misconfiguration_do_not_end_it_yet() {
     ] {
         world.idp.reply("/token", reply);
         let outcome = refresh(&world, &tokens).await;
-        assert!(matches!(outcome, Err(RefreshError::Unavailable(_))), "{outcome:?}");
+        assert!(matches!(outcome, Err(RefreshError::Unavailable { .. })), "{outcome:?}");
     }
     // A key that cannot be fetched says nothing about the person.
     let header = r#"{"alg":"RS256","kid":"new"}"#;
@@ -207,8 +207,38 @@ async fn silence_and_our_own_misconfiguration_do_not_end_it_yet() {
     world.idp.reply("/keys", Reply::text("text/plain", "").status(500));
     for _ in 0..20 {
         let outcome = refresh(&world, &tokens).await;
-        assert!(matches!(outcome, Err(RefreshError::Unavailable(_))), "{outcome:?}");
+        assert!(matches!(outcome, Err(RefreshError::Unavailable { .. })), "{outcome:?}");
     }
+}
+
+#[tokio::test]
+async fn a_spent_refresh_token_is_not_used_again_after_an_interruption() {
+    let (world, tokens) = thinly_signed_in().await;
+    let reply = json!({"id_token": id_token(&world, &json!({})), "refresh_token": "r2"});
+    world.idp.reply("/token", renewed(&reply));
+    world.idp.reply("/userinfo", Reply::text("text/plain", "").status(503));
+    let outcome = refresh(&world, &tokens).await;
+    let Err(RefreshError::Unavailable { tokens: Some(kept), .. }) = outcome else {
+        panic!("{outcome:?}");
+    };
+    world.idp.reply("/userinfo", Reply::json(&json!({"sub": "alice"})));
+    refresh(&world, &kept).await.unwrap();
+    assert_eq!(world.idp.asked("/token").pop().unwrap().form()["refresh_token"], "r2");
+    world.idp.reply("/token", Reply::text("text/plain", "").status(503));
+    let outcome = refresh(&world, &kept).await;
+    assert!(matches!(outcome, Err(RefreshError::Unavailable { tokens: None, .. })), "{outcome:?}");
+}
+
+#[tokio::test]
+async fn a_key_that_is_not_published_yet_does_not_end_the_session() {
+    let (world, tokens) = signed_in(|_| {}).await;
+    let claims = json!({
+        "iss": world.idp.issuer, "aud": "hub", "sub": "alice", "iat": NOW, "exp": NOW + 300,
+    });
+    let token = STRANGER.sign(r#"{"alg":"RS256","kid":"new"}"#, &claims.to_string());
+    world.idp.reply("/token", renewed(&json!({"id_token": token})));
+    let outcome = refresh(&world, &tokens).await;
+    assert!(matches!(outcome, Err(RefreshError::Unavailable { .. })), "{outcome:?}");
 }
 
 #[tokio::test]

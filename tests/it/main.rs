@@ -26,6 +26,8 @@ mod oidc_refresh;
 mod oidc_sign_in;
 mod oidc_vectors;
 mod paths;
+mod redirects;
+mod refusals;
 mod rig;
 mod sessions;
 mod sign_in;

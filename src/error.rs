@@ -76,7 +76,9 @@ impl Error {
         match self {
             Self::Ambiguous(_) => Reason::AmbiguousPath,
             Self::Headers(_) => Reason::AmbiguousHeaders,
-            Self::Body(_) | Self::Read(ReadError::Broken(_)) => Reason::AmbiguousBody,
+            Self::Body(_) | Self::Read(ReadError::Broken(_) | ReadError::TooSlow) => {
+                Reason::AmbiguousBody
+            }
             Self::Read(ReadError::TooLarge(_)) => Reason::BodyTooLarge,
             Self::Challenge(challenge) => challenge.reason,
             Self::Deny { reason, .. } | Self::Page(reason) => *reason,

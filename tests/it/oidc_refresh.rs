@@ -5,7 +5,7 @@ use hubgate::oidc::{Error, OauthError, RefreshError, Tokens, Verified};
 use hubgate::policy::{Reason, Subject};
 use serde_json::{Value, json};
 
-use crate::oidc_provider::{NOW, RSA, Reply, World, at, now};
+use crate::oidc_provider::{NOW, RSA, Reply, STRANGER, World, at, now};
 
 /// Somebody signed in with a refresh token.
 async fn signed_in(change: impl FnOnce(&mut Oidc)) -> (World, Tokens) {
@@ -114,7 +114,7 @@ async fn a_renewal_without_an_id_token_believes_userinfo() {
     world.idp.reply("/userinfo", Reply::json(&json!({})).status(401));
     assert!(matches!(refresh(&world, &tokens).await, Err(RefreshError::Ended(_))));
     world.idp.reply("/userinfo", Reply::json(&json!({})).status(502));
-    assert!(matches!(refresh(&world, &tokens).await, Err(RefreshError::Unavailable(_))));
+    assert!(matches!(refresh(&world, &tokens).await, Err(RefreshError::Unavailable { .. })));
 }
 
 #[tokio::test]
@@ -124,6 +124,48 @@ async fn a_renewal_of_somebody_elses_session_is_refused() {
     let bob = Subject::parse("bob").unwrap();
     let outcome = world.rp.refresh(&tokens, &bob, now()).await;
     assert!(matches!(outcome, Err(RefreshError::Ended(_))), "{outcome:?}");
+}
+
+#[tokio::test]
+async fn a_renewal_names_the_same_person_in_every_way() {
+    let world = World::with(|settings| settings.subject_claim = "oid".to_owned()).await;
+    let verified = world
+        .sign_in(|answer| {
+            answer.claim("oid", "4711".into());
+            answer.tokens.insert("refresh_token".into(), "r1".into());
+        })
+        .await
+        .unwrap();
+    let person = Subject::parse("4711").unwrap();
+    let refresh = async |more: Value| {
+        world.idp.reply("/token", renewed(&json!({"id_token": id_token(&world, &more)})));
+        world.rp.refresh(&verified.tokens, &person, now()).await
+    };
+    assert!(refresh(json!({"oid": "4711"})).await.is_ok());
+    for other in [json!({"oid": "4711", "sub": "bob"}), json!({"oid": "4712"}), json!({})] {
+        let outcome = refresh(other.clone()).await;
+        assert!(matches!(outcome, Err(RefreshError::Ended(_))), "{other}: {outcome:?}");
+    }
+}
+
+#[tokio::test]
+async fn of_many_who_meet_a_new_key_one_asks() {
+    let (world, tokens) = signed_in(|_| {}).await;
+    let claims = json!({
+        "iss": world.idp.issuer, "aud": "hub", "sub": "alice", "iat": NOW, "exp": NOW + 300,
+    });
+    let token = STRANGER.sign(r#"{"alg":"RS256","kid":"new"}"#, &claims.to_string());
+    world.idp.reply("/token", renewed(&json!({"id_token": token})));
+    let keys = json!({"keys": [STRANGER.jwk(&json!({"kid": "new"}))]});
+    world.idp.reply("/keys", Reply::json(&keys));
+    let mut tasks = tokio::task::JoinSet::new();
+    for _ in 0..6 {
+        let (rp, tokens) = (world.rp.clone(), tokens.clone());
+        let alice = Subject::parse("alice").unwrap();
+        tasks.spawn(async move { rp.refresh(&tokens, &alice, now()).await.is_ok() });
+    }
+    assert_eq!(tasks.join_all().await, [true; 6]);
+    assert_eq!(world.idp.asked("/keys").len(), 2);
 }
 
 #[tokio::test]
@@ -152,7 +194,7 @@ async fn silence_and_our_own_misconfiguration_do_not_end_it_yet() {
     ] {
         world.idp.reply("/token", reply);
         let outcome = refresh(&world, &tokens).await;
-        assert!(matches!(outcome, Err(RefreshError::Unavailable(_))), "{outcome:?}");
+        assert!(matches!(outcome, Err(RefreshError::Unavailable { .. })), "{outcome:?}");
     }
     // A key that cannot be fetched says nothing about the person.
     let header = r#"{"alg":"RS256","kid":"new"}"#;
@@ -165,8 +207,38 @@ async fn silence_and_our_own_misconfiguration_do_not_end_it_yet() {
     world.idp.reply("/keys", Reply::text("text/plain", "").status(500));
     for _ in 0..20 {
         let outcome = refresh(&world, &tokens).await;
-        assert!(matches!(outcome, Err(RefreshError::Unavailable(_))), "{outcome:?}");
+        assert!(matches!(outcome, Err(RefreshError::Unavailable { .. })), "{outcome:?}");
     }
+}
+
+#[tokio::test]
+async fn a_spent_refresh_token_is_not_used_again_after_an_interruption() {
+    let (world, tokens) = thinly_signed_in().await;
+    let reply = json!({"id_token": id_token(&world, &json!({})), "refresh_token": "r2"});
+    world.idp.reply("/token", renewed(&reply));
+    world.idp.reply("/userinfo", Reply::text("text/plain", "").status(503));
+    let outcome = refresh(&world, &tokens).await;
+    let Err(RefreshError::Unavailable { tokens: Some(kept), .. }) = outcome else {
+        panic!("{outcome:?}");
+    };
+    world.idp.reply("/userinfo", Reply::json(&json!({"sub": "alice"})));
+    refresh(&world, &kept).await.unwrap();
+    assert_eq!(world.idp.asked("/token").pop().unwrap().form()["refresh_token"], "r2");
+    world.idp.reply("/token", Reply::text("text/plain", "").status(503));
+    let outcome = refresh(&world, &kept).await;
+    assert!(matches!(outcome, Err(RefreshError::Unavailable { tokens: None, .. })), "{outcome:?}");
+}
+
+#[tokio::test]
+async fn a_key_that_is_not_published_yet_does_not_end_the_session() {
+    let (world, tokens) = signed_in(|_| {}).await;
+    let claims = json!({
+        "iss": world.idp.issuer, "aud": "hub", "sub": "alice", "iat": NOW, "exp": NOW + 300,
+    });
+    let token = STRANGER.sign(r#"{"alg":"RS256","kid":"new"}"#, &claims.to_string());
+    world.idp.reply("/token", renewed(&json!({"id_token": token})));
+    let outcome = refresh(&world, &tokens).await;
+    assert!(matches!(outcome, Err(RefreshError::Unavailable { .. })), "{outcome:?}");
 }
 
 #[tokio::test]

@@ -160,7 +160,7 @@ async fn outcome(world: &World, path: &Path) -> (String, String) {
             match world.rp.refresh(&verified.tokens, &alice, now()).await {
                 Ok(_) => Ok(()),
                 Err(RefreshError::Ended(error)) => Err(error),
-                Err(RefreshError::Unavailable(error)) => panic!("{}: {error}", path.display()),
+                Err(error) => panic!("{}: {error}", path.display()),
             }
         }
         Purpose::LogoutToken => world.rp.logout_token(&token, now()).await.map(|_| ()),

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use http::header::HeaderValue;
 use http::{Request, Response, StatusCode};
@@ -140,7 +140,7 @@ fn gate(
     let managed = Managed::new(config::Headers::hubgate("hub"));
     let proxy = Proxy::new(connector, &managed, recorder.clone());
     async move |request, peer: Peer| {
-        let started = stopwatch();
+        let (started, now) = (stopwatch(), Clock::system().now());
         let mut request = request.map(Body::from);
         let method = request.method().clone();
         let path = request.uri().path().to_owned();
@@ -154,7 +154,7 @@ fn gate(
             Target::parse(method.clone(), raw).map_err(|ambiguity| ambiguity.to_string())
         });
         let principal = Principal::default();
-        let decision = decide(&Claimed::Unclaimed { pass: true }, &principal, SystemTime::now());
+        let decision = decide(&Claimed::Unclaimed { pass: true }, &principal, now);
         let mut response = match (target, decision) {
             (Some(Ok(_)), Decision::Allow(permit)) => {
                 match proxy.forward(permit, request, upgrade, lifeline).await {
@@ -166,7 +166,7 @@ fn gate(
             _ => refusal(StatusCode::BAD_REQUEST, "no path"),
         };
         recorder.access(&Access {
-            at: SystemTime::now(),
+            at: now,
             request_id: "test",
             client: peer.address.ip(),
             method: &method,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::rig::{Hub, Setup};
+use crate::rig::{Hub, Setup, soon};
 
 const GET: &str = "GET /acme HTTP/1.1\r\nhost: h\r\n\r\n";
 const OK: &str = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
@@ -65,6 +65,49 @@ async fn an_idle_connection_is_closed_and_a_busy_one_is_not() {
     client.until("ok").await;
     events.send("2\r\nok\r\n0\r\n\r\n").await;
     stream.until("ok\r\n0\r\n\r\n").await;
+}
+
+#[tokio::test]
+async fn a_client_that_reads_slowly_gets_the_end_of_its_answer() {
+    let hub = Hub::bind().await;
+    let mut setup = Setup::http(&hub);
+    setup.server.idle_timeout = Duration::from_millis(100);
+    let rig = setup.start();
+    // With one of these sizes, the end of the answer waits for the client when all of it was read
+    // from the hub.
+    let sizes = (1..30).map(|n| n * 250_000);
+    let mut clients = Vec::new();
+    for size in sizes {
+        let mut client = rig.client().await;
+        client.send(GET).await;
+        let mut upstream = hub.accept().await;
+        upstream.head().await;
+        let sent = tokio::spawn(async move {
+            let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {size}\r\n\r\n");
+            upstream.send(head).await;
+            upstream.send(vec![b'x'; size]).await;
+        });
+        clients.push((client, size, sent));
+    }
+    // Those that could be sent whole are closed for being idle, after several times their patience.
+    let mut idle = rig.client().await;
+    idle.send(GET).await;
+    let mut upstream = hub.accept().await;
+    upstream.head().await;
+    upstream.send(OK).await;
+    idle.until("ok").await;
+    assert!(idle.is_closed().await);
+    let mut again = rig.client().await;
+    again.send(GET).await;
+    upstream.head().await;
+    upstream.send(OK).await;
+    again.until("ok").await;
+    assert!(again.is_closed().await);
+    for (mut client, size, sent) in clients {
+        client.head().await;
+        assert_eq!(client.take(size).await.len(), size);
+        soon(sent).await.unwrap();
+    }
 }
 
 #[tokio::test]

@@ -113,9 +113,12 @@ impl Gate {
         let credential = site.credentials.read(request.headers(), now)?;
         match decide(&claimed, credential.principal(), now) {
             Decision::Allow(permit) => {
-                trace.organization = permit.organization().map(|o| o.id.clone());
                 trace.subject = permit.caller().map(|caller| caller.subject.clone());
+                // A reason stands beside the organization whose reason it is.
                 trace.reason = permit.notice().map(|notice| notice.reason);
+                let noticed = permit.notice().map(|notice| notice.organization.clone());
+                let own = || permit.organization().map(|o| o.id.clone());
+                trace.organization = noticed.or_else(own);
                 self.admit(permit, &credential, request, peer, now).await
             }
             Decision::Challenge(challenge) => Err(Error::Challenge(challenge)),

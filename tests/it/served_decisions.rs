@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use hubgate::demo::Listener;
 use hubgate::demo::hub::{self, Hub};
@@ -67,6 +68,7 @@ impl Scene {
 
     /// Signs in as the line says; a revoked one is ended by the provider's word afterwards.
     async fn sign_in(&self, browser: &mut Browser, line: &SignInLine) {
+        self.clock.advance(Duration::from_secs(1)); // so that one session is the newest
         let organization = &line.organization;
         let role = line.role.as_str();
         let page = browser.open(&format!("/-/sso/{organization}/login")).await.expect(200);
@@ -110,9 +112,13 @@ impl Scene {
     async fn ask(&self, case: &Case, session: Option<&str>) -> Outcome {
         self.hub.take_received();
         let cookie = session.map(|session| format!("Cookie: {SESSION}={session}\r\n"));
+        let mut headers = cookie.unwrap_or_default();
+        if case.body.is_some() {
+            headers += "Content-Type: application/json\r\n";
+        }
         let line = format!("{} {}", case.method, case.target);
         let body = case.body.as_deref().unwrap_or_default();
-        let answer = tool::send(self.gate.address, &line, &cookie.unwrap_or_default(), body).await;
+        let answer = tool::send(self.gate.address, &line, &headers, body).await;
         let arrived = self.hub.take_received();
         let refused =
             |reason: &str| Outcome::Refused { status: answer.status, reason: reason.to_owned() };
@@ -128,10 +134,12 @@ impl Scene {
         match (text("decision").as_str(), arrived.as_slice()) {
             ("allow", [_]) if !reason.is_empty() => Outcome::Notice { organization, reason },
             ("allow", [received]) => Outcome::Allow(caller(&received.head)),
+            // The demo's hub has no such page, and closes while a long body is on its way.
+            ("error", [received]) if !body.is_empty() => Outcome::Allow(caller(&received.head)),
             ("challenge", []) => Outcome::Challenge { organization, reason },
             ("deny", []) if [400, 413].contains(&answer.status) => refused(&reason),
             ("deny", []) => Outcome::Deny { reason, organization: named },
-            (decision, arrived) => panic!("{line}: {decision}, and {} at the hub", arrived.len()),
+            (_, arrived) => panic!("{line}: {log}, and {} at the hub", arrived.len()),
         }
     }
 }

@@ -55,7 +55,7 @@ impl Refreshing {
         let id = &entry.config.policy.id;
         // What the request found may be older than the last refresh, whose token is spent.
         let Ok(Some(session)) = self.sessions.find(&session.key) else { return };
-        if !session.refreshes_at(id).is_some_and(|at| at <= self.clock.now()) {
+        if session.refreshes_at(id).is_none_or(|at| at > self.clock.now()) {
             return;
         }
         let (Some(sign_in), Some(tokens)) = (session.principal.sign_in(id), session.tokens(id))

@@ -16,23 +16,26 @@ mod secret;
 mod section;
 mod server;
 mod session;
+mod warnings;
 
 use std::sync::Arc;
 
 pub use headers::Headers;
 pub use hub::{Access, Hub, HubProfile, HubRule, Identity, Unclaimed, Upstream};
 pub use keys::known_keys;
-pub use load::{load, parse};
+pub use load::{admin_address, load, parse};
 pub use oidc::{
     ClientAssertionAudience, ClientAuth, EmailTrust, GroupOverage, Issuer, IssuerError, Oidc,
     OidcDefaults, OidcProvider, ResponseMode, SigningAlgorithm, UserinfoUse,
 };
-pub use organization::{OrganizationConfig, Provider};
+pub use organization::{HubTokens, OrganizationConfig, Provider};
 pub use problem::{Problem, Problems};
 pub use public_url::{PublicUrl, is_loopback};
 pub use secret::Secret;
-pub use server::{Server, TlsFiles};
+pub(crate) use section::in_words;
+pub use server::{DEFAULT_ADMIN, Server, TlsFiles};
 pub use session::{Cookie, SameSite, Session, Store};
+pub use warnings::Warning;
 
 /// Everything that one gate is told at start.
 #[derive(Clone, Debug)]

@@ -10,12 +10,14 @@ mod listen;
 mod page;
 pub mod people;
 pub mod provider;
+mod run;
 mod wire;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 pub use fault::Fault;
 pub use listen::Listener;
+pub use run::{Demo, Error};
 pub use wire::Head;
 
 /// Locks, and goes on after a panic elsewhere: the demo's state has no invariant that spans a lock.

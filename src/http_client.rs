@@ -46,7 +46,7 @@ pub enum Error {
     #[error("no connection")]
     Connection(#[source] Arc<dyn std::error::Error + Send + Sync>),
     /// Too slow.
-    #[error("no answer within {} seconds", TOTAL_TIMEOUT.as_secs())]
+    #[error("no answer in time")]
     Timeout,
     /// A body of more than [`MAX_BODY`] bytes.
     #[error("the answer is larger than {MAX_BODY} bytes")]
@@ -66,6 +66,7 @@ pub enum Error {
 pub struct HttpClient {
     client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
     roots: Arc<RootCertStore>,
+    patience: Duration,
 }
 
 impl HttpClient {
@@ -85,7 +86,15 @@ impl HttpClient {
         if certificates.is_empty() {
             return Ok(self.clone());
         }
-        Self::with_roots(Arc::new(tls::with_files(&self.roots, certificates)?))
+        let roots = Arc::new(tls::with_files(&self.roots, certificates)?);
+        Ok(Self::with_roots(roots)?.with_patience(self.patience))
+    }
+
+    /// The same, giving up sooner or later than after ten seconds.
+    #[must_use]
+    pub const fn with_patience(mut self, patience: Duration) -> Self {
+        self.patience = patience;
+        self
     }
 
     fn with_roots(roots: Arc<RootCertStore>) -> Result<Self, TrustError> {
@@ -104,7 +113,7 @@ impl HttpClient {
             .http1_max_buf_size(MAX_HEAD)
             .http2_max_header_list_size(64 * 1024)
             .build(connector);
-        Ok(Self { client, roots })
+        Ok(Self { client, roots, patience: TOTAL_TIMEOUT })
     }
 
     /// Sends one request and reads the whole answer. Redirects are answers like any other.
@@ -119,7 +128,7 @@ impl HttpClient {
         }
         parts.headers.insert(USER_AGENT, AGENT);
         let request = Request::from_parts(parts, Full::new(Bytes::from(body)));
-        let answer = tokio::time::timeout(TOTAL_TIMEOUT, self.exchange(request)).await;
+        let answer = tokio::time::timeout(self.patience, self.exchange(request)).await;
         answer.map_err(|_| Error::Timeout)?
     }
 

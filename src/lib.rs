@@ -1,7 +1,10 @@
+//! A single-sign-on gate for model hubs.
+//!
 #![doc = include_str!("ARCHITECTURE.md")]
 
 pub mod account;
 pub mod body;
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod credential;
@@ -21,4 +24,6 @@ pub mod peer;
 pub mod policy;
 pub mod proxy;
 pub mod respond;
+pub mod serve;
+pub mod server;
 pub mod session;

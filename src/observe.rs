@@ -4,6 +4,7 @@
 //! counted and dropped when whoever reads them does not keep up.
 
 mod access;
+mod labels;
 mod logs;
 mod metrics;
 mod requests;
@@ -17,8 +18,9 @@ use std::sync::Arc;
 use crate::policy::{OrganizationId, Reason};
 
 pub use access::{Access, Outcome};
+pub use labels::{Connection, Flow, Protocol, SignInResult, UpstreamError};
 pub use logs::{LogError, Logs};
-pub use metrics::{Connection, Flow, Metrics, Protocol, SignInResult, UpstreamError};
+pub use metrics::Metrics;
 pub use sink::{Format, Sink};
 
 use metrics::Decided;
@@ -81,13 +83,15 @@ struct Inner {
     lines: RefCell<Vec<u8>>,
     second: Cell<text::Second>,
     /// The counter of the last decision, since the next one is likely the same.
-    last: RefCell<Option<(Option<OrganizationId>, Outcome, Option<Reason>, Decided)>>,
+    last: RefCell<Option<Last>>,
 }
+
+type Last = (Option<OrganizationId>, Outcome, Option<Reason>, Decided);
 
 impl Recorder {
     /// The metrics.
     #[must_use]
-    pub fn metrics(&self) -> &Metrics {
+    pub fn metrics(&self) -> &Arc<Metrics> {
         &self.0.metrics
     }
 

@@ -38,6 +38,7 @@ pub use finish::Verified;
 pub use logout::LogoutToken;
 pub use oauth_error::OauthError;
 pub use probe::{ProbeReport, ProbeWarning};
+pub use profile::email as believed_email;
 pub use refresh::RefreshError;
 pub use settings::SettingsError;
 pub use token::Tokens;

@@ -14,15 +14,16 @@ use http::uri::{self, Authority};
 use http::{Request, Response, StatusCode, Uri, Version};
 use hyper::body::Incoming;
 
-use crate::body::{Body, Lifeline, UploadHandle};
-use crate::headers::{Upgrade, strip_response};
+use crate::body::{Body, Lifeline, TrailerRule, UploadHandle};
+use crate::headers::{Managed, Upgrade, strip_response};
 use crate::observe::Recorder;
 use crate::policy::Permit;
 
 pub use connect::{Connector, ConnectorError};
 pub use error::{Cause, Error};
+pub use local::Local;
 
-use outgoing::{Sent, copy, prepare, to_origin_form, wait};
+use outgoing::{Sent, copy, prepare, to_origin_form, trailer_rule, wait};
 use pool::{Kind, Needs, Pool};
 
 /// Bodies of at most this many bytes are over before their session could end.
@@ -33,13 +34,16 @@ const SMALL: u64 = 1024 * 1024;
 pub struct Proxy {
     pool: Rc<Pool>,
     recorder: Recorder,
+    trailers: TrailerRule,
 }
 
 impl Proxy {
-    /// Prepares one thread. Forwarding runs on that thread, inside its runtime.
+    /// Prepares one thread; forwarding runs on that thread, inside its runtime. What is `managed`
+    /// is taken out of requests' trailers, as it is out of their headers.
     #[must_use]
-    pub fn new(connector: &Connector, recorder: Recorder) -> Self {
-        Self { pool: Pool::new(connector.clone(), recorder.clone()), recorder }
+    pub fn new(connector: &Connector, managed: &Managed, recorder: Recorder) -> Self {
+        let trailers = trailer_rule(managed.clone());
+        Self { pool: Pool::new(connector.clone(), recorder.clone()), recorder, trailers }
     }
 
     /// Forwards a request whose headers were rewritten for the hub, and returns the hub's answer
@@ -62,7 +66,7 @@ impl Proxy {
         // The permit was the key to this door: it has opened it, and opens no other.
         let _used = permit;
         let result = async {
-            let sent = prepare(&mut request, upgrade, &lifeline)?;
+            let sent = prepare(&mut request, upgrade, &lifeline, &self.trailers)?;
             let answer = self.exchange(request, &sent);
             let timeout = self.pool.connector().response_timeout();
             let response = wait(timeout, sent.upload.as_ref(), answer).await?;
@@ -94,7 +98,7 @@ impl Proxy {
             let mut sender = self.pool.sender(needs).await?;
             match sender.kind {
                 Kind::Http1(_) => to_origin_form(&mut request)?,
-                Kind::Http2(_) => {
+                Kind::Http2(..) => {
                     to_http2(&mut request, self.pool.connector().scheme())?;
                     // The body need not wait where it has a window of its own.
                     if let Some(upload) = &sent.upload {
@@ -112,6 +116,7 @@ impl Proxy {
                     let again = failure.take_message().filter(|_| sender.reused);
                     match again.or(spare) {
                         Some(again) => {
+                            self.pool.forget(&sender);
                             request = again;
                             needs.fresh = true;
                         }

@@ -86,10 +86,10 @@ impl Future for Ending {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = self.get_mut();
-        if let Some((cord, notified)) = &mut this.cord {
-            if cord.is_cut() || notified.as_mut().poll(cx).is_ready() {
-                return Poll::Ready(());
-            }
+        if let Some((cord, notified)) = &mut this.cord
+            && (cord.is_cut() || notified.as_mut().poll(cx).is_ready())
+        {
+            return Poll::Ready(());
         }
         match &mut this.timer {
             Some(timer) => timer.as_mut().poll(cx),

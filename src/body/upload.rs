@@ -8,6 +8,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::HeaderMap;
 use http_body::{Body as _, Frame, SizeHint};
 use tokio::sync::oneshot;
 use tokio::time::Sleep;
@@ -20,6 +21,26 @@ pub struct Upload {
     inner: Body,
     progress: Arc<Progress>,
     hold: Hold,
+    rule: TrailerRule,
+}
+
+/// Takes out of a request's trailers what must not stand there: a server may merge them with the
+/// headers (RFC 9110 §6.5.1).
+#[derive(Clone)]
+pub struct TrailerRule(Arc<dyn Fn(&mut HeaderMap) + Send + Sync>);
+
+impl TrailerRule {
+    /// A rule of one's own.
+    #[must_use]
+    pub fn new(rule: impl Fn(&mut HeaderMap) + Send + Sync + 'static) -> Self {
+        Self(Arc::new(rule))
+    }
+}
+
+impl std::fmt::Debug for TrailerRule {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("TrailerRule")
+    }
 }
 
 /// Whether the body may be read: a client that sent `Expect: 100-continue` is told to go on as
@@ -56,7 +77,7 @@ impl Body {
     /// Watches the body; with `patience`, it is held back until it is released or the patience is
     /// over: nobody need wait for ever for a `100 Continue`.
     #[must_use]
-    pub fn upload(self, patience: Option<Duration>) -> (Self, UploadHandle) {
+    pub fn upload(self, patience: Option<Duration>, rule: TrailerRule) -> (Self, UploadHandle) {
         let progress = Arc::<Progress>::default();
         let (hold, sender) = match patience {
             None => (Hold::Open, None),
@@ -66,7 +87,7 @@ impl Body {
                 (Hold::Waiting { verdict, patience }, Some(sender))
             }
         };
-        let upload = Upload { inner: self, progress: Arc::clone(&progress), hold };
+        let upload = Upload { inner: self, progress: Arc::clone(&progress), hold, rule };
         let handle = UploadHandle { progress, verdict: Arc::new(Mutex::new(sender)) };
         (Self::Upload(Box::new(upload)), handle)
     }
@@ -132,7 +153,12 @@ impl Upload {
                 }
             }
         }
-        let polled = Pin::new(&mut self.inner).poll_frame(cx);
+        let mut polled = Pin::new(&mut self.inner).poll_frame(cx);
+        if let Poll::Ready(Some(Ok(frame))) = &mut polled
+            && let Some(trailers) = frame.trailers_mut()
+        {
+            (self.rule.0)(trailers);
+        }
         if polled.is_ready() {
             let frames = self.progress.frames.load(Ordering::Relaxed);
             self.progress.frames.store(frames.wrapping_add(1), Ordering::Relaxed);

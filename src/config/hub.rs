@@ -106,6 +106,19 @@ pub enum Access {
 }
 
 impl HubProfile {
+    /// Every profile.
+    pub const ALL: [Self; 3] = [Self::Huggingface, Self::Gitea, Self::Generic];
+
+    /// The name in configuration.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Huggingface => "huggingface",
+            Self::Gitea => "gitea",
+            Self::Generic => "generic",
+        }
+    }
+
     /// First path segments that the hub uses itself: no namespace can have such a name.
     #[must_use]
     pub const fn reserved(self) -> &'static [&'static str] {

@@ -1,6 +1,7 @@
 //! From a file, its organizations' files and the environment to a configuration.
 
 use std::cell::RefCell;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -25,18 +26,50 @@ pub fn load(
     path: &Path,
     environment: impl IntoIterator<Item = (String, String)>,
 ) -> Result<Config, Problems> {
-    match std::fs::read_to_string(path) {
-        Ok(text) => parse(&text, path, environment),
-        Err(error) => {
-            let problem = Problem {
-                file: None,
-                key: String::new(),
-                what: format!("the file cannot be read: {error}"),
-                remedy: "check the path and its permissions".to_owned(),
-            };
-            Err(Problems::new(path, vec![problem]))
-        }
+    parse(&text_of(path)?, path, environment)
+}
+
+/// Reads nothing but `server.admin`, whatever else is wrong; `None`: there is no such port.
+///
+/// # Errors
+/// When the file cannot be read, or that key cannot.
+pub fn admin_address(
+    path: &Path,
+    environment: impl IntoIterator<Item = (String, String)>,
+) -> Result<Option<SocketAddr>, Problems> {
+    let (reader, place) = begin(path, environment);
+    let admin = files::syntax(&reader, &place, &text_of(path)?).map(|mut table| {
+        overrides::apply(&reader, &mut table, |first| first == "server");
+        reader.problems.take();
+        let root = Section::open(&reader, place, table, ROOT);
+        reader.problems.take();
+        let section = root.section_or_empty("server")?;
+        reader.problems.take();
+        Server::read_admin(&section)
+    });
+    match (admin, reader.problems.into_inner()) {
+        (Some(admin), problems) if problems.is_empty() => Ok(admin),
+        (_, problems) => Err(Problems::new(path, problems)),
     }
+}
+
+fn text_of(path: &Path) -> Result<String, Problems> {
+    std::fs::read_to_string(path).map_err(|error| {
+        let problem = Problem {
+            file: None,
+            key: String::new(),
+            what: format!("the file cannot be read: {error}"),
+            remedy: "check the path and its permissions".to_owned(),
+        };
+        Problems::new(path, vec![problem])
+    })
+}
+
+fn begin(path: &Path, environment: impl IntoIterator<Item = (String, String)>) -> (Reader, Place) {
+    let environment = environment.into_iter().collect();
+    let reader = Reader { problems: RefCell::default(), environment };
+    let base = path.parent().unwrap_or(Path::new("")).to_owned();
+    (reader, Place { file: None, base, key: String::new() })
 }
 
 /// Reads a configuration's text; `path` is where it stands: other paths are relative to its folder.
@@ -48,10 +81,7 @@ pub fn parse(
     path: &Path,
     environment: impl IntoIterator<Item = (String, String)>,
 ) -> Result<Config, Problems> {
-    let environment = environment.into_iter().collect();
-    let reader = Reader { problems: RefCell::default(), environment };
-    let base = path.parent().unwrap_or(Path::new("")).to_owned();
-    let place = Place { file: None, base, key: String::new() };
+    let (reader, place) = begin(path, environment);
     let config =
         files::syntax(&reader, &place, text).and_then(|table| read(&reader, &place, table));
     let problems = reader.problems.into_inner();

@@ -12,12 +12,6 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Hubs hash what was uploaded before they answer.
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(300);
 
-const PROFILES: [(&str, HubProfile); 3] = [
-    ("huggingface", HubProfile::Huggingface),
-    ("gitea", HubProfile::Gitea),
-    ("generic", HubProfile::Generic),
-];
-
 impl Hub {
     /// Reads `[hub]`.
     pub(super) fn read(section: &Section<'_>) -> Option<Self> {
@@ -38,7 +32,8 @@ impl Hub {
             let what = "\"hub\" is not available in this version";
             section.note("identity", what, "write \"idp\", or remove the key");
         }
-        let profile = section.choice("profile", &PROFILES);
+        let profile =
+            section.choice("profile", &HubProfile::ALL.map(|profile| (profile.as_str(), profile)));
         let unclaimed = [("pass", Unclaimed::Pass), ("deny", Unclaimed::Deny)];
         let ca_certificates = section.paths("ca_certificates").unwrap_or_default();
         for (index, path) in ca_certificates.iter().enumerate() {

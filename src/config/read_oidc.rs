@@ -7,8 +7,7 @@ use std::time::Duration;
 
 use url::Url;
 
-use crate::policy::Organization;
-
+use super::oidc::GOOGLE;
 use super::section::Section;
 use super::{
     ClientAuth, EmailTrust, GroupOverage, Issuer, IssuerError, Oidc, OidcProvider, ResponseMode,
@@ -63,8 +62,13 @@ const OWN_PARAMETERS: [&str; 19] = [
     "state",
 ];
 
-/// Google vouches for everybody who has an account there.
-const GOOGLE: &str = "https://accounts.google.com";
+impl OidcProvider {
+    /// The name in configuration.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        PROVIDERS.iter().find(|(_, provider)| *provider == self).map_or("", |(name, _)| name)
+    }
+}
 
 impl Oidc {
     /// Reads `[organization.oidc]`.
@@ -102,7 +106,7 @@ impl Oidc {
             issuer: issuer.clone().unwrap_or_else(|| Issuer::Exact(String::new())),
             discovery_url: discovery_url(section),
             client_id: client_id.clone().unwrap_or_default(),
-            callback_path: callback_path(section),
+            callback_path: section.filled("callback_path"),
             client_auth: client_auth.clone().unwrap_or(ClientAuth::None),
             scopes: scopes(section).unwrap_or_else(|| own(defaults.scopes)),
             algorithms: algorithms(section),
@@ -134,37 +138,6 @@ impl Oidc {
         };
         // Read to the end first, so that every mistake is seen.
         (issuer.is_some() && client_id.is_some() && client_auth.is_some()).then_some(read)
-    }
-
-    /// Notes what contradicts the organization's policy.
-    pub(super) fn fits(&self, section: &Section<'_>, policy: &Organization) {
-        let note = |key: &str, what: &str, remedy: &str| {
-            section.note(&format!("oidc.{key}"), what, remedy);
-        };
-        let domains = policy.email_domains.iter().next();
-        if domains.is_some() && self.email_trust == EmailTrust::Never {
-            let what = "\"never\" leaves nobody an address in email_domains";
-            note("email_trust", what, "write \"if-verified\", or remove email_domains");
-        }
-        if self.group_overage == GroupOverage::MicrosoftGraph
-            && self.provider != OidcProvider::Entra
-        {
-            let what = "\"microsoft-graph\" is for the provider entra only";
-            note("group_overage", what, "remove it");
-        }
-        if matches!(self.issuer, Issuer::EntraTenants { .. })
-            && self.email_trust == EmailTrust::Always
-        {
-            let what = "\"always\" would let each of several tenants assert any address";
-            note("email_trust", what, "write \"if-verified\"");
-        }
-        let google = self.provider == OidcProvider::Google || self.issuer.as_str() == GOOGLE;
-        if google && !self.required_claims.iter().any(|(name, _)| name == "hd") {
-            let remedy =
-                format!("write {{ hd = \"{}\" }}, your Workspace", domains.unwrap_or("acme.com"));
-            let what = "names no Workspace, so everybody with a Google account could sign in";
-            note("required_claims", what, &remedy);
-        }
     }
 }
 
@@ -269,27 +242,4 @@ fn extra_parameters(section: &Section<'_>) -> Option<Vec<(String, String)>> {
         }
     }
     Some(pairs)
-}
-
-/// The redirect URI's path: our own, or the one of applications that were made for the hub.
-fn callback_path(section: &Section<'_>) -> Option<String> {
-    let path = section.filled("callback_path")?;
-    let known = |path: &str| {
-        let ours =
-            path.strip_prefix("/-/sso/").and_then(|rest| rest.strip_suffix("/oidc/callback"));
-        let hubs = path
-            .strip_prefix("/organizations/")
-            .and_then(|rest| rest.strip_suffix("/oidc/consume"));
-        ours.or(hubs).is_some_and(|id| !id.is_empty() && !id.contains('/'))
-    };
-    if !known(&path) {
-        let what = format!("{path:?} is no address that is served for a provider's answer");
-        section.note(
-            "callback_path",
-            what,
-            "write \"/organizations/<id>/oidc/consume\", or leave it out",
-        );
-        return None;
-    }
-    Some(path)
 }

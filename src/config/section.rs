@@ -215,7 +215,7 @@ impl<'r> Section<'r> {
 }
 
 /// A duration in one unit; humantime would write 400 days as a year, a month, some hours.
-pub(super) fn in_words(duration: Duration) -> String {
+pub(crate) fn in_words(duration: Duration) -> String {
     let seconds = duration.as_secs();
     let units = [("d", 24 * 60 * 60), ("h", 60 * 60), ("m", 60)];
     let fitting = units.iter().find(|(_, unit)| seconds >= *unit && seconds.is_multiple_of(*unit));

@@ -46,8 +46,9 @@ pub struct TlsFiles {
 
 /// Every interface: in a container, nothing else could be reached.
 const LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 8080);
-/// Loopback: metrics say who signs in where.
-const ADMIN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9090);
+/// Where health and metrics are when nothing else is said: on loopback, since metrics name
+/// organizations.
+pub const DEFAULT_ADMIN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9090);
 /// What Kubernetes gives a Pod between SIGTERM and SIGKILL.
 const DRAIN: Duration = Duration::from_secs(30);
 /// Long for a slow line, short for someone who holds connections open on purpose.
@@ -56,14 +57,28 @@ const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
 const IDLE_TIMEOUT: Duration = Duration::from_secs(75);
 /// Cookies of hubs and of several sign-ins, with room to spare.
 const MAX_HEAD_BYTES: usize = 64 * 1024;
-/// Browsers send about 20, proxies add about 20.
-const MAX_HEADERS: usize = 128;
+/// Browsers send about 20, proxies add about 20; as many as hyper reads without allocating.
+const MAX_HEADERS: usize = 100;
 /// Below the usual limit on open files, of which a connection takes two.
 const MAX_CONNECTIONS: usize = 10_000;
 
 const HOUR: Duration = Duration::from_secs(60 * 60);
 
 impl Server {
+    /// Where health and metrics are; an empty text: nowhere.
+    pub(super) fn read_admin(section: &Section<'_>) -> Option<SocketAddr> {
+        let text = match section.text("admin") {
+            None => return Some(DEFAULT_ADMIN),
+            Some(text) if text.is_empty() => return None,
+            Some(text) => text,
+        };
+        let read = address(&text);
+        if let Err((what, remedy)) = &read {
+            section.note("admin", what.as_str(), remedy);
+        }
+        read.ok()
+    }
+
     /// Reads `[server]`.
     pub(super) fn read(section: &Section<'_>) -> Self {
         let second = Duration::from_secs(1);
@@ -72,17 +87,7 @@ impl Server {
             section.note("listen", "is empty", "write an address such as \"0.0.0.0:8080\"");
         }
         let listen = listen.and_then(|texts| section.parsed("listen", &texts, address));
-        let admin = match section.text("admin") {
-            None => Some(ADMIN),
-            Some(text) if text.is_empty() => None,
-            Some(text) => match address(&text) {
-                Ok(address) => Some(address),
-                Err((what, remedy)) => {
-                    section.note("admin", what, &remedy);
-                    None
-                }
-            },
-        };
+        let admin = Self::read_admin(section);
         let listen = listen.unwrap_or_else(|| vec![LISTEN]);
         for (index, address) in listen.iter().enumerate() {
             // Port 0 is another port each time.

@@ -7,7 +7,7 @@ pub struct Addresses<'d> {
     pub gate: &'d str,
     /// ACME's OpenID provider.
     pub acme: &'d str,
-    /// Globex's SAML identity provider.
+    /// Globex's OpenID provider.
     pub globex: &'d str,
 }
 
@@ -17,12 +17,13 @@ pub fn instructions(addresses: &Addresses<'_>) -> String {
     let Addresses { gate, acme, globex } = addresses;
     format!(
         "\
-A hub behind a gate, with two identity providers: on this machine only, in memory only.
+A hub behind a gate, with an identity provider for each of two organizations.
+Everything is on this machine only, and in memory only.
 
   the hub, through the gate    {gate}/
   your sign-ins                {gate}/-/sso/
   ACME's people (OpenID)       {acme}/
-  Globex's people (SAML)       {globex}/
+  Globex's people (OpenID)     {globex}/
 
 In a browser
   1. {gate}/acme/bert

@@ -96,6 +96,18 @@ impl Site {
         })
     }
 
+    /// The headers that only the gate may write.
+    #[must_use]
+    pub const fn managed(&self) -> &Managed {
+        &self.managed
+    }
+
+    /// Who vouches for each organization.
+    #[must_use]
+    pub const fn directory(&self) -> &Arc<Directory> {
+        &self.directory
+    }
+
     /// The keys of the upstream assertion, for whoever rotates them.
     #[must_use]
     pub const fn assertion_keys(&self) -> &AssertionKeys {

@@ -34,6 +34,7 @@ use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
 use prometheus_client::registry::Registry;
 
 use super::access::Outcome;
+use super::labels::{Connection, Flow, Protocol, SignInResult, UpstreamError};
 use super::requests::Requests;
 use super::sink::Sink;
 use crate::policy::{OrganizationId, Reason};
@@ -43,65 +44,6 @@ pub(super) type Decided = Counter;
 
 type Name = &'static str;
 type ByOrganization<const N: usize> = ([(Name, String); 1], [(Name, Name); N]);
-
-/// The protocol of a sign-in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Protocol {
-    /// OpenID Connect.
-    Oidc,
-    /// SAML 2.0.
-    Saml,
-}
-
-/// How a sign-in ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SignInResult {
-    /// Someone signed in.
-    Ok,
-    /// The identity provider's answer, or the person, was refused.
-    Refused,
-    /// The identity provider could not be reached, or we failed.
-    Failed,
-}
-
-/// Why the hub did not answer a request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum UpstreamError {
-    /// No connection could be made.
-    Unreachable,
-    /// It did not answer in time.
-    Timeout,
-    /// It broke off, or sent what is no HTTP.
-    Invalid,
-    /// Too much was going on already.
-    Busy,
-}
-
-/// How a client is connected.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Flow {
-    /// As the bytes come.
-    Plain,
-    /// By TLS that we end.
-    Tls,
-}
-
-/// Why a client's connection ended before a request could be answered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Connection {
-    /// The TLS handshake failed, or took too long.
-    Handshake,
-    /// The head of a request took too long.
-    SlowHead,
-    /// The request was no HTTP that we read.
-    Malformed,
-    /// It could not be accepted.
-    Accept,
-    /// The client took nothing of its answer for too long.
-    Stuck,
-    /// It was cut at the end of the drain.
-    Cut,
-}
 
 /// Every metric there is.
 #[derive(Debug)]
@@ -212,15 +154,7 @@ impl Metrics {
         protocol: Protocol,
         result: SignInResult,
     ) {
-        let protocol = match protocol {
-            Protocol::Oidc => "oidc",
-            Protocol::Saml => "saml",
-        };
-        let result = match result {
-            SignInResult::Ok => "ok",
-            SignInResult::Refused => "refused",
-            SignInResult::Failed => "failed",
-        };
+        let (protocol, result) = (protocol.as_str(), result.as_str());
         let labels = (
             [("organization", organization.to_string())],
             [("protocol", protocol), ("result", result)],
@@ -241,13 +175,7 @@ impl Metrics {
 
     /// The hub did not answer a request.
     pub fn upstream_failed(&self, error: UpstreamError) {
-        let kind = match error {
-            UpstreamError::Unreachable => "unreachable",
-            UpstreamError::Timeout => "timeout",
-            UpstreamError::Invalid => "invalid",
-            UpstreamError::Busy => "busy",
-        };
-        self.upstream_errors.get_or_create(&[("kind", kind)]).inc();
+        self.upstream_errors.get_or_create(&[("kind", error.as_str())]).inc();
     }
 
     /// A connection to the hub was made.
@@ -257,27 +185,19 @@ impl Metrics {
 
     /// A client's connection was accepted.
     pub fn connected(&self, flow: Flow) {
-        let kind = [("kind", flow_name(flow))];
+        let kind = [("kind", flow.as_str())];
         self.accepted.get_or_create(&kind).inc();
         self.open.get_or_create(&kind).inc();
     }
 
     /// A client's connection was closed.
     pub fn disconnected(&self, flow: Flow) {
-        self.open.get_or_create(&[("kind", flow_name(flow))]).dec();
+        self.open.get_or_create(&[("kind", flow.as_str())]).dec();
     }
 
     /// A client's connection ended before a request could be answered.
     pub fn connection_failed(&self, connection: Connection) {
-        let kind = match connection {
-            Connection::Handshake => "handshake",
-            Connection::SlowHead => "slow-head",
-            Connection::Malformed => "malformed",
-            Connection::Accept => "accept",
-            Connection::Stuck => "stuck",
-            Connection::Cut => "cut",
-        };
-        self.connection_errors.get_or_create(&[("kind", kind)]).inc();
+        self.connection_errors.get_or_create(&[("kind", connection.as_str())]).inc();
     }
 
     /// The configuration was reloaded, or was not.
@@ -290,13 +210,6 @@ impl Metrics {
     pub fn certificate(&self, ends_at: SystemTime) {
         let since = ends_at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         self.certificate.set(i64::try_from(since.as_secs()).unwrap_or(i64::MAX));
-    }
-}
-
-const fn flow_name(flow: Flow) -> Name {
-    match flow {
-        Flow::Plain => "plain",
-        Flow::Tls => "tls",
     }
 }
 
@@ -321,5 +234,83 @@ impl Collector for Process {
         )?;
         let labels = [("version", env!("CARGO_PKG_VERSION"))];
         ConstGauge::new(1i64).encode(build.encode_family(&labels)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use http::{Method, StatusCode};
+
+    use super::*;
+
+    /// Every metric, with one value at least.
+    fn text() -> String {
+        let requests = Requests::default();
+        let metrics = Metrics::new(requests.clone(), Sink::none());
+        let acme = OrganizationId::parse("acme").unwrap();
+        let counts = requests.for_thread();
+        let method = Method::from_bytes(b"BREW").unwrap();
+        for millis in [0, 3, 70_000] {
+            let took = Duration::from_millis(millis);
+            counts.count(&method, StatusCode::FORBIDDEN, Outcome::Deny, took);
+        }
+        metrics.decided(Some(&acme), Outcome::Deny, Some(Reason::RoleTooLow)).inc();
+        metrics.signed_in(&acme, Protocol::Saml, SignInResult::Refused);
+        metrics.sessions(7);
+        metrics.identity_provider(&acme, true);
+        metrics.upstream_failed(UpstreamError::Timeout);
+        metrics.upstream_connected();
+        metrics.connected(Flow::Plain);
+        metrics.connected(Flow::Plain);
+        metrics.disconnected(Flow::Plain);
+        metrics.connection_failed(Connection::SlowHead);
+        metrics.reloaded(true);
+        metrics.certificate(SystemTime::UNIX_EPOCH + Duration::from_secs(9));
+        metrics.text()
+    }
+
+    #[test]
+    fn every_metric_is_in_the_table_and_nothing_else() {
+        let table: Vec<&str> = include_str!("metrics.rs")
+            .lines()
+            .filter_map(|line| line.strip_prefix("//! | `")?.split('`').next())
+            .collect();
+        let text = text();
+        let shown: Vec<String> = text
+            .lines()
+            .filter_map(|line| line.strip_prefix("# TYPE ")?.split_once(' '))
+            .map(|(name, kind)| format!("{name}{}", if kind == "counter" { "_total" } else { "" }))
+            .collect();
+        for name in &shown {
+            assert!(table.contains(&name.as_str()), "{name} is in no table");
+        }
+        assert_eq!(shown.len(), table.len(), "{text}");
+    }
+
+    #[test]
+    fn values_and_labels_are_what_the_table_says() {
+        let text = text();
+        for line in [
+            r#"hubgate_http_requests_total{method="other",status="4xx",decision="deny"} 3"#,
+            r#"hubgate_http_request_duration_seconds_count{decision="deny"} 3"#,
+            r#"hubgate_http_request_duration_seconds_sum{decision="deny"} 70.003"#,
+            r#"hubgate_http_request_duration_seconds_bucket{le="0.001",decision="deny"} 1"#,
+            r#"hubgate_http_request_duration_seconds_bucket{le="0.005",decision="deny"} 2"#,
+            r#"hubgate_http_request_duration_seconds_bucket{le="60.0",decision="deny"} 2"#,
+            r#"hubgate_http_request_duration_seconds_bucket{le="+Inf",decision="deny"} 3"#,
+            r#"hubgate_decisions_total{organization="acme",decision="deny",reason="role-too-low"} 1"#,
+            r#"hubgate_sign_ins_total{organization="acme",protocol="saml",result="refused"} 1"#,
+            "hubgate_sessions 7",
+            r#"hubgate_identity_provider_up{organization="acme"} 1"#,
+            r#"hubgate_upstream_errors_total{kind="timeout"} 1"#,
+            r#"hubgate_connections{kind="plain"} 1"#,
+            r#"hubgate_connections_accepted_total{kind="plain"} 2"#,
+            r#"hubgate_connection_errors_total{kind="slow-head"} 1"#,
+            "hubgate_tls_certificate_expiry_timestamp_seconds 9",
+        ] {
+            assert!(text.lines().any(|shown| shown == line), "{line} is not in\n{text}");
+        }
     }
 }

@@ -11,6 +11,7 @@ use openidconnect::{
 use url::Url;
 
 use crate::config::ResponseMode;
+use crate::http_client;
 use crate::jose::object;
 
 use super::callback::plain;
@@ -109,11 +110,12 @@ impl RelyingParty {
         let pairs: Vec<(String, String)> = url.query_pairs().into_owned().collect();
         let parameters: Vec<(&str, &str)> =
             pairs.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-        let answer = self
+        let unreachable = |source| Error::Unreachable { endpoint: place, source };
+        let request = self
             .credentials
-            .post(settings, metadata, self.provider.http(), endpoint, &parameters, now)
-            .await?
-            .map_err(|source| Error::Unreachable { endpoint: place, source })?;
+            .form(settings, metadata, endpoint, &parameters, now)?
+            .ok_or(unreachable(http_client::Error::Address))?;
+        let answer = self.provider.http().send(request).await.map_err(unreachable)?;
         let document = object(answer.body());
         let text = |name: &str| document.as_ref()?.get(name)?.as_str();
         if !matches!(answer.status(), StatusCode::CREATED | StatusCode::OK) {

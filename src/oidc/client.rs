@@ -5,9 +5,8 @@ use std::time::SystemTime;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use bytes::Bytes;
+use http::Request;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
-use http::{Request, Response};
 use openidconnect::core::{
     CoreAuthDisplay, CoreAuthPrompt, CoreGenderClaim, CoreJsonWebKey,
     CoreJweContentEncryptionAlgorithm, CoreRevocableToken, CoreRevocationErrorResponse,
@@ -21,7 +20,7 @@ use openidconnect::{
 use url::{Url, form_urlencoded};
 
 use crate::config::{ClientAssertionAudience, ClientAuth, Oidc, Secret};
-use crate::http_client::{self, HttpClient};
+use crate::http_client::HttpClient;
 use crate::jose::{ClientKey, SigningError};
 
 use super::discovery::Metadata;
@@ -174,18 +173,20 @@ impl Credentials {
 }
 
 impl Credentials {
-    /// Posts a form with our proof to an endpoint that the library does not know.
-    pub(super) async fn post(
+    /// A form with our proof, for an endpoint that the library does not know; `None` when the
+    /// address cannot be asked.
+    pub(super) fn form(
         &self,
         settings: &Oidc,
         metadata: &Metadata,
-        http: &HttpClient,
         address: &Url,
         parameters: &[(&str, &str)],
         now: SystemTime,
-    ) -> Result<Result<Response<Bytes>, http_client::Error>, SigningError> {
+    ) -> Result<Option<Request<Vec<u8>>>, SigningError> {
         let mut form = form_urlencoded::Serializer::new(String::new());
-        form.extend_pairs(parameters.iter().filter(|(name, _)| *name != "client_id"));
+        // Where the proof says it too, it is not said twice.
+        let basic = matches!(self.proof, Proof::Basic(_));
+        form.extend_pairs(parameters.iter().filter(|(name, _)| basic || *name != "client_id"));
         form.extend_pairs(self.assertion(settings, metadata, now)?);
         let mut request = Request::post(address.as_str())
             .header(ACCEPT, "application/json")
@@ -207,10 +208,7 @@ impl Credentials {
                 form.append_pair("client_id", &self.client_id);
             }
         }
-        Ok(match request.body(form.finish().into_bytes()) {
-            Ok(request) => http.send(request).await,
-            Err(_) => Err(http_client::Error::Address),
-        })
+        Ok(request.body(form.finish().into_bytes()).ok())
     }
 }
 

@@ -101,6 +101,7 @@ impl RelyingParty {
     ) -> Result<Profile, Error> {
         let settings = self.settings();
         profile::check_required(settings, id_token)?;
+        let subject = profile::subject(settings, id_token)?;
         let wanted = match settings.userinfo {
             UserinfoUse::Always => true,
             UserinfoUse::MissingClaims => {
@@ -111,14 +112,14 @@ impl RelyingParty {
         };
         let more = match &metadata.userinfo {
             Some(address) if wanted => {
-                let subject = id_token.text("sub").unwrap_or_default();
-                Some(userinfo::fetch(&self.provider, address, access_token, subject, now).await?)
+                let sub = id_token.text("sub").unwrap_or_default();
+                Some(userinfo::fetch(&self.provider, address, access_token, sub, now).await?)
             }
             Some(_) | None => None,
         };
         let mut claims = profile::merge(settings, id_token, more, precedence);
         self.resolve_overage(&mut claims, access_token).await?;
-        profile::profile(settings, id_token, claims)
+        Ok(profile::profile(settings, id_token.issuer(), subject, claims))
     }
 }
 

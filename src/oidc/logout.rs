@@ -131,11 +131,9 @@ impl RelyingParty {
         let metadata = &metadata.value;
         let Some(endpoint) = &metadata.revocation else { return true };
         let parameters = [("token", refresh.expose_secret()), ("token_type_hint", "refresh_token")];
-        let http = self.provider.http();
-        let answer = self
-            .credentials
-            .post(self.settings(), metadata, http, endpoint, &parameters, now)
-            .await;
-        matches!(answer, Ok(Ok(answer)) if answer.status().is_success())
+        let request = self.credentials.form(self.settings(), metadata, endpoint, &parameters, now);
+        let Ok(Some(request)) = request else { return false };
+        let answer = self.provider.http().send(request).await;
+        answer.is_ok_and(|answer| answer.status().is_success())
     }
 }

@@ -1,6 +1,7 @@
 //! An organization's policy: what is guarded, how strictly, and what everyone may read.
 
 use super::{EmailDomains, Namespace, OrganizationId, Role, RoleMapping};
+use std::fmt;
 use std::time::Duration;
 
 /// How strictly an organization's single sign-on is asked for.
@@ -81,6 +82,12 @@ impl PublicPattern {
     pub fn covers(&self, kind: &str, repository: &str) -> bool {
         glob(&self.kind, &kind.to_ascii_lowercase())
             && glob(&self.repository, &repository.to_ascii_lowercase())
+    }
+}
+
+impl fmt::Display for PublicPattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.kind, self.repository)
     }
 }
 

@@ -98,6 +98,14 @@ impl Connector {
         })))
     }
 
+    /// Connects once and hangs up: whether the hub can be reached.
+    ///
+    /// # Errors
+    /// Why it cannot.
+    pub async fn probe(&self) -> io::Result<()> {
+        self.connect(false).await.map(drop)
+    }
+
     pub(super) fn response_timeout(&self) -> Duration {
         self.0.response_timeout
     }

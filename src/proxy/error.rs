@@ -105,10 +105,12 @@ impl Error {
         const NO_FILES: [i32; 2] = [23, 24];
         let busy = error.kind() == io::ErrorKind::AddrNotAvailable
             || error.raw_os_error().is_some_and(|code| NO_FILES.contains(&code));
-        match error.kind() {
-            _ if busy => Self::Busy,
-            io::ErrorKind::TimedOut => Self::Timeout,
-            _ => Self::Unreachable(error),
+        if busy {
+            Self::Busy
+        } else if error.kind() == io::ErrorKind::TimedOut {
+            Self::Timeout
+        } else {
+            Self::Unreachable(error)
         }
     }
 }

@@ -4,7 +4,7 @@ use std::future::Future;
 
 /// Spawns onto this thread.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Local;
+pub struct Local;
 
 impl<F> hyper::rt::Executor<F> for Local
 where

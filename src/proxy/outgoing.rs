@@ -4,14 +4,14 @@ use std::future::Future;
 use std::pin::pin;
 use std::time::Duration;
 
-use http::header::{self, HeaderValue};
+use http::header::{self, HeaderName, HeaderValue};
 use http::{Method, Request, Uri, Version};
 use http_body::Body as _;
 use hyper::upgrade::OnUpgrade;
 
 use super::{Cause, Error, SMALL};
-use crate::body::{Body, Lifeline, UploadHandle};
-use crate::headers::Upgrade;
+use crate::body::{Body, Lifeline, TrailerRule, UploadHandle};
+use crate::headers::{Managed, Upgrade};
 
 /// How long a client that waits for `100 Continue` waits for the hub's word before its body is
 /// asked for all the same: not every hub sends one.
@@ -38,6 +38,7 @@ pub(super) fn prepare(
     request: &mut Request<Body>,
     upgrade: Option<Upgrade>,
     lifeline: &Lifeline,
+    rule: &TrailerRule,
 ) -> Result<Sent, Error> {
     if request.method() == Method::CONNECT {
         return Err(Error::Client(Cause::Unsupported));
@@ -57,7 +58,7 @@ pub(super) fn prepare(
             *request.method(),
             Method::GET | Method::HEAD | Method::OPTIONS | Method::DELETE | Method::TRACE
         );
-    let upload = (!empty).then(|| watch(request, lifeline));
+    let upload = (!empty).then(|| watch(request, version, lifeline, rule));
     Ok(Sent { upload, switch, replayable })
 }
 
@@ -86,14 +87,41 @@ pub(super) fn to_origin_form(request: &mut Request<Body>) -> Result<(), Error> {
     Ok(())
 }
 
+/// What trailers must not say: whatever is the gate's to say, and what a request is judged by.
+pub(super) fn trailer_rule(managed: Managed) -> TrailerRule {
+    const JUDGED: [HeaderName; 8] = [
+        header::HOST,
+        header::COOKIE,
+        header::AUTHORIZATION,
+        header::CONTENT_LENGTH,
+        header::TRANSFER_ENCODING,
+        header::CONNECTION,
+        header::UPGRADE,
+        header::TE,
+    ];
+    TrailerRule::new(move |trailers| {
+        managed.strip(trailers);
+        for name in &JUDGED {
+            trailers.remove(name);
+        }
+    })
+}
+
 /// Ties a body to its session, and watches its progress.
-fn watch(request: &mut Request<Body>, lifeline: &Lifeline) -> UploadHandle {
-    let expects = request
-        .headers()
-        .get(header::EXPECT)
-        .is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue"));
+fn watch(
+    request: &mut Request<Body>,
+    version: Version,
+    lifeline: &Lifeline,
+    rule: &TrailerRule,
+) -> UploadHandle {
+    // HTTP/1.0 knows no `100 Continue`.
+    let expects = version != Version::HTTP_10
+        && request
+            .headers()
+            .get(header::EXPECT)
+            .is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue"));
     let body = std::mem::take(request.body_mut()).guarded(lifeline, SMALL);
-    let (body, handle) = body.upload(expects.then_some(CONTINUE_PATIENCE));
+    let (body, handle) = body.upload(expects.then_some(CONTINUE_PATIENCE), rule.clone());
     *request.body_mut() = body;
     if expects {
         let held = handle.clone();

@@ -141,8 +141,6 @@ fn an_unknown_key_is_a_mistake_that_names_the_one_that_was_meant() {
 fn what_is_not_built_yet_is_refused_and_not_ignored() {
     for (key, value) in [
         ("server.grpc", "\"127.0.0.1:9091\""),
-        ("organization.tokens", "\"exempt\""),
-        ("organization.external_collaborators", "[\"kim@partner.example\"]"),
         ("hub.identity", "\"hub\""),
         ("session.store", "{ disk = \"/var/lib/hubgate\" }"),
         ("session.store", "{ redis = \"rediss://:hunter2@redis\" }"),
@@ -563,10 +561,13 @@ fn a_provider_that_serves_many_must_be_narrowed_down() {
         .set("organization.oidc.provider", "\"google\"")
         .without("organization.oidc.issuer");
     refuse(
-        &google.clone().set("organization.email_domains", "[\"corp.example\"]"),
+        &google.clone().set("organization.email_domains", "[\"corp.example\", \"b.example\"]"),
         "organization[acme].oidc.required_claims: names no Workspace, so everybody with a Google account could sign in; write { hd = \"corp.example\" }, your Workspace",
     );
-    accept(&google.set("organization.oidc.required_claims", "{ hd = \"corp.example\" }"));
+    accept(&google.clone().set("organization.oidc.required_claims", "{ hd = \"corp.example\" }"));
+    let one = accept(&google.set("organization.email_domains", "[\"corp.example\"]"));
+    let Provider::Oidc(oidc) = &one.organizations[0].provider;
+    assert_eq!(oidc.required_claims, [("hd".to_owned(), "corp.example".to_owned())]);
 
     let entra = Document::minimal()
         .set("organization.oidc.provider", "\"entra\"")
@@ -617,6 +618,24 @@ fn the_client_shows_who_it_is_in_one_way() {
 }
 
 #[test]
+fn the_callback_is_the_organizations_own() {
+    let callback = |path: &str| {
+        Document::minimal().set("organization.oidc.callback_path", &format!("{path:?}"))
+    };
+    accept(&callback("/organizations/acme/oidc/consume"));
+    accept(&callback("/-/sso/acme/oidc/callback"));
+    for path in ["/organizations/globex/oidc/consume", "/-/sso/acme/login", "https://evil.example"]
+    {
+        refuse(
+            &callback(path),
+            "organization[acme].oidc.callback_path: is no address that is served for this organization's provider; write \"/organizations/acme/oidc/consume\", or leave it out",
+        );
+    }
+    let generic = callback("/organizations/acme/oidc/consume").set("hub.profile", "\"generic\"");
+    assert_eq!(mistakes(&generic.text()).len(), 1);
+}
+
+#[test]
 fn protocol_parameters_cannot_be_shadowed() {
     for name in ["state", "nonce", "redirect_uri", "Response_Type", "code_challenge", "scope"] {
         check(
@@ -639,6 +658,12 @@ fn what_contradicts_itself_is_a_mistake() {
             .set("organization.email_domains", "[\"acme.com\"]")
             .set("organization.oidc.email_trust", "\"never\""),
         "organization[acme].oidc.email_trust: \"never\" leaves nobody an address in email_domains; write \"if-verified\", or remove email_domains",
+    );
+    refuse(
+        &Document::minimal()
+            .set("organization.email_domains", "[\"acme.com\"]")
+            .set("organization.oidc.email_claim", "\"upn\""),
+        "organization[acme].oidc.email_trust: \"if-verified\" speaks of the claim email alone, so it leaves nobody an address in email_domains; write \"always\" if the directory vouches for it, or remove email_claim",
     );
     check(
         "organization.oidc.group_overage",

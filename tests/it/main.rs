@@ -1,24 +1,36 @@
 //! Black-box tests of the gate: real servers on port 0, and bytes over sockets.
 
-#![expect(
+#![allow(
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
     reason = "a test that cannot go on fails"
 )]
-#![allow(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "a test that cannot go on has failed"
-)]
 
+mod command_line;
 mod configuration;
 mod decisions;
 mod demo_parts;
 mod documents;
+mod forwarding;
+mod headers;
+mod lifecycle;
+mod logout;
+mod oidc_attacks;
+mod oidc_keys;
+mod oidc_logout;
+mod oidc_merge;
+mod oidc_provider;
+mod oidc_refresh;
+mod oidc_sign_in;
+mod oidc_vectors;
 mod paths;
+mod redirects;
+mod refusals;
+mod rig;
+mod sessions;
+mod sign_in;
 mod support;
+mod tenants;
 mod tidy;

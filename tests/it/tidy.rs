@@ -5,15 +5,16 @@ use std::path::{Path, PathBuf};
 
 /// Which modules stand on which line. A module imports only from lines below its own.
 const LAYERS: &[(u8, &[&str])] = &[
-    (11, &["main"]),
-    (10, &["cli", "demo"]),
+    (12, &["main"]),
+    (11, &["cli", "demo"]),
+    (10, &["serve"]),
     (9, &["server"]),
     (8, &["gate"]),
     (7, &["error"]),
     (6, &["account", "login", "logout", "proxy"]),
     (5, &["credential"]),
-    (4, &["directory"]),
-    (3, &["oidc", "session", "hub"]),
+    (4, &["directory", "session"]),
+    (3, &["oidc", "hub"]),
     (2, &["http_client", "jose"]),
     (1, &["body", "clock", "config", "headers", "observe", "peer", "respond"]),
     (0, &["policy"]),
@@ -62,10 +63,10 @@ fn imports_point_down() {
 }
 
 #[test]
-fn only_the_server_and_those_above_it_know_the_gate() {
+fn only_serve_knows_the_gate() {
     for file in sources() {
         let module = module_of(&file);
-        let above = ["gate", "server", "cli", "demo", "main", "lib"].contains(&module.as_str());
+        let above = ["gate", "serve"].contains(&module.as_str());
         let knows = imports(&file).iter().any(|(_, imported)| imported == "gate");
         assert!(above || !knows, "{} imports the gate", file.display());
     }
@@ -160,7 +161,7 @@ fn module_of(file: &Path) -> String {
 
 fn line_of(module: &str) -> Option<u8> {
     if module == "lib" {
-        return Some(12);
+        return Some(13);
     }
     LAYERS.iter().find(|(_, modules)| modules.contains(&module)).map(|(line, _)| *line)
 }

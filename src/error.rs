@@ -94,6 +94,8 @@ impl Error {
     pub fn status(&self) -> StatusCode {
         match self {
             Self::Proxy(error) => error.status(),
+            // Back-Channel Logout §2.8: whatever is wrong with a logout token is a 400.
+            Self::Logout(logout::Error::Oidc(_)) => StatusCode::BAD_REQUEST,
             Self::Ambiguous(_)
             | Self::Headers(_)
             | Self::Body(_)

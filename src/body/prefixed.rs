@@ -33,6 +33,15 @@ pub enum ReadError {
     Broken(#[from] Error),
 }
 
+/// What reading a body within a limit gave.
+#[derive(Debug)]
+pub enum Within {
+    /// All of it, and a body that says the same once more.
+    Whole(Bytes, Body),
+    /// It is longer; a body that says all of it.
+    Longer(Body),
+}
+
 /// How long a body that is read for judging may take: it is small, and whoever sends it byte by
 /// byte holds a connection for nothing.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -50,25 +59,32 @@ impl Body {
     /// # Errors
     /// When it is longer, breaks off, or takes half a minute.
     pub async fn read_whole(self, limit: usize) -> Result<(Bytes, Self), ReadError> {
-        self.read_within(limit, PATIENCE).await
+        match self.read_within(limit).await? {
+            Within::Whole(bytes, again) => Ok((bytes, again)),
+            Within::Longer(_) => Err(ReadError::TooLarge(limit)),
+        }
     }
 
-    async fn read_within(
-        self,
-        limit: usize,
-        patience: Duration,
-    ) -> Result<(Bytes, Self), ReadError> {
+    /// Reads all of the body if it has at most `limit` bytes; otherwise gives back a body that
+    /// says all of it.
+    ///
+    /// # Errors
+    /// When it breaks off, or takes half a minute.
+    pub async fn read_within(self, limit: usize) -> Result<Within, ReadError> {
+        self.read_patiently(limit, PATIENCE).await
+    }
+
+    async fn read_patiently(self, limit: usize, patience: Duration) -> Result<Within, ReadError> {
         match tokio::time::timeout(patience, self.read(limit)).await {
-            Ok(read) => read,
+            Ok(read) => Ok(read?),
             Err(_) => Err(ReadError::TooSlow),
         }
     }
 
-    async fn read(mut self, limit: usize) -> Result<(Bytes, Self), ReadError> {
-        let too_large = || ReadError::TooLarge(limit);
-        let least = usize::try_from(self.size_hint().lower()).map_err(|_| too_large())?;
-        if least > limit {
-            return Err(too_large());
+    async fn read(mut self, limit: usize) -> Result<Within, Error> {
+        let least = self.size_hint().lower();
+        if usize::try_from(least).map_or(true, |least| least > limit) {
+            return Ok(Within::Longer(self));
         }
         let mut first = Bytes::new();
         let mut more = BytesMut::new();
@@ -77,7 +93,8 @@ impl Body {
             match frame?.into_data() {
                 Ok(data) => {
                     if data.len() > limit.saturating_sub(first.len() + more.len()) {
-                        return Err(too_large());
+                        let read = [first.as_ref(), more.as_ref(), data.as_ref()].concat();
+                        return Ok(Within::Longer(Self::prefixed(read.into(), self)));
                     }
                     if first.is_empty() {
                         first = data;
@@ -104,7 +121,7 @@ impl Body {
                 trailers,
             })),
         };
-        Ok((bytes, again))
+        Ok(Within::Whole(bytes, again))
     }
 }
 
@@ -193,7 +210,7 @@ mod tests {
     async fn a_body_that_does_not_come_is_given_up() {
         let rule = crate::body::TrailerRule::new(|_| {});
         let (waiting, _handle) = Body::full("a").upload(Some(PATIENCE), rule);
-        let read = waiting.read_within(10, Duration::from_millis(10)).await;
+        let read = waiting.read_patiently(10, Duration::from_millis(10)).await;
         assert!(matches!(read, Err(ReadError::TooSlow)));
     }
 }

@@ -9,12 +9,15 @@ mod request_id;
 mod site;
 mod target;
 
+use std::cell::Cell;
+
 use http::{Request, Response};
 use hyper::body::Incoming;
 
 use crate::body::Body;
 use crate::clock::stopwatch;
 use crate::error::Error;
+use crate::headers::Hop;
 use crate::hub::Found;
 use crate::observe::{Access, Outcome, Recorder};
 use crate::peer::Peer;
@@ -27,12 +30,19 @@ use request_id::RequestIds;
 pub use site::{SetupError, Site};
 
 /// The gate of one thread: the site is shared, connections to the hub are not.
-#[derive(Debug)]
 pub struct Gate {
     site: std::sync::Arc<Site>,
     proxy: Proxy,
     recorder: Recorder,
     ids: RequestIds,
+    /// The way that the last request came.
+    hop: Cell<Option<Hop>>,
+}
+
+impl std::fmt::Debug for Gate {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Gate")
+    }
 }
 
 /// What is noted on a request's way, for its line in the access log.
@@ -48,7 +58,7 @@ impl Gate {
     /// A gate for this thread.
     #[must_use]
     pub fn new(site: std::sync::Arc<Site>, proxy: Proxy, recorder: Recorder) -> Self {
-        Self { site, proxy, recorder, ids: RequestIds::new() }
+        Self { site, proxy, recorder, ids: RequestIds::new(), hop: Cell::new(None) }
     }
 
     /// Answers a request, whatever happens, and notes it.

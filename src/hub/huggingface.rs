@@ -147,11 +147,6 @@ const REPOSITORY_API: &[Tail] = &[
     // Copies from here to the namespace in the body.
     Tail::at(&["duplicate"], Unsafe, Needs::Names(&DUPLICATE)),
     Tail::at(&["lfs-files", "duplicate"], Unsafe, Needs::Names(&DUPLICATE_FILES)),
-    // CSGHub serves git and LFS beside its API.
-    Tail::at(&["info", "refs"], Safe, Service),
-    Tail::at(&["git-upload-pack"], Only(&Method::POST), Always(Read)),
-    Tail::under(&["git-receive-pack"], All, Always(Write)),
-    Tail::at(&["info", "lfs", "objects", "batch"], Only(&Method::POST), Batch),
 ];
 
 /// Pages and API of an organization: members and guests look, administrators change.

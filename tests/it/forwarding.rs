@@ -1,5 +1,6 @@
 //! What goes to the hub and what comes back, byte for byte.
 
+mod crowd;
 mod http2;
 mod refused;
 mod streams;
@@ -110,13 +111,19 @@ async fn pipelined_requests_are_answered_in_order() {
 async fn a_request_is_sent_once_more_when_the_hub_closed_an_idle_connection() {
     let hub = Hub::bind().await;
     let rig = Setup::http(&hub).start();
-    let mut client = rig.client().await;
+    let (mut client, mut other) = (rig.client().await, rig.client().await);
+    other.send(GET).await;
+    let mut unused = hub.accept().await;
+    unused.head().await;
     client.send(GET).await;
     let mut upstream = hub.accept().await;
     upstream.head().await;
+    unused.send(OK).await;
+    other.until("ok").await;
     upstream.send(OK).await;
     client.until("ok").await;
-    // The hub reads the next request and closes without an answer: it was idle for too long.
+    // The hub reads the next request and closes without an answer: it was idle for too long. So
+    // was the other connection that waits: what is sent once more is sent on a new one.
     client.send(GET).await;
     upstream.head().await;
     drop(upstream);
@@ -130,6 +137,7 @@ async fn a_request_is_sent_once_more_when_the_hub_closed_an_idle_connection() {
     drop(upstream);
     assert!(client.head().await.starts_with("HTTP/1.1 502 "));
     assert_eq!(client.until("upstream-invalid").await, "upstream-invalid");
+    drop(unused);
     // And nothing is sent a third time.
     client.send(GET).await;
     let mut fresh = hub.accept().await;

@@ -108,14 +108,14 @@ impl Gate {
         let target = target::parse(&mut request, &site.public_url)?;
         if let Some(endpoint) = Endpoint::of(&target, site.profile) {
             trace.outcome = Outcome::Own;
-            return self
-                .own_page(endpoint.map_err(Error::Page)?, request, &target, now, trace)
-                .await;
+            let endpoint = endpoint.map_err(Error::Page)?;
+            // In a box: a sign-in's state is large, and would be moved about with every request.
+            return Box::pin(self.own_page(endpoint, request, &target, now, trace)).await;
         }
         let claimed = match site.hub.find(&target)? {
             Found::Claimed(claimed) => claimed,
             Found::InBody(rule) => {
-                let (claimed, again) = in_body::read(&rule, request).await?;
+                let (claimed, again) = Box::pin(in_body::read(&rule, request)).await?;
                 request = again;
                 claimed
             }
@@ -134,5 +134,20 @@ impl Gate {
             Decision::Challenge(challenge) => Err(Error::Challenge(challenge)),
             Decision::Deny { reason, organization } => Err(Error::Deny { reason, organization }),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The future of a request is moved from hand to hand; what it weighs is paid for each time.
+    #[test]
+    fn a_request_does_not_weigh_much() {
+        fn weight<'g, F: Future>(_: impl FnOnce(&'g Gate, Request<Incoming>, Peer) -> F) -> usize {
+            std::mem::size_of::<F>()
+        }
+        let weight = weight(|gate, request, peer| gate.serve(request, peer));
+        assert!(weight <= 4096, "{weight} bytes");
     }
 }

@@ -116,12 +116,12 @@ impl Pool {
             return Ok(sender);
         }
         if needs.upgrade || !self.is_shared() {
-            return self.connect(needs.upgrade).await;
+            return Box::pin(self.connect(needs.upgrade)).await;
         }
         let _sharing = self.sharing.lock().await;
         match self.waiting(needs) {
             Some(sender) => Ok(sender),
-            None => self.connect(false).await,
+            None => Box::pin(self.connect(false)).await,
         }
     }
 

@@ -1,1 +1,2 @@
 //! A single-sign-on gate for model hubs.
+pub mod saml;

@@ -1,1 +1,3 @@
-fn main(){}
+//! Black-box tests; one module for each part.
+
+mod saml;

@@ -12,6 +12,7 @@
 //! 7. [`replay`]: last, and refusing when it cannot tell.
 
 mod assertion;
+mod binding;
 mod c14n;
 mod certificate;
 mod checks;
@@ -21,27 +22,37 @@ mod identity_provider;
 mod instant;
 mod keys;
 mod limits;
+mod logout;
 mod message;
+mod metadata;
 mod names;
 mod own_keys;
 mod preset;
 mod profile;
+mod redirect;
 mod refusal;
 mod replay;
+mod request;
 mod response;
 mod settings;
 mod sign_in;
 mod signature;
+mod signing;
 mod subject;
 mod xml;
 
+pub use binding::{Delivery, SendError, UnverifiedForm};
 pub use certificate::{Certificate, CertificateError};
 pub use identity_provider::{Binding, Endpoint, IdentityProvider, MetadataError, Warning};
+pub use logout::{
+    LogoutOutcome, UnverifiedLogout, VerifiedLogout, VerifiedLogoutRequest, VerifiedLogoutResponse,
+};
 pub use own_keys::{DecryptionKey, KeyError, SigningKey};
 pub use preset::{Defaults, Preset};
 pub use profile::{NAME_ID, NAME_ID_FORMAT};
 pub use refusal::Refusal;
 pub use replay::ReplayCache;
+pub use request::Begin;
 pub use response::SignaturePolicy;
 pub use settings::{Settings, SettingsError};
 pub use sign_in::VerifiedAssertion;

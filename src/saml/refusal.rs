@@ -63,7 +63,6 @@ refusals! {
     StatusNameIdPolicy "status-name-id-policy" "the identity provider cannot give a name id of the requested format",
     StatusNoAuthnContext "status-no-authn-context" "the identity provider cannot meet the requested authentication context",
     StatusUnknownPrincipal "status-unknown-principal" "the identity provider does not know the person",
-    StatusPartialLogout "status-partial-logout" "the identity provider could not sign the person out everywhere",
     StatusOther "status-other" "the identity provider answered with a status other than success",
     // XML signature, as SAML profiles it (Core §5.4).
     SignatureMissing "signature-missing" "a signature that is required is missing",

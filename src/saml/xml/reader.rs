@@ -199,7 +199,8 @@ impl<'a> Reader<'a, '_> {
         if reserved || uri == XML || uri == "http://www.w3.org/2000/xmlns/" {
             return Err(Refusal::Malformed);
         }
-        if !is_absolute(&uri) && !(uri.is_empty() && prefix.is_empty()) {
+        let undeclares = uri.is_empty() && prefix.is_empty();
+        if !undeclares && !is_absolute(&uri) {
             return Err(Refusal::Malformed);
         }
         let own = self.document.declarations.get(own..).unwrap_or_default();

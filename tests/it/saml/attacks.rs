@@ -312,9 +312,7 @@ fn transforms_and_canonicalizations_beyond_the_accepted_ones_are_refused() {
     };
     let (enveloped, exclusive) = (transform(ENVELOPED), transform(EXC_C14N));
     let xslt = transform("http://www.w3.org/TR/1999/REC-xslt-19991116");
-    let xpath = format!(
-        "<ds:Transform Algorithm=\"http://www.w3.org/TR/1999/REC-xpath-19991116\"><ds:XPath>not(ancestor-or-self::*)</ds:XPath></ds:Transform>"
-    );
+    let xpath = "<ds:Transform Algorithm=\"http://www.w3.org/TR/1999/REC-xpath-19991116\"><ds:XPath>not(ancestor-or-self::*)</ds:XPath></ds:Transform>";
     let inclusive = transform("http://www.w3.org/TR/2001/REC-xml-c14n-20010315");
     let comments = transform(&format!("{EXC_C14N}WithComments"));
     let base64 = transform("http://www.w3.org/2000/09/xmldsig#base64");

@@ -6,8 +6,9 @@ use std::time::{Duration, SystemTime};
 use aws_lc_rs::digest;
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{
-    ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair,
-    RSA_PKCS1_SHA256, RSA_PKCS1_SHA384, RSA_PKCS1_SHA512, RsaKeyPair,
+    ECDSA_P256_SHA256_FIXED, ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED,
+    ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair, RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_SHA256,
+    RSA_PKCS1_SHA384, RSA_PKCS1_SHA512, RsaKeyPair, UnparsedPublicKey, VerificationAlgorithm,
 };
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -78,6 +79,20 @@ impl Key {
 
     pub(crate) fn certificates(&self) -> Vec<Certificate> {
         Certificate::parse_pem(&self.certificate).unwrap()
+    }
+
+    /// Verifies what the key is said to have signed.
+    #[track_caller]
+    pub(crate) fn verify(&self, algorithm: &str, octets: &[u8], signature: &[u8]) {
+        assert_eq!(algorithm, self.algorithm());
+        let verification: &dyn VerificationAlgorithm = match self.kind {
+            Kind::Rsa => &RSA_PKCS1_2048_8192_SHA256,
+            Kind::P256 => &ECDSA_P256_SHA256_FIXED,
+            Kind::P384 => &ECDSA_P384_SHA384_FIXED,
+        };
+        let pair = rcgen::KeyPair::from_pem(&self.private_key).unwrap();
+        let key = UnparsedPublicKey::new(verification, pair.public_key_raw());
+        key.verify(octets, signature).unwrap();
     }
 
     /// The usual algorithm of the key.

@@ -138,3 +138,87 @@ impl<'d> Writer<'d, '_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::saml::limits::MESSAGE;
+    use crate::saml::names::DS;
+    use crate::saml::xml::Document;
+
+    /// The canonical form of the element called `apex`, without its signature.
+    fn canonical(xml: &str, prefixes: &str) -> String {
+        let document = Document::parse(xml, &MESSAGE).expect(xml);
+        let root = document.root().unwrap();
+        let apex = root.descendants().find(|e| e.attribute("ID") == Some("apex")).unwrap_or(root);
+        let signature = apex.children().find_map(|child| match child {
+            Child::Element(child) if child.is(DS, "Signature") => Some(child),
+            Child::Element(_) | Child::Text(_) | Child::Ignored => None,
+        });
+        let prefixes: Vec<_> = prefixes.split_ascii_whitespace().collect();
+        String::from_utf8(canonicalize(apex, signature, &prefixes)).unwrap()
+    }
+
+    #[track_caller]
+    fn check(xml: &str, prefixes: &str, expected: &str) {
+        assert_eq!(canonical(xml, prefixes), expected, "{xml}");
+    }
+
+    /// Documents with what xmlsec1 digested of them.
+    #[test]
+    fn the_canonical_form_is_that_of_another_implementation() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/vectors/saml/c14n");
+        let mut count = 0;
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let vector = std::fs::read_to_string(entry.unwrap().path()).unwrap();
+            let (prefixes, rest) = vector.split_once('\n').unwrap();
+            let (xml, expected) = rest.split_once("\n=====\n").unwrap();
+            check(xml, prefixes, expected.strip_suffix('\n').unwrap());
+            count += 1;
+        }
+        assert!(count >= 40, "{count}");
+    }
+
+    /// The examples of the recommendation, §2.2.
+    #[test]
+    fn a_subtree_is_the_same_in_every_context() {
+        let expected = "<n1:elem1 xmlns:n1=\"http://b.example\"><n3:stuff xmlns:n3=\"ftp://example.org\"></n3:stuff></n1:elem1>";
+        for context in [
+            "<n0:pdu xmlns:n0=\"http://a.example\">HERE</n0:pdu>",
+            "<n2:pdu xmlns:n1=\"http://example.com\" xmlns:n2=\"http://foo.example\" xml:lang=\"fr\" xml:space=\"retain\">HERE</n2:pdu>",
+            "HERE",
+        ] {
+            let xml = context.replace(
+                "HERE",
+                "<n1:elem1 xmlns:n1=\"http://b.example\"><n3:stuff xmlns:n3=\"ftp://example.org\"/></n1:elem1>",
+            );
+            let document = Document::parse(&xml, &MESSAGE).unwrap();
+            let root = document.root().unwrap();
+            let apex = root.descendants().find(|e| e.is("http://b.example", "elem1")).unwrap();
+            assert_eq!(canonicalize(apex, None, &[]), expected.as_bytes());
+        }
+    }
+
+    #[test]
+    fn line_ends_and_white_space_are_normalized_as_xml_says() {
+        check("<a b='x\r\ny\rz\t '>\r\n\r\t</a>", "", "<a b=\"x y z  \">\n\n\t</a>");
+        check(
+            "<a b='&#xD;&#xA;&#9;'>&#xD;&#xA;&#9;</a>",
+            "",
+            "<a b=\"&#xD;&#xA;&#x9;\">&#xD;\n\t</a>",
+        );
+        check(
+            "<a b='\"&apos;&lt;&gt;&amp;'>\"'&lt;&gt;&amp;</a>",
+            "",
+            "<a b=\"&quot;'&lt;>&amp;\">\"'&lt;&gt;&amp;</a>",
+        );
+        check("\u{feff}<?xml version='1.0'?> <a/> ", "", "<a></a>");
+    }
+
+    #[test]
+    fn the_canonical_form_of_a_canonical_form_is_itself() {
+        let xml = "<a:r xmlns:a='urn:a' xmlns='urn:b'><c xmlns='' d='1' a:b='2'/><e/>&#13;</a:r>";
+        let once = canonical(xml, "");
+        assert_eq!(canonical(&once, ""), once);
+    }
+}

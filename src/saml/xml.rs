@@ -248,3 +248,177 @@ impl<'d> Element<'d> {
         self.data.range.clone()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::saml::limits::{MESSAGE, METADATA};
+    use std::fmt::Write as _;
+
+    /// One line for everything that a document says.
+    fn ours(element: Element<'_>, out: &mut String) {
+        write!(out, "<{{{}}}{}", element.namespace(), element.name().local).unwrap();
+        for (name, value) in element.attributes() {
+            let namespace = match name.prefix {
+                "" => "",
+                prefix => element.lookup(prefix).unwrap(),
+            };
+            write!(out, " {{{namespace}}}{}={value:?}", name.local).unwrap();
+        }
+        out.push('>');
+        for child in element.children() {
+            match child {
+                Child::Element(child) => ours(child, out),
+                Child::Text(text) => write!(out, "{text:?}").unwrap(),
+                Child::Ignored => {}
+            }
+        }
+        out.push_str("</>");
+    }
+
+    fn theirs(node: roxmltree::Node<'_, '_>, out: &mut String) {
+        let name = node.tag_name();
+        write!(out, "<{{{}}}{}", name.namespace().unwrap_or_default(), name.name()).unwrap();
+        for attribute in node.attributes() {
+            let namespace = attribute.namespace().unwrap_or_default();
+            write!(out, " {{{namespace}}}{}={:?}", attribute.name(), attribute.value()).unwrap();
+        }
+        out.push('>');
+        for child in node.children() {
+            if child.is_element() {
+                theirs(child, out);
+            } else if let Some(text) = child.text().filter(|_| child.is_text()) {
+                write!(out, "{text:?}").unwrap();
+            }
+        }
+        out.push_str("</>");
+    }
+
+    /// What is accepted is read as another parser reads it; returns whether it is accepted.
+    #[track_caller]
+    fn same_reading(xml: &str) -> bool {
+        let Ok(document) = Document::parse(xml, &MESSAGE) else { return false };
+        // The other one keeps a carriage return beside a reference, against XML 1.0 §2.11.
+        if xml.contains("\r&") || xml.contains(";\r") {
+            return false;
+        }
+        let (mut mine, mut other) = (String::new(), String::new());
+        ours(document.root().unwrap(), &mut mine);
+        let second = roxmltree::Document::parse(xml).expect(xml);
+        theirs(second.root_element(), &mut other);
+        assert_eq!(mine, other, "{xml}");
+        true
+    }
+
+    fn vectors() -> Vec<String> {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/vectors/saml/c14n");
+        let mut vectors = Vec::new();
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let vector = std::fs::read_to_string(entry.unwrap().path()).unwrap();
+            let (xml, _) = vector.split_once('\n').unwrap().1.split_once("\n=====\n").unwrap();
+            vectors.push(xml.to_owned());
+        }
+        vectors
+    }
+
+    #[test]
+    fn what_is_accepted_is_read_as_another_parser_reads_it() {
+        let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+        let mut next = |below: usize| {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            usize::try_from(state % below as u64).unwrap()
+        };
+        let pieces = [
+            "<",
+            ">",
+            "/",
+            "\"",
+            "'",
+            "=",
+            " ",
+            "&",
+            ";",
+            ":",
+            "x",
+            "xmlns",
+            "xmlns:a=\"urn:9\"",
+            "&amp;",
+            "&#xD;",
+            "\r",
+            "\r\n",
+            "]]>",
+            "<a:e/>",
+            "</e>",
+            "a:",
+            "ID",
+            "\u{e9}",
+            "\t",
+            "1",
+            "xml:",
+            "xmlns=\"\"",
+            "<!-- -->",
+            "-",
+            "a:k=\"\"",
+            "\u{0}",
+            "\u{b7}",
+        ];
+        let mut accepted = 0;
+        for xml in vectors() {
+            assert!(same_reading(&xml), "{xml}");
+            for _ in 0..200 {
+                let mut mutated = xml.clone();
+                for _ in 0..=next(2) {
+                    let place = next(mutated.len());
+                    let end = (place + next(4)).min(mutated.len());
+                    if mutated.is_char_boundary(place) && mutated.is_char_boundary(end) {
+                        mutated.replace_range(place..end, pieces[next(pieces.len())]);
+                    }
+                }
+                accepted += usize::from(same_reading(&mutated));
+            }
+        }
+        assert!(accepted > 500, "{accepted}");
+    }
+
+    #[test]
+    fn names_that_another_parser_would_take_for_something_else_are_refused() {
+        for xml in [
+            "<:a/>",
+            "<a :b=''/>",
+            "<a:/>",
+            "<a: xmlns:a='urn:a'/>",
+            "<a xmlns:=''/>",
+            "<a x:xmlns='urn:b' xmlns:x='urn:x' xmlns='urn:c' x:xmlns='d'/>",
+            "<a b:c:d=''/>",
+            "<xmlns:a/>",
+            "<xml:a/>",
+            "<a xmlns:b='http://www.w3.org/XML/1998/namespace'/>",
+            "<a xmlns='http://www.w3.org/2000/xmlns/'/>",
+            "<-a/>",
+            "<1/>",
+            "<a.b c-d=''/ >",
+        ] {
+            assert!(Document::parse(xml, &MESSAGE).is_err(), "{xml}");
+        }
+    }
+
+    #[test]
+    fn a_text_with_anything_inside_is_no_text() {
+        let text = |xml: &str, limits| {
+            let document = Document::parse(xml, limits).unwrap();
+            document.root().unwrap().text().map(str::to_owned)
+        };
+        assert_eq!(text("<a>x&amp;y</a>", &MESSAGE).as_deref(), Ok("x&y"));
+        assert_eq!(text("<a/>", &MESSAGE).as_deref(), Ok(""));
+        assert_eq!(text("<a>x<b/></a>", &MESSAGE), Err(Refusal::UnexpectedContent));
+        assert_eq!(text("<a><b/></a>", &MESSAGE), Err(Refusal::UnexpectedContent));
+        // Where comments are allowed, they are no more a part of a text than elements are.
+        assert_eq!(text("<a>x<!-- -->y</a>", &METADATA), Err(Refusal::UnexpectedContent));
+        assert_eq!(text("<a><!-- --></a>", &METADATA), Err(Refusal::UnexpectedContent));
+        assert!(Document::parse("<a><!-- -- --></a>", &METADATA).is_err());
+        assert!(Document::parse("<a><![CDATA[x]]></a>", &METADATA).is_err());
+        assert!(Document::parse("<!DOCTYPE a><a/>", &METADATA).is_err());
+    }
+}

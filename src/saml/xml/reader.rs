@@ -99,20 +99,16 @@ impl<'a> Reader<'a, '_> {
     /// A comment or a processing instruction where the limits allow them; anything else of the
     /// kind is refused everywhere.
     fn markup(&mut self) -> Result<(), Refusal> {
-        let content = if !self.limits.comments {
+        if !self.limits.comments {
             return Err(Refusal::DocumentType);
         } else if self.scanner.take("<!--") {
             self.scanner.until("--")?;
-            self.scanner.expect(">")
+            self.scanner.expect(">")?;
         } else if self.scanner.take("<?") {
-            let content = self.scanner.until("?>")?;
-            let reserved = content.get(..3).is_some_and(|name| name.eq_ignore_ascii_case("xml"));
-            let stylesheet = content.starts_with("xml-stylesheet ");
-            if reserved && !stylesheet { Err(Refusal::Malformed) } else { Ok(()) }
+            self.scanner.until("?>")?;
         } else {
-            Err(Refusal::DocumentType)
-        };
-        content?;
+            return Err(Refusal::DocumentType);
+        }
         if self.open.is_empty() { Ok(()) } else { self.push(Content::Ignored).map(drop) }
     }
 
@@ -177,7 +173,11 @@ impl<'a> Reader<'a, '_> {
             let value = expand(self.scanner.quoted()?, Place::Attribute)?;
             if name.prefix == "xmlns" {
                 scope = Some(self.declare(name.local, value, scope, own)?);
-            } else if name.prefix.is_empty() && name.local == "xmlns" {
+            } else if name.local == "xmlns" {
+                // Some parsers take `any:xmlns` for a declaration: two readings.
+                if !name.prefix.is_empty() {
+                    return Err(Refusal::Malformed);
+                }
                 scope = Some(self.declare("", value, scope, own)?);
             } else {
                 self.document.attributes.push(Attribute { name, value });

@@ -18,6 +18,7 @@ mod certificate;
 mod checks;
 mod dsig;
 mod encryption;
+mod explain;
 mod identity_provider;
 mod instant;
 mod keys;
@@ -43,6 +44,7 @@ mod xml;
 
 pub use binding::{Delivery, SendError, UnverifiedForm};
 pub use certificate::{Certificate, CertificateError};
+pub use explain::{Explanation, Finding};
 pub use identity_provider::{Binding, Endpoint, IdentityProvider, MetadataError, Warning};
 pub use logout::{
     LogoutOutcome, UnverifiedLogout, VerifiedLogout, VerifiedLogoutRequest, VerifiedLogoutResponse,

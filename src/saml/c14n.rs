@@ -112,30 +112,38 @@ impl<'d> Writer<'d, '_> {
 
     /// Canonical XML §2.3, attribute nodes.
     fn value(&mut self, value: &str) {
-        for c in value.chars() {
-            match c {
-                '&' => self.output.push_str("&amp;"),
-                '<' => self.output.push_str("&lt;"),
-                '"' => self.output.push_str("&quot;"),
-                '\t' => self.output.push_str("&#x9;"),
-                '\n' => self.output.push_str("&#xA;"),
-                '\r' => self.output.push_str("&#xD;"),
-                c => self.output.push(c),
-            }
-        }
+        self.write(value, |byte| match byte {
+            b'&' => Some("&amp;"),
+            b'<' => Some("&lt;"),
+            b'"' => Some("&quot;"),
+            b'\t' => Some("&#x9;"),
+            b'\n' => Some("&#xA;"),
+            b'\r' => Some("&#xD;"),
+            _ => None,
+        });
     }
 
     /// Canonical XML §2.3, text nodes.
     fn text(&mut self, text: &str) {
-        for c in text.chars() {
-            match c {
-                '&' => self.output.push_str("&amp;"),
-                '<' => self.output.push_str("&lt;"),
-                '>' => self.output.push_str("&gt;"),
-                '\r' => self.output.push_str("&#xD;"),
-                c => self.output.push(c),
+        self.write(text, |byte| match byte {
+            b'&' => Some("&amp;"),
+            b'<' => Some("&lt;"),
+            b'>' => Some("&gt;"),
+            b'\r' => Some("&#xD;"),
+            _ => None,
+        });
+    }
+
+    fn write(&mut self, text: &str, replace: impl Fn(u8) -> Option<&'static str>) {
+        let mut start = 0;
+        for (index, byte) in text.bytes().enumerate() {
+            if let Some(replacement) = replace(byte) {
+                self.output.push_str(text.get(start..index).unwrap_or_default());
+                self.output.push_str(replacement);
+                start = index + 1;
             }
         }
+        self.output.push_str(text.get(start..).unwrap_or_default());
     }
 }
 

@@ -1,5 +1,7 @@
 //! How much of a message is read, and the decoding of what arrives as text.
 
+use std::borrow::Cow;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
@@ -27,7 +29,8 @@ pub(crate) struct Limits {
     pub(crate) nodes: usize,
     /// Elements in elements.
     pub(crate) depth: usize,
-    /// Attributes and namespace declarations of one element.
+    /// Attributes and namespace declarations of one element; all elements together may have as
+    /// many attributes as there may be nodes.
     pub(crate) attributes: usize,
     /// Namespace declarations from an element up to the root.
     pub(crate) namespaces: usize,
@@ -44,7 +47,7 @@ pub(crate) const MESSAGE: Limits = Limits {
     bytes: MESSAGE_BYTES,
     nodes: 16_384,
     depth: 64,
-    attributes: 64,
+    attributes: 32,
     namespaces: 64,
     comments: false,
     ids: true,
@@ -67,8 +70,12 @@ pub(crate) fn decode_base64(text: &str, bytes: usize) -> Result<Vec<u8>, Refusal
     if text.len() > bytes / 3 * 4 + bytes / 5 + 4 {
         return Err(Refusal::TooLarge);
     }
-    let packed: Vec<u8> = text.bytes().filter(|byte| !byte.is_ascii_whitespace()).collect();
-    let decoded = STANDARD.decode(packed).map_err(|_| Refusal::NotBase64)?;
+    let packed: Cow<'_, str> = if text.contains(|c: char| c.is_ascii_whitespace()) {
+        text.split_ascii_whitespace().collect()
+    } else {
+        Cow::Borrowed(text)
+    };
+    let decoded = STANDARD.decode(packed.as_bytes()).map_err(|_| Refusal::NotBase64)?;
     if decoded.len() > bytes { Err(Refusal::TooLarge) } else { Ok(decoded) }
 }
 

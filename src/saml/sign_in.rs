@@ -66,7 +66,7 @@ impl ServiceProvider {
     }
 
     /// Everything up to the protocol's checks.
-    fn read_response(
+    pub(crate) fn read_response(
         &self,
         response_base64: &str,
         now: SystemTime,
@@ -84,7 +84,11 @@ impl ServiceProvider {
         Ok((verified.header, assertion))
     }
 
-    fn sign_in<'a>(&'a self, request_id: Option<&'a str>, now: SystemTime) -> SignIn<'a> {
+    pub(crate) fn sign_in<'a>(
+        &'a self,
+        request_id: Option<&'a str>,
+        now: SystemTime,
+    ) -> SignIn<'a> {
         SignIn {
             message: self.expected(&self.settings.acs_url, now),
             audience: &self.settings.entity_id,

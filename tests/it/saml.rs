@@ -12,6 +12,7 @@
 
 mod attacks;
 mod encryption;
+mod explain;
 mod logout;
 mod metadata;
 mod mutations;

@@ -238,11 +238,7 @@ impl<'a> Reader<'a, '_> {
         let attributes = document.attributes.get(attributes.clone()).unwrap_or_default();
         let mut seen: Vec<(&str, &str)> = Vec::with_capacity(attributes.len());
         for attribute in attributes {
-            let found = (namespace(&attribute.name, false)?, attribute.name.local);
-            if seen.contains(&found) {
-                return Err(Refusal::Malformed);
-            }
-            seen.push(found);
+            seen.push((namespace(&attribute.name, false)?, attribute.name.local));
             if attribute.name.local.eq_ignore_ascii_case("id") && self.limits.ids {
                 let plain = attribute.name.prefix.is_empty() && is_name(&attribute.value);
                 if !plain || !self.ids.insert(attribute.value.clone()) {
@@ -250,7 +246,9 @@ impl<'a> Reader<'a, '_> {
                 }
             }
         }
-        Ok(())
+        seen.sort_unstable();
+        let doubled = seen.windows(2).any(|pair| pair.first() == pair.last());
+        if doubled { Err(Refusal::Malformed) } else { Ok(()) }
     }
 
     fn scope_of(&self, index: usize) -> Option<usize> {
@@ -263,7 +261,7 @@ impl<'a> Reader<'a, '_> {
     /// Appends a node to the innermost open element.
     fn push(&mut self, content: Content<'a>) -> Result<usize, Refusal> {
         let index = self.document.nodes.len();
-        if index >= self.limits.nodes {
+        if index >= self.limits.nodes || self.document.attributes.len() > self.limits.nodes {
             return Err(Refusal::TooManyNodes);
         }
         self.document.nodes.push(Node { content, next: None });

@@ -143,7 +143,9 @@ fn is_char(c: char) -> bool {
 
 /// Resolves references, line ends and white space of character data.
 pub(super) fn expand(raw: &str, place: Place) -> Result<Cow<'_, str>, Refusal> {
-    if !raw.chars().all(is_char) {
+    // Only the control characters and two characters at the very end of the plane are not allowed.
+    let plain = raw.bytes().all(|byte| byte >= b' ' || is_space(byte));
+    if !plain || (!raw.is_ascii() && !raw.chars().all(is_char)) {
         return Err(Refusal::Malformed);
     }
     match place {

@@ -122,10 +122,10 @@ fn a_change_of_any_node_is_refused_or_changes_nothing() {
 
 #[test]
 fn a_change_of_any_byte_is_refused_or_changes_nothing() {
-    // Every third byte of each, so that all are met somewhere and the test stays quick.
+    // Some bytes of each, and others in each, so that the test stays quick.
     for (first, xml) in documents().iter().enumerate() {
         let genuine = post(xml, |_| ()).unwrap();
-        for place in (first..xml.len()).step_by(3) {
+        for place in (first..xml.len()).step_by(8) {
             let byte = [" ", "<", "\"", "a", "/"][place % 5];
             same_or_refused(&genuine, &splice(xml, &(place..place + 1), byte));
             same_or_refused(&genuine, &splice(xml, &(place..place + 1), ""));
@@ -147,9 +147,9 @@ fn two_changes_at_once_are_refused_or_change_nothing() {
     };
     let once: Vec<String> =
         mutations(&xml).into_iter().filter(|xml| Document::parse(xml).is_ok()).collect();
-    for _ in 0..40 {
+    for _ in 0..25 {
         let twice = mutations(&once[next(once.len())]);
-        for _ in 0..40 {
+        for _ in 0..25 {
             same_or_refused(&genuine, &twice[next(twice.len())]);
         }
     }
@@ -177,7 +177,6 @@ fn parts_of_two_genuine_documents_make_no_third() {
             for xml in [
                 splice(&kim.0, &place.range(), part),
                 splice(&kim.0, &(place.range().start..place.range().start), part),
-                splice(&kim.0, &(place.range().end..place.range().end), part),
             ] {
                 same_or_refused(&genuine, &xml);
             }

@@ -183,6 +183,17 @@ mod tests {
     }
 
     #[test]
+    fn old_and_weak_certificates_are_told_apart() {
+        // Some identity providers still make certificates of X.509 version 1.
+        let v1 = include_str!("../../tests/vectors/saml/certificates/x509-v1.pem");
+        assert_eq!(Certificate::parse_pem(v1).map(|found| found.len()), Ok(1));
+        let weak = include_str!("../../tests/vectors/saml/certificates/rsa-1024.pem");
+        assert_eq!(Certificate::parse_pem(weak), Err(CertificateError::RsaBits(1024)));
+        let p521 = include_str!("../../tests/vectors/saml/certificates/p-521.pem");
+        assert_eq!(Certificate::parse_pem(p521), Err(CertificateError::UnsupportedKey));
+    }
+
+    #[test]
     fn no_truncated_or_altered_certificate_panics() {
         let der = Certificate::parse_pem(&pem(&rcgen::PKCS_RSA_SHA256)).unwrap()[0].der.clone();
         for end in 0..der.len() {

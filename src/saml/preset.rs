@@ -1,6 +1,10 @@
 //! What the providers' consoles call things: attribute names and sane defaults for each.
 
+use serde_json::{Map, Value};
+
 use super::identity_provider::Binding;
+use super::names::EMAIL_FORMAT;
+use super::profile::{NAME_ID, NAME_ID_FORMAT};
 use super::response::SignaturePolicy;
 
 /// The identity provider products that have defaults of their own.
@@ -139,6 +143,39 @@ impl Preset {
             Self::Generic => generic,
         }
     }
+}
+
+impl Defaults {
+    /// The e-mail address in a profile: one address, or none where the provider gave several.
+    /// Whether it is the person's is for the organization's e-mail domains to say.
+    #[must_use]
+    pub fn email_in<'p>(&self, profile: &'p Map<String, Value>) -> Option<&'p str> {
+        match find(self.email, profile).map(Vec::as_slice) {
+            Some([one]) => one.as_str(),
+            Some([] | [_, ..]) => None,
+            None => {
+                let format = profile.get(NAME_ID_FORMAT)?.as_str()?;
+                if format == EMAIL_FORMAT { profile.get(NAME_ID)?.as_str() } else { None }
+            }
+        }
+    }
+
+    /// The display name in a profile.
+    #[must_use]
+    pub fn name_in<'p>(&self, profile: &'p Map<String, Value>) -> Option<&'p str> {
+        find(self.name, profile)?.first()?.as_str()
+    }
+
+    /// The groups in a profile.
+    #[must_use]
+    pub fn groups_in<'p>(&self, profile: &'p Map<String, Value>) -> Vec<&'p str> {
+        find(self.groups, profile).into_iter().flatten().filter_map(Value::as_str).collect()
+    }
+}
+
+/// The values of the first of these attributes that is there.
+fn find<'p>(names: &[&str], profile: &'p Map<String, Value>) -> Option<&'p Vec<Value>> {
+    names.iter().find_map(|name| profile.get(*name)?.as_array())
 }
 
 /// The binding of a sign-on address that stands alone: every product takes Redirect, unless the

@@ -170,6 +170,23 @@ impl<'k> Signer<'k> {
         self.signature_with_digest(id, &value)
     }
 
+    /// The same, with the `ds:Signature` written in another way before it is signed.
+    pub(crate) fn signature_written(
+        &self,
+        id: &str,
+        canonical: &str,
+        write: impl Fn(&str) -> String,
+    ) -> String {
+        let good = self.signature(id, canonical);
+        let (_, rest) = good.split_once("<ds:SignedInfo>").unwrap();
+        let (inner, rest) = rest.split_once("</ds:SignedInfo>").unwrap();
+        let info = write(&format!("<ds:SignedInfo xmlns:ds=\"{DS}\">{inner}</ds:SignedInfo>"));
+        let value = STANDARD.encode(self.key.sign(&self.algorithm, info.as_bytes()));
+        let (_, rest) = rest.split_once("<ds:SignatureValue>").unwrap();
+        let (old, _) = rest.split_once('<').unwrap();
+        write(&good.replace(old, &value))
+    }
+
     pub(crate) fn signature_with_digest(&self, id: &str, digest_value: &str) -> String {
         let Self { canonicalization, transforms, algorithm, digest, .. } = self;
         let reference = self.reference.clone().unwrap_or(format!("#{id}"));

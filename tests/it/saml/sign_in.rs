@@ -190,3 +190,57 @@ fn attributes_keep_their_names_friendly_names_and_values() {
     assert_eq!(verified.profile["Role"], json!(["a", "b"]));
     assert_eq!(verified.profile["none"], json!([]));
 }
+
+#[test]
+fn documents_without_prefixes_are_read_like_those_with_them() {
+    // As .NET writes them: every namespace is a default one.
+    let says = Says::default();
+    let bare = |xml: &str| xml.replace("saml:", "").replace("xmlns:saml=", "xmlns=");
+    let assertion = bare(&says.assertion()).replace("xmlns:", "xmlns=");
+    let signature = Signer::new(&EC).signature_written("_assertion1", &assertion, |inner| {
+        inner.replace("<ds:", "<").replace("</ds:", "</").replace("xmlns:ds=", "xmlns=")
+    });
+    let assertion = assertion.replacen("</Issuer>", &format!("</Issuer>{signature}"), 1);
+    let response = says.response("ASSERTION");
+    let response = response.replace("samlp:", "p:").replace("xmlns:samlp=", "xmlns:p=");
+    let response = response.replace("<saml:", "<").replace("</saml:", "</");
+    let response = response.replace("xmlns:saml=", "xmlns=").replace("ASSERTION", &assertion);
+    accepted(&response);
+}
+
+#[test]
+fn a_preset_finds_the_address_the_name_and_the_groups() {
+    use hubgate::saml::Preset;
+    let email = "urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress";
+    let profile = |name_id: &str, attributes: &[(&str, &[&str])]| {
+        let inner: String =
+            attributes.iter().map(|(name, values)| attribute(name, values)).collect();
+        let says = Says {
+            name_id: name_id.to_owned(),
+            attributes: format!("<saml:AttributeStatement>{inner}</saml:AttributeStatement>"),
+            ..Says::default()
+        };
+        accepted(&says.assertion_signed()).profile
+    };
+    let plain = format!("<saml:NameID>{GENUINE}</saml:NameID>");
+    let mail = format!("<saml:NameID Format=\"{email}\">{GENUINE}</saml:NameID>");
+    let entra = Preset::Entra.defaults();
+    let claims = "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/";
+    let groups = "http://schemas.microsoft.com/ws/2008/06/identity/claims/groups";
+    let address = format!("{claims}emailaddress");
+    let name = "http://schemas.microsoft.com/identity/claims/displayname";
+    let found = profile(
+        &plain,
+        &[(&address, &["kim@acme.example"]), (groups, &["g1", "g2"]), (name, &["Kim"])],
+    );
+    assert_eq!(entra.email_in(&found), Some("kim@acme.example"));
+    assert_eq!(entra.name_in(&found), Some("Kim"));
+    assert_eq!(entra.groups_in(&found), ["g1", "g2"]);
+    // Two addresses are none; the name id is one only if its format says so.
+    let two = profile(&mail, &[(&address, &["kim@acme.example", "lee@acme.example"])]);
+    assert_eq!(entra.email_in(&two), None);
+    let generic = Preset::Generic.defaults();
+    assert_eq!(generic.email_in(&profile(&mail, &[("x", &[])])), Some(GENUINE));
+    assert_eq!(generic.email_in(&profile(&plain, &[("x", &[])])), None);
+    assert_eq!(generic.email_in(&profile(&mail, &[("email", &[])])), None);
+}

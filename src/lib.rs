@@ -1,2 +1,30 @@
 //! A single-sign-on gate for model hubs.
+//!
+#![doc = include_str!("ARCHITECTURE.md")]
+
+pub mod account;
+pub mod body;
+pub mod cli;
+pub mod clock;
+pub mod config;
+pub mod credential;
+pub mod demo;
+pub mod directory;
+pub mod error;
+pub mod gate;
+pub mod headers;
+pub mod http_client;
+pub mod hub;
+pub mod jose;
+pub mod login;
+pub mod logout;
+pub mod observe;
+pub mod oidc;
+pub mod peer;
+pub mod policy;
+pub mod proxy;
+pub mod respond;
 pub mod saml;
+pub mod serve;
+pub mod server;
+pub mod session;

@@ -1,3 +1,26 @@
-//! Black-box tests; one module for each part.
+//! Black-box tests of the gate: real servers on port 0, and bytes over sockets.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on fails"
+)]
+
+mod command_line;
+mod configuration;
+mod decisions;
+mod demo_parts;
+mod documents;
+mod oidc_keys;
+mod oidc_logout;
+mod oidc_merge;
+mod oidc_provider;
+mod oidc_refresh;
+mod oidc_sign_in;
+mod oidc_vectors;
+mod paths;
 mod saml;
+mod support;
+mod tidy;

@@ -3,13 +3,6 @@
 //! Documents are written in their canonical form by hand and signed at test time, so that the
 //! signer shares nothing with the verifier but the specification.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "what helpers of tests cannot do is a failed test"
-)]
-
 mod attacks;
 mod encryption;
 mod explain;

@@ -1,0 +1,219 @@
+//! The command line: what can be asked for, and how it ends.
+
+mod check;
+mod demo;
+mod explain;
+mod healthcheck;
+mod online;
+mod overview;
+mod run;
+mod terminal;
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{CommandFactory as _, Parser, Subcommand, ValueEnum};
+
+use crate::config::{self, Config, Problems};
+
+use terminal::{Sheet, Terminal};
+
+/// How a command ends: the codes of sysexits.h.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Exit {
+    /// As it should.
+    Done = 0,
+    /// EX_USAGE: the command line is wrong.
+    Usage = 64,
+    /// EX_UNAVAILABLE: something cannot be reached.
+    Unavailable = 69,
+    /// EX_SOFTWARE: our fault.
+    Software = 70,
+    /// EX_CONFIG: the configuration is wrong.
+    Config = 78,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}
+
+/// A single-sign-on gate for model hubs: one identity provider for each organization, in front of
+/// any hub.
+#[derive(Debug, Parser)]
+#[command(name = "hubgate", version, after_help = AFTER, max_term_width = 100)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const AFTER: &str = "\
+Exit codes: 0; 64 the command line is wrong; 69 something cannot be reached; 70 our fault; \
+78 the configuration is wrong.
+HUBGATE_CONFIG stands for --config; HUBGATE__SECTION__KEY overrides any key of the file; \
+NO_COLOR turns colours off.";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve
+    Run {
+        #[command(flatten)]
+        config: ConfigFile,
+    },
+    /// Say whether a configuration is good: all mistakes at once, or what it does
+    Check {
+        #[command(flatten)]
+        config: ConfigFile,
+        /// Also reach each identity provider and the hub
+        #[arg(long)]
+        online: bool,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Say what would be decided, and why, step by step
+    Explain(explain::Question),
+    /// Run a gate, a small hub and identity providers with a few people, on this machine only
+    Demo,
+    /// Ask a running gate whether it is ready, for containers without a shell
+    Healthcheck {
+        #[command(flatten)]
+        config: ConfigFile,
+        /// The admin address, such as 127.0.0.1:9090; else the configuration's
+        #[arg(long, value_name = "HOST:PORT")]
+        address: Option<String>,
+    },
+    /// Write completions for a shell
+    Completions {
+        /// Which shell
+        shell: clap_complete::Shell,
+    },
+}
+
+/// Where the configuration is.
+#[derive(Clone, Debug, clap::Args)]
+struct ConfigFile {
+    /// The configuration [env: HUBGATE_CONFIG]
+    #[arg(long = "config", value_name = "FILE")]
+    file: Option<PathBuf>,
+}
+
+/// How the answer is written.
+#[derive(Clone, Copy, Debug, clap::Args)]
+struct Output {
+    /// How the answer is written
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// For people
+    Text,
+    /// For programs
+    Json,
+}
+
+/// Reads the arguments, does what they ask for, and says how it ended.
+#[must_use]
+pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let mut terminal = Terminal::standard();
+    let exit = match Arguments::try_parse_from(arguments) {
+        Ok(arguments) => obey(arguments.command, &mut terminal),
+        Err(error) => {
+            // Help and version come this way too, with the code 0.
+            let exit = if error.exit_code() == 0 { Exit::Done } else { Exit::Usage };
+            terminal.clap(&error);
+            exit
+        }
+    };
+    exit.into()
+}
+
+fn obey(command: Command, terminal: &mut Terminal) -> Exit {
+    match command {
+        Command::Run { config } => match config.load(Format::Text, terminal) {
+            Ok((path, config)) => run::run(&path, config, terminal),
+            Err(exit) => exit,
+        },
+        Command::Check { config, online, output } => match config.load(output.format, terminal) {
+            Ok((path, config)) => check::check(&path, &config, online, output.format, terminal),
+            Err(exit) => exit,
+        },
+        Command::Explain(question) => explain::explain(&question, terminal),
+        Command::Demo => demo::demo(terminal),
+        Command::Healthcheck { config, address } => {
+            healthcheck::healthcheck(&config, address.as_deref(), terminal)
+        }
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Arguments::command(), "hubgate", &mut script);
+            terminal.raw(&script);
+            Exit::Done
+        }
+    }
+}
+
+impl ConfigFile {
+    /// The path that was given, here or in the environment.
+    fn path(&self) -> Option<PathBuf> {
+        let variable = || std::env::var_os("HUBGATE_CONFIG").filter(|path| !path.is_empty());
+        self.file.clone().or_else(|| variable().map(PathBuf::from))
+    }
+
+    /// The configuration, or the exit that its mistakes are; they are told by then.
+    fn load(&self, format: Format, terminal: &mut Terminal) -> Result<(PathBuf, Config), Exit> {
+        let Some(path) = self.path() else {
+            terminal.error("no configuration was named: use --config FILE or HUBGATE_CONFIG");
+            return Err(Exit::Usage);
+        };
+        match config::load(&path, environment()) {
+            Ok(config) => Ok((path, config)),
+            Err(problems) => {
+                tell(&path, &problems, format, terminal);
+                Err(Exit::Config)
+            }
+        }
+    }
+}
+
+/// The environment; what is not UTF-8 can name no key and hold no value of ours.
+fn environment() -> impl Iterator<Item = (String, String)> {
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+}
+
+/// Tells every mistake.
+fn tell(path: &Path, problems: &Problems, format: Format, terminal: &mut Terminal) {
+    match format {
+        Format::Text => {
+            let mut sheet = Sheet::new(terminal.colours_errors());
+            let count = problems.count();
+            let mistakes = if count == 1 { "mistake" } else { "mistakes" };
+            sheet.bad(&format!("{count} {mistakes} in {}", path.display()));
+            for problem in problems.iter() {
+                let file = problem.file.as_ref().map(|file| format!("{}: ", file.display()));
+                let key = if problem.key.is_empty() { "" } else { &format!("{}: ", problem.key) };
+                let place = format!("{}{key}", file.unwrap_or_default());
+                sheet.marked(&place, &format!("{}; {}", problem.what, problem.remedy));
+            }
+            terminal.complain(&sheet);
+        }
+        Format::Json => {
+            let list: Vec<_> = problems
+                .iter()
+                .map(|problem| {
+                    serde_json::json!({
+                        "file": problem.file.as_ref().map(|file| file.display().to_string()),
+                        "key": problem.key,
+                        "what": problem.what,
+                        "remedy": problem.remedy,
+                    })
+                })
+                .collect();
+            let file = path.display().to_string();
+            terminal.json(&serde_json::json!({ "good": false, "file": file, "mistakes": list }));
+        }
+    }
+}

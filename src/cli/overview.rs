@@ -1,0 +1,121 @@
+//! What a configuration does, without its secrets.
+
+use serde_json::{Value, json};
+
+use crate::config::{ClientAuth, Config, Oidc, OrganizationConfig, Provider, Unclaimed, in_words};
+use crate::directory::callback_path;
+use crate::policy::{Missing, Organization};
+
+use super::terminal::Sheet;
+
+/// Writes the whole configuration as a person would tell it.
+pub(super) fn write(config: &Config, sheet: &mut Sheet) {
+    let server = &config.server;
+    let listen: Vec<String> = server.listen.iter().map(ToString::to_string).collect();
+    let admin = server.admin.map_or_else(|| "nowhere".to_owned(), |admin| admin.to_string());
+    let unclaimed = match config.hub.unclaimed {
+        Unclaimed::Pass => "pass",
+        Unclaimed::Deny => "are refused",
+    };
+    let duration = in_words(config.session.timeout);
+    let headers: Vec<&str> = config.headers.names().map(http::HeaderName::as_str).collect();
+    let proxies: Vec<String> = server.trusted_proxies.iter().map(ToString::to_string).collect();
+    sheet.blank();
+    sheet.row("people see", config.public_url.origin());
+    let tls = if server.tls.is_some() { " with TLS" } else { "" };
+    sheet.row("listens on", &format!("{}{tls}", listen.join(", ")));
+    sheet.row("health, metrics", &admin);
+    sheet.row("trusts", &or(&proxies, "no proxy"));
+    sheet.row("hub", &format!("{}, {} URLs", config.hub.upstream, config.hub.profile.as_str()));
+    if !config.hub.rules.is_empty() {
+        sheet.row("rules", &config.hub.rules.len().to_string());
+    }
+    sheet.row("other namespaces", unclaimed);
+    let cookie = &config.session.cookie.name;
+    sheet.row("sessions", &format!("{duration}, in memory, cookie {cookie}"));
+    sheet.row("tells the hub", &headers.join(", "));
+    sheet.row("organizations", &config.organizations.len().to_string());
+    for organization in &config.organizations {
+        sheet.blank();
+        one(config, organization, sheet);
+    }
+}
+
+fn one(config: &Config, organization: &OrganizationConfig, sheet: &mut Sheet) {
+    let policy = &organization.policy;
+    sheet.heading(&format!("{} ({})", policy.id, policy.display_name));
+    sheet.row("namespaces", &namespaces(policy).join(", "));
+    sheet.row("sign-on", policy.enforcement.as_str());
+    let domains: Vec<&str> = policy.email_domains.iter().collect();
+    sheet.row("e-mail", &or(&domains, "any, or none"));
+    let public: Vec<String> = policy.public.iter().map(ToString::to_string).collect();
+    sheet.row("public", &or(&public, "nothing"));
+    let mapping = &policy.role_mapping;
+    for (role, values) in mapping.roles.iter().rev() {
+        sheet.row(
+            &format!("role {role}"),
+            &format!("{} has {}", mapping.attribute.as_str(), values.join(" or ")),
+        );
+    }
+    let missing = match mapping.missing {
+        Missing::Refuse => format!("; without {} refused", mapping.attribute.as_str()),
+        Missing::Default => String::new(),
+    };
+    sheet.row("otherwise", &format!("{}{missing}", policy.default_role));
+    sheet.row("signed in for", &in_words(policy.session_timeout));
+    match &organization.provider {
+        Provider::Oidc(oidc) => {
+            sheet.row(
+                "OpenID provider",
+                &format!("{}, {}", oidc.provider.as_str(), oidc.issuer.as_str()),
+            );
+            sheet.row("client", &format!("{}, {}", oidc.client_id, method(oidc)));
+            sheet.row("asks for", &format!("openid {}", oidc.scopes.join(" ")));
+            sheet.row("redirect URI", &redirect_uri(config, policy, oidc));
+        }
+    }
+}
+
+/// The list with commas, or a word for an empty one.
+fn or<T: AsRef<str>>(list: &[T], nothing: &str) -> String {
+    let list: Vec<&str> = list.iter().map(AsRef::as_ref).collect();
+    if list.is_empty() { nothing.to_owned() } else { list.join(", ") }
+}
+
+fn namespaces(policy: &Organization) -> Vec<&str> {
+    policy.namespaces.iter().map(crate::policy::Namespace::as_str).collect()
+}
+
+const fn method(oidc: &Oidc) -> &'static str {
+    match oidc.client_auth {
+        ClientAuth::SecretPost(_) => "client_secret_post",
+        ClientAuth::SecretBasic(_) => "client_secret_basic",
+        ClientAuth::PrivateKeyJwt { .. } => "private_key_jwt",
+        ClientAuth::None => "none (PKCE only)",
+    }
+}
+
+/// What must be registered at the provider.
+fn redirect_uri(config: &Config, policy: &Organization, oidc: &Oidc) -> String {
+    let path = oidc.callback_path.clone();
+    config.public_url.join(&path.unwrap_or_else(|| callback_path(&policy.id)))
+}
+
+/// The organizations, for programs.
+pub(super) fn organizations(config: &Config) -> Vec<Value> {
+    let one = |organization: &OrganizationConfig| {
+        let policy = &organization.policy;
+        let Provider::Oidc(oidc) = &organization.provider;
+        json!({
+            "id": policy.id.as_str(),
+            "display_name": policy.display_name,
+            "namespaces": namespaces(policy),
+            "enforcement": policy.enforcement.as_str(),
+            "provider": oidc.provider.as_str(),
+            "issuer": oidc.issuer.as_str(),
+            "client_id": oidc.client_id,
+            "redirect_uri": redirect_uri(config, policy, oidc),
+        })
+    };
+    config.organizations.iter().map(|organization| one(organization)).collect()
+}

@@ -1,0 +1,97 @@
+//! `hubgate run`: serve.
+
+use std::path::Path;
+
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::observe::{Logs, Observer, Sink};
+use crate::serve::{Prepared, StartError};
+use crate::server;
+
+use super::Exit;
+use super::terminal::Terminal;
+
+/// Serves until it is told to stop.
+pub(super) fn run(path: &Path, config: Config, terminal: &mut Terminal) -> Exit {
+    let sink = Sink::stderr();
+    if let Err(error) = Logs::install(&sink) {
+        terminal.error(&error.to_string());
+        return Exit::Config;
+    }
+    let observer = Observer::new(sink);
+    let exit = match runtime() {
+        Ok(runtime) => runtime.block_on(serve(path, &config, observer.clone(), terminal)),
+        Err(error) => {
+            terminal.error(&format!("no runtime can be made: {error}"));
+            Exit::Software
+        }
+    };
+    observer.finish();
+    exit
+}
+
+/// The runtime of the main thread; requests are answered on threads of their own.
+pub(super) fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build()
+}
+
+async fn serve(path: &Path, config: &Config, observer: Observer, terminal: &mut Terminal) -> Exit {
+    let prepared = match Prepared::new(config, observer, Clock::system()) {
+        Ok(prepared) => prepared,
+        Err(error) => {
+            terminal.error(&chain(&error));
+            return match error {
+                StartError::Setup(_) | StartError::Connector(_) => Exit::Config,
+                StartError::Server(server::Error::Certificate(_)) => Exit::Config,
+                StartError::Server(
+                    server::Error::Listen { .. } | server::Error::Thread(_) | server::Error::Ended,
+                ) => Exit::Unavailable,
+            };
+        }
+    };
+    for address in prepared.addresses() {
+        tracing::info!(%address, public_url = config.public_url.origin(), "listening");
+    }
+    if let Some(address) = prepared.admin_address() {
+        tracing::info!(%address, "health and metrics");
+    }
+    tracing::info!(
+        config = %path.display(),
+        organizations = config.organizations.len(),
+        version = env!("CARGO_PKG_VERSION"),
+        "hubgate begins"
+    );
+    match prepared.serve(told_to_end()).await {
+        Ok(()) => Exit::Done,
+        Err(error @ server::Error::Certificate(_)) => {
+            terminal.error(&chain(&error));
+            Exit::Config
+        }
+        Err(error) => {
+            terminal.error(&chain(&error));
+            Exit::Software
+        }
+    }
+}
+
+/// Completes at SIGTERM or Ctrl-C; at once, when signals cannot be received.
+pub(super) async fn told_to_end() {
+    if let Err(error) = server::terminated().await {
+        tracing::error!(%error, "signals cannot be received");
+    }
+}
+
+/// An error and its causes, on one line.
+pub(super) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let words = cause.to_string();
+        if !text.ends_with(&words) {
+            text.push_str(": ");
+            text.push_str(&words);
+        }
+        source = cause.source();
+    }
+    text
+}

@@ -1,0 +1,46 @@
+//! The one file that reads the clock; everywhere else, now is an argument.
+
+use std::sync::Arc;
+use std::time::{Instant, SystemTime};
+
+/// Where the time comes from; tests bring their own.
+#[derive(Clone)]
+pub struct Clock(Arc<dyn Fn() -> SystemTime + Send + Sync>);
+
+impl Clock {
+    /// The machine's clock.
+    #[must_use]
+    pub fn system() -> Self {
+        Self(Arc::new(system_now))
+    }
+
+    /// A clock of one's own.
+    #[must_use]
+    pub fn from_fn(now: impl Fn() -> SystemTime + Send + Sync + 'static) -> Self {
+        Self(Arc::new(now))
+    }
+
+    /// The time.
+    #[must_use]
+    pub fn now(&self) -> SystemTime {
+        (self.0)()
+    }
+}
+
+impl std::fmt::Debug for Clock {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Clock")
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "this is the file that reads the clock")]
+fn system_now() -> SystemTime {
+    SystemTime::now()
+}
+
+/// A point in time for measuring how long something took; never compared with wall-clock time.
+#[must_use]
+#[expect(clippy::disallowed_methods, reason = "this is the file that reads the clock")]
+pub fn stopwatch() -> Instant {
+    Instant::now()
+}

@@ -1,0 +1,55 @@
+//! The configuration's meaning: what the rest of hubgate reads, and how it is read from a file.
+
+mod files;
+mod headers;
+mod hub;
+mod keys;
+mod load;
+mod oidc;
+mod organization;
+mod overrides;
+mod problem;
+mod public_url;
+mod read_hub;
+mod read_oidc;
+mod secret;
+mod section;
+mod server;
+mod session;
+mod warnings;
+
+use std::sync::Arc;
+
+pub use headers::Headers;
+pub use hub::{Access, Hub, HubProfile, HubRule, Identity, Unclaimed, Upstream};
+pub use keys::known_keys;
+pub use load::{admin_address, load, parse};
+pub use oidc::{
+    ClientAssertionAudience, ClientAuth, EmailTrust, GroupOverage, Issuer, IssuerError, Oidc,
+    OidcDefaults, OidcProvider, ResponseMode, SigningAlgorithm, UserinfoUse,
+};
+pub use organization::{OrganizationConfig, Provider};
+pub use problem::{Problem, Problems};
+pub use public_url::{PublicUrl, is_loopback};
+pub use secret::Secret;
+pub(crate) use section::in_words;
+pub use server::{DEFAULT_ADMIN, Server, TlsFiles};
+pub use session::{Cookie, SameSite, Session, Store};
+pub use warnings::Warning;
+
+/// Everything that one gate is told at start.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The origin that people see.
+    pub public_url: PublicUrl,
+    /// Sockets and limits.
+    pub server: Server,
+    /// The service behind the gate.
+    pub hub: Hub,
+    /// How long and where sign-ins are remembered.
+    pub session: Session,
+    /// What the upstream's headers are called.
+    pub headers: Headers,
+    /// Who has an identity provider.
+    pub organizations: Vec<Arc<OrganizationConfig>>,
+}

@@ -1,0 +1,224 @@
+//! `[[organization]]`: who is guarded, how strictly, and by whose word.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::time::Duration;
+
+use crate::policy::{
+    Attribute, EmailDomains, Enforcement, Missing, Namespace, Organization, OrganizationId,
+    PublicPattern, Role, RoleMapping,
+};
+
+use super::section::Section;
+use super::session::{LONGEST, SHORTEST};
+use super::{HubProfile, Oidc};
+
+/// One organization: its policy, and its identity provider.
+#[derive(Clone, Debug)]
+pub struct OrganizationConfig {
+    /// What the decision reads.
+    pub policy: Organization,
+    /// Who vouches for its members.
+    pub provider: Provider,
+}
+
+/// Who vouches for an organization's members.
+#[derive(Clone, Debug)]
+pub enum Provider {
+    /// OpenID Connect.
+    Oidc(Box<Oidc>),
+}
+
+/// What an organization takes from the rest of the configuration.
+#[derive(Clone, Copy)]
+pub(super) struct Surroundings {
+    pub(super) session_timeout: Duration,
+    pub(super) profile: HubProfile,
+}
+
+impl OrganizationConfig {
+    /// Reads one `[[organization]]`.
+    pub(super) fn read(section: &Section<'_>, around: Surroundings) -> Option<Self> {
+        section.missing("id", "write a short name in lower case; it stands in URLs and sessions");
+        let id = section.text("id").and_then(|text| {
+            let id = OrganizationId::parse(&text);
+            if let Err(error) = &id {
+                section.note("id", format!("{text:?} {error}"), "choose another id");
+            }
+            id.ok()
+        });
+        let namespaces = namespaces(section, id.as_ref(), around.profile);
+        let levels = [Enforcement::Off, Enforcement::Optional, Enforcement::Enforced]
+            .map(|level| (level.as_str(), level));
+        let roles = Role::ALL.map(|role| (role.as_str(), role));
+        let public = section.texts("public").unwrap_or_default();
+        let public = section.parsed("public", &public, |text| {
+            PublicPattern::parse(text).ok_or_else(|| {
+                let remedy = "write one such as \"demo\", \"datasets/open-*\" or \"*/*\"";
+                (format!("{text:?} is no pattern"), remedy.to_owned())
+            })
+        });
+        let provider = provider(section, id.as_ref());
+        let role_mapping = role_mapping(section, provider.as_ref());
+        let display_name = section.filled("display_name");
+        if display_name.as_ref().is_some_and(|name| name.chars().any(char::is_control)) {
+            section.note("display_name", "holds a control character", "remove it");
+        }
+        let enforcement = section.choice("enforcement", &levels).unwrap_or(Enforcement::Enforced);
+        let default_role = section.choice("default_role", &roles).unwrap_or(Role::Read);
+        let session_timeout = section.duration("session_timeout", SHORTEST..=LONGEST);
+        let email_domains = email_domains(section);
+        let id = id?;
+        let policy = Organization {
+            display_name: display_name.unwrap_or_else(|| id.as_str().to_owned()),
+            id,
+            namespaces: namespaces?,
+            enforcement,
+            public: public?,
+            email_domains: email_domains?,
+            role_mapping: role_mapping?,
+            default_role,
+            session_timeout: session_timeout.unwrap_or(around.session_timeout),
+        };
+        let provider = provider?;
+        match &provider {
+            Provider::Oidc(oidc) => oidc.fits(section, &policy, around.profile),
+        }
+        Some(Self { policy, provider })
+    }
+}
+
+fn namespaces(
+    section: &Section<'_>,
+    id: Option<&OrganizationId>,
+    profile: HubProfile,
+) -> Option<Vec<Namespace>> {
+    let given = section.texts("namespaces");
+    if given.as_ref().is_some_and(Vec::is_empty) {
+        section.note("namespaces", "is empty", "write at least one, or remove the key");
+    }
+    let texts = match given {
+        Some(texts) => texts,
+        None if section.has("namespaces") => return None,
+        None => vec![id?.as_str().to_owned()],
+    };
+    let namespaces = section.parsed("namespaces", &texts, |text| {
+        let namespace = Namespace::parse(text)
+            .map_err(|error| (format!("{text:?} {error}"), "choose another name".to_owned()))?;
+        if profile.reserved().contains(&namespace.as_str()) {
+            let remedy = "choose another name; no repository can live there";
+            return Err((format!("{text:?} is a reserved path of the hub"), remedy.to_owned()));
+        }
+        Ok(namespace)
+    })?;
+    for (index, namespace) in namespaces.iter().enumerate() {
+        if namespaces.iter().take(index).any(|other| other == namespace) {
+            let what = format!("{} is there twice", namespace.as_str());
+            section.note(&format!("namespaces[{index}]"), what, "remove one of them");
+        }
+    }
+    Some(namespaces)
+}
+
+fn email_domains(section: &Section<'_>) -> Option<EmailDomains> {
+    let texts = section.texts("email_domains").unwrap_or_default();
+    section.parsed("email_domains", &texts, |text| {
+        EmailDomains::parse([text]).map(|_| ()).map_err(|_| {
+            let remedy = "write one such as \"acme.com\", without @ and without *";
+            (format!("{text:?} is no domain"), remedy.to_owned())
+        })
+    })?;
+    EmailDomains::parse(texts.iter().map(String::as_str)).ok()
+}
+
+/// Without a mapping, everyone who signs in has the default role.
+fn role_mapping(section: &Section<'_>, provider: Option<&Provider>) -> Option<RoleMapping> {
+    let usual = match provider {
+        Some(Provider::Oidc(oidc)) => oidc.provider.defaults().role_attribute,
+        None => "groups",
+    };
+    let usual = Attribute::parse(usual).ok()?;
+    if !section.has("role_mapping") {
+        let attribute = usual;
+        return Some(RoleMapping { attribute, roles: Vec::new(), missing: Missing::Default });
+    }
+    let section = section.section("role_mapping")?;
+    let attribute = section.text("attribute").map_or_else(
+        || usual.clone(),
+        |text| match Attribute::parse(&text) {
+            Ok(attribute) => attribute,
+            Err(error) => {
+                section.note("attribute", error.to_string(), "correct the path");
+                usual.clone()
+            }
+        },
+    );
+    let missing = [("refuse", Missing::Refuse), ("default", Missing::Default)];
+    let missing = section.choice("missing", &missing).unwrap_or(Missing::Refuse);
+    const ADMIN: &str = "write at least one value, such as roles = { admin = [\"hub-admins\"] }; \
+                         without it nobody could administer the organization";
+    let Some(names) = section.section("roles") else {
+        section.missing("roles", ADMIN);
+        return None;
+    };
+    let mut roles = Vec::new();
+    for role in Role::ALL {
+        let values = names.texts(role.as_str());
+        if role == Role::Admin && values.as_ref().is_none_or(Vec::is_empty) {
+            names.note(role.as_str(), "maps no value to the role admin", ADMIN);
+        }
+        roles.extend(values.filter(|values| !values.is_empty()).map(|values| (role, values)));
+    }
+    Some(RoleMapping { attribute, roles, missing })
+}
+
+/// Exactly one of `oidc` and `saml`.
+fn provider(section: &Section<'_>, id: Option<&OrganizationId>) -> Option<Provider> {
+    match (section.has("oidc"), section.has("saml")) {
+        (true, true) => {
+            section.note("", "has both oidc and saml", "remove one of them");
+            None
+        }
+        (false, false) => {
+            let name = id.map_or("it", OrganizationId::as_str);
+            let what = format!("names no identity provider, so nobody could sign in for {name}");
+            section.note("", what, "write [organization.oidc]");
+            None
+        }
+        (true, false) => {
+            Oidc::read(&section.section("oidc")?).map(|oidc| Provider::Oidc(Box::new(oidc)))
+        }
+        // `saml` is not built yet; opening the section said so.
+        (false, true) => None,
+    }
+}
+
+/// Notes what two organizations cannot both have; looks at the text, so that one mistake in an
+/// organization does not hide another.
+pub(super) fn disjoint(sections: &[Section<'_>]) {
+    let mut ids: HashMap<&str, String> = HashMap::new();
+    let mut owners: HashMap<Namespace, (usize, &str)> = HashMap::new();
+    for (index, section) in sections.iter().enumerate() {
+        let id = section.peek("id").unwrap_or_default();
+        match ids.entry(id) {
+            Entry::Vacant(entry) => {
+                entry.insert(section.file_note());
+            }
+            Entry::Occupied(_) if id.is_empty() => {}
+            Entry::Occupied(entry) => {
+                let what = format!("{id:?} is the id of another organization too{}", entry.get());
+                section.note("id", what, "give each its own id");
+            }
+        }
+        let named = section.peek_texts("namespaces").unwrap_or_else(|| vec![id]);
+        for namespace in named.into_iter().filter_map(|text| Namespace::parse(text).ok()) {
+            let name = namespace.as_str().to_owned();
+            let (owner, owner_id) = *owners.entry(namespace).or_insert((index, id));
+            // Of two organizations with one id, the second is a mistake as a whole.
+            if owner != index && owner_id != id {
+                let what = format!("{name} belongs to the organization {owner_id:?} already");
+                section.note("namespaces", what, "remove it from one of them");
+            }
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! Reads `[hub]`.
+
+use std::time::Duration;
+
+use crate::policy::{Need, PathPattern};
+
+use super::section::Section;
+use super::{Access, Hub, HubProfile, HubRule, Identity, Unclaimed, Upstream};
+
+/// A hub beside the gate answers in microseconds; one across a network within a second or two.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// Hubs hash what was uploaded before they answer.
+const RESPONSE_TIMEOUT: Duration = Duration::from_secs(300);
+
+impl Hub {
+    /// Reads `[hub]`.
+    pub(super) fn read(section: &Section<'_>) -> Option<Self> {
+        let millisecond = Duration::from_millis(1);
+        let hour = Duration::from_secs(60 * 60);
+        section.missing("upstream", "write the hub's address, such as \"http://127.0.0.1:3000\"");
+        let upstream = section.filled("upstream").and_then(|text| {
+            let read = Upstream::parse(&text);
+            if read.is_none() {
+                let remedy = "write http://host:port, h2c://host:port, https://host:port or unix:/path, and no path after the port";
+                section.note("upstream", "is no address of a hub", remedy);
+            }
+            read
+        });
+        let identity =
+            section.choice("identity", &[("idp", Identity::Idp), ("hub", Identity::Hub)]);
+        if identity == Some(Identity::Hub) {
+            let what = "\"hub\" is not available in this version";
+            section.note("identity", what, "write \"idp\", or remove the key");
+        }
+        let profile =
+            section.choice("profile", &HubProfile::ALL.map(|profile| (profile.as_str(), profile)));
+        let unclaimed = [("pass", Unclaimed::Pass), ("deny", Unclaimed::Deny)];
+        let ca_certificates = section.paths("ca_certificates").unwrap_or_default();
+        for (index, path) in ca_certificates.iter().enumerate() {
+            section.readable(&format!("ca_certificates[{index}]"), path);
+        }
+        if !ca_certificates.is_empty()
+            && upstream.as_ref().is_some_and(|upstream| !matches!(upstream, Upstream::Https { .. }))
+        {
+            section.note("ca_certificates", "is for https only", "remove it");
+        }
+        // Read to the end first, so that every mistake is seen.
+        let unclaimed = section.choice("unclaimed", &unclaimed).unwrap_or(Unclaimed::Pass);
+        let rules = section.sections("rule").iter().filter_map(HubRule::read).collect();
+        let connect_timeout =
+            section.duration("connect_timeout", millisecond..=hour).unwrap_or(CONNECT_TIMEOUT);
+        let response_timeout = section
+            .duration("response_timeout", millisecond..=24 * hour)
+            .unwrap_or(RESPONSE_TIMEOUT);
+        Some(Self {
+            upstream: upstream?,
+            profile: profile.unwrap_or(HubProfile::Huggingface),
+            identity: identity.unwrap_or(Identity::Idp),
+            unclaimed,
+            rules,
+            connect_timeout,
+            response_timeout,
+            ca_certificates,
+        })
+    }
+}
+
+impl HubRule {
+    fn read(section: &Section<'_>) -> Option<Self> {
+        section.missing("path", "write a pattern such as \"/{org}/{repo}/**\"");
+        let path = section.filled("path").and_then(|text| {
+            let path = PathPattern::parse(&text);
+            if let Err(error) = &path {
+                let remedy = "write one such as \"/{org}/{repo}/**\"";
+                section.note("path", error.to_string(), remedy);
+            }
+            path.ok()
+        });
+        let methods = section.texts("methods").unwrap_or_default();
+        let methods = section.parsed("methods", &methods, |text| {
+            let upper = !text.bytes().any(|b| b.is_ascii_lowercase());
+            http::Method::try_from(text).ok().filter(|_| upper).ok_or_else(|| {
+                (format!("{text:?} is no method"), "write one such as \"GET\"".to_owned())
+            })
+        });
+        let needs = [("read", Need::Read), ("write", Need::Write), ("admin", Need::Admin)];
+        let access =
+            [("member", Access::Member), ("public", Access::Public), ("deny", Access::Deny)];
+        let access = section.choice("access", &access).unwrap_or(Access::Member);
+        let needs = section.choice("needs", &needs).unwrap_or(Need::Read);
+        let path = path?;
+        if access == Access::Member && !path.names_organization() {
+            let what = "names no {org}, whose members could be meant";
+            section.note("path", what, "write {org} where the namespace stands");
+        }
+        Some(Self { path, methods: methods?, needs, access })
+    }
+}

@@ -1,0 +1,159 @@
+//! `[server]`: sockets and limits.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use ipnet::IpNet;
+
+use super::section::Section;
+
+/// Sockets and limits.
+#[derive(Clone, Debug)]
+pub struct Server {
+    /// Where clients connect.
+    pub listen: Vec<SocketAddr>,
+    /// Where health and metrics are; `None`: nowhere.
+    pub admin: Option<SocketAddr>,
+    /// Our own TLS, for standalone use.
+    pub tls: Option<TlsFiles>,
+    /// Whose forwarding headers are believed.
+    pub trusted_proxies: Vec<IpNet>,
+    /// How long connections may go on after SIGTERM.
+    pub drain: Duration,
+    /// How many threads serve; each has a runtime and a connection pool of its own.
+    pub threads: usize,
+    /// How long a client may take to send its request's head.
+    pub header_timeout: Duration,
+    /// How long a connection may lie idle between requests.
+    pub idle_timeout: Duration,
+    /// The most bytes that a request's head may have.
+    pub max_head_bytes: usize,
+    /// The most headers that a request may have.
+    pub max_headers: usize,
+    /// The most connections at once.
+    pub max_connections: usize,
+}
+
+/// A certificate chain and its key, as PEM files; read again when they change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TlsFiles {
+    /// The chain, leaf first.
+    pub certificate: PathBuf,
+    /// PKCS#8, PKCS#1 or SEC1.
+    pub private_key: PathBuf,
+}
+
+/// Every interface: in a container, nothing else could be reached.
+const LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 8080);
+/// Where health and metrics are when nothing else is said: on loopback, since metrics name
+/// organizations.
+pub const DEFAULT_ADMIN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9090);
+/// What Kubernetes gives a Pod between SIGTERM and SIGKILL.
+const DRAIN: Duration = Duration::from_secs(30);
+/// Long for a slow line, short for someone who holds connections open on purpose.
+const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
+/// More than the keep-alive of the usual load balancers (60 s), so that they close first.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(75);
+/// Cookies of hubs and of several sign-ins, with room to spare.
+const MAX_HEAD_BYTES: usize = 64 * 1024;
+/// Browsers send about 20, proxies add about 20.
+const MAX_HEADERS: usize = 128;
+/// Below the usual limit on open files, of which a connection takes two.
+const MAX_CONNECTIONS: usize = 10_000;
+
+const HOUR: Duration = Duration::from_secs(60 * 60);
+
+impl Server {
+    /// Where health and metrics are; an empty text: nowhere.
+    pub(super) fn read_admin(section: &Section<'_>) -> Option<SocketAddr> {
+        let text = match section.text("admin") {
+            None => return Some(DEFAULT_ADMIN),
+            Some(text) if text.is_empty() => return None,
+            Some(text) => text,
+        };
+        let read = address(&text);
+        if let Err((what, remedy)) = &read {
+            section.note("admin", what.as_str(), remedy);
+        }
+        read.ok()
+    }
+
+    /// Reads `[server]`.
+    pub(super) fn read(section: &Section<'_>) -> Self {
+        let second = Duration::from_secs(1);
+        let listen = section.one_or_more("listen");
+        if listen.as_ref().is_some_and(Vec::is_empty) {
+            section.note("listen", "is empty", "write an address such as \"0.0.0.0:8080\"");
+        }
+        let listen = listen.and_then(|texts| section.parsed("listen", &texts, address));
+        let admin = Self::read_admin(section);
+        let listen = listen.unwrap_or_else(|| vec![LISTEN]);
+        for (index, address) in listen.iter().enumerate() {
+            // Port 0 is another port each time.
+            let twice = listen.iter().take(index).any(|other| other == address);
+            if address.port() != 0 && (twice || admin == Some(*address)) {
+                let key = format!("listen[{index}]");
+                section.note(&key, format!("{address} is taken twice"), "choose another port");
+            }
+        }
+        let networks = section.texts("trusted_proxies").unwrap_or_default();
+        Self {
+            listen,
+            admin,
+            tls: section.section("tls").and_then(|tls| TlsFiles::read(&tls)),
+            trusted_proxies: section
+                .parsed("trusted_proxies", &networks, network)
+                .unwrap_or_default(),
+            drain: section.duration("drain", Duration::ZERO..=24 * HOUR).unwrap_or(DRAIN),
+            threads: match section.size("threads", 0..=1024).unwrap_or_default() {
+                0 => std::thread::available_parallelism().map_or(1, usize::from),
+                threads => threads,
+            },
+            header_timeout: section
+                .duration("header_timeout", second..=HOUR)
+                .unwrap_or(HEADER_TIMEOUT),
+            idle_timeout: section.duration("idle_timeout", second..=HOUR).unwrap_or(IDLE_TIMEOUT),
+            max_head_bytes: section
+                .size("max_head_bytes", 8 * 1024..=1024 * 1024)
+                .unwrap_or(MAX_HEAD_BYTES),
+            max_headers: section.size("max_headers", 32..=1024).unwrap_or(MAX_HEADERS),
+            max_connections: section
+                .size("max_connections", 1..=10_000_000)
+                .unwrap_or(MAX_CONNECTIONS),
+        }
+    }
+}
+
+impl TlsFiles {
+    fn read(section: &Section<'_>) -> Option<Self> {
+        section.missing("certificate", "write the path of the PEM file with the chain");
+        section.missing("private_key", "write the path of the PEM file with the key");
+        let (certificate, private_key) = (section.path("certificate"), section.path("private_key"));
+        let (certificate, private_key) = (certificate?, private_key?);
+        for (key, path) in [("certificate", &certificate), ("private_key", &private_key)] {
+            section.readable(key, path);
+        }
+        Some(Self { certificate, private_key })
+    }
+}
+
+fn address(text: &str) -> Result<SocketAddr, (String, String)> {
+    text.parse().map_err(|_| {
+        let what = format!("{text:?} is no address with a port");
+        (what, "write one such as \"0.0.0.0:8080\" or \"[::]:8080\"".to_owned())
+    })
+}
+
+fn network(text: &str) -> Result<IpNet, (String, String)> {
+    let network = text.parse::<IpNet>().or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
+    let network = network.map_err(|_| {
+        let what = format!("{text:?} is no network");
+        (what, "write one such as \"10.0.0.0/8\"".to_owned())
+    })?;
+    if network.addr() == network.network() {
+        return Ok(network);
+    }
+    let what = format!("{network} has bits beyond its length");
+    Err((what, format!("write {}", network.trunc())))
+}

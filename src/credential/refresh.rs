@@ -1,0 +1,121 @@
+//! Sign-ins are refreshed beside the requests that use them, one at a time for each.
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use crate::clock::Clock;
+use crate::directory::{Directory, Entry, Provider};
+use crate::oidc::{self, RefreshError, RelyingParty, Tokens};
+use crate::policy::{OrganizationId, SignIn};
+use crate::session::{Session, SessionKey, Sessions};
+
+/// How long to wait after a provider did not answer.
+const BACK_OFF: Duration = Duration::from_secs(30);
+
+/// Which refreshes are under way.
+#[derive(Debug)]
+pub(super) struct Refreshing {
+    sessions: Arc<Sessions>,
+    directory: Arc<Directory>,
+    clock: Clock,
+    under_way: Mutex<HashSet<(SessionKey, OrganizationId)>>,
+}
+
+impl Refreshing {
+    pub(super) fn new(sessions: Arc<Sessions>, directory: Arc<Directory>, clock: Clock) -> Self {
+        Self { sessions, directory, clock, under_way: Mutex::default() }
+    }
+
+    /// Begins a refresh for every live sign-in whose time has come and that nobody refreshes yet.
+    pub(super) fn if_due(self: &Arc<Self>, session: &Arc<Session>, now: SystemTime) {
+        for sign_in in session.principal.sign_ins() {
+            let organization = &sign_in.organization;
+            let due = session.refreshes_at(organization).is_some_and(|at| at <= now);
+            if !due || !sign_in.is_live(now) {
+                continue;
+            }
+            let Some(entry) = self.directory.find(organization) else { continue };
+            let place = (session.key, organization.clone());
+            if !self.under_way.lock().unwrap_or_else(PoisonError::into_inner).insert(place.clone())
+            {
+                continue;
+            }
+            let refreshing = Arc::clone(self);
+            let entry = Arc::clone(entry);
+            let session = Arc::clone(session);
+            tokio::task::spawn_local(async move {
+                refreshing.refresh(&entry, &session).await;
+                refreshing.under_way.lock().unwrap_or_else(PoisonError::into_inner).remove(&place);
+            });
+        }
+    }
+
+    async fn refresh(&self, entry: &Entry, session: &Session) {
+        let id = &entry.config.policy.id;
+        let (Some(sign_in), Some(tokens)) = (session.principal.sign_in(id), session.tokens(id))
+        else {
+            return;
+        };
+        let Provider::Oidc(party) = &entry.provider;
+        let outcome = renewed(entry, party, sign_in, tokens, self.clock.now()).await;
+        let stored = match outcome {
+            Ok((sign_in, tokens)) => {
+                if session.principal.sign_in(id).is_some_and(|old| old.role != sign_in.role) {
+                    tracing::info!(organization = %id, role = %sign_in.role, "role changed at refresh");
+                }
+                self.sessions.refreshed(&session.key, &sign_in, Some(&tokens))
+            }
+            Err(Outcome::Over(why)) => {
+                tracing::info!(organization = %id, reason = why, "sign-in ended at refresh");
+                self.sessions.end(&session.key, id)
+            }
+            Err(Outcome::Later(error)) => {
+                tracing::warn!(organization = %id, error = %error, "refresh did not come through");
+                self.sessions.refresh_later(&session.key, id, self.clock.now() + BACK_OFF)
+            }
+        };
+        if let Err(error) = stored {
+            tracing::error!(organization = %id, error = %error, "refresh could not be stored");
+        }
+    }
+}
+
+/// Why there is no renewed sign-in.
+enum Outcome {
+    /// The provider, or the organization's rules, say no.
+    Over(&'static str),
+    /// The provider does not answer: live sign-ins are unaffected.
+    Later(oidc::Error),
+}
+
+/// Asks the provider again, and evaluates what it says as at a sign-in.
+async fn renewed(
+    entry: &Entry,
+    party: &RelyingParty,
+    sign_in: &SignIn,
+    tokens: &Tokens,
+    now: SystemTime,
+) -> Result<(SignIn, Tokens), Outcome> {
+    let verified = match party.refresh(tokens, &sign_in.subject, now).await {
+        Ok(verified) => verified,
+        Err(RefreshError::Ended(_)) => return Err(Outcome::Over("refresh-refused")),
+        Err(RefreshError::Unavailable(error)) => return Err(Outcome::Later(error)),
+    };
+    if verified.profile.issuer != sign_in.issuer {
+        return Err(Outcome::Over("another-issuer"));
+    }
+    let membership = entry
+        .config
+        .policy
+        .membership(&verified.profile)
+        .map_err(|reason| Outcome::Over(reason.as_str()))?;
+    let sign_in = SignIn {
+        email: verified.profile.email.as_ref().map(|email| email.as_str().into()),
+        name: verified.profile.name.as_deref().map(Into::into),
+        groups: membership.groups.into(),
+        role: membership.role,
+        ..sign_in.clone()
+    };
+    Ok((sign_in, verified.tokens))
+}

@@ -1,0 +1,182 @@
+//! Everything in one process: the gate, a hub behind it, and an identity provider for each organization.
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
+
+use aws_lc_rs::rand;
+
+use super::hub::{Hub, Settings as HubSettings};
+use super::instructions::{Addresses, instructions};
+use super::listen::Listener;
+use super::people::{self, Person};
+use super::provider::{Client, ClientAuthentication, Provider, Settings as ProviderSettings};
+use crate::clock::Clock;
+use crate::config::{self, Problems};
+use crate::observe::Observer;
+use crate::serve::{Prepared, StartError};
+use crate::server;
+
+/// Where the gate listens, if nobody else does.
+const USUAL_PORT: u16 = 8080;
+
+/// A demo that is bound and does not serve yet; dropping it ends its parts.
+pub struct Demo {
+    gate: Prepared,
+    hub: Hub,
+    providers: Vec<Provider>,
+    origin: String,
+}
+
+/// Why there is no demo.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A part cannot listen, or make its keys.
+    #[error("a part of the demo cannot begin")]
+    Part(#[from] io::Error),
+    /// The machine has no random bytes.
+    #[error("the machine has no random bytes")]
+    Random,
+    /// The demo's own configuration, with what the environment changes in it.
+    #[error("the demo's configuration is wrong")]
+    Config(#[from] Problems),
+    /// The gate.
+    #[error("the demo's gate cannot begin")]
+    Gate(#[from] StartError),
+}
+
+/// An organization of the demo.
+struct Member {
+    id: &'static str,
+    name: &'static str,
+    accent: &'static str,
+    people: Vec<Person>,
+}
+
+impl Demo {
+    /// Starts the parts, and binds the gate.
+    ///
+    /// # Errors
+    /// When a part cannot begin.
+    pub async fn new(observer: Observer, clock: Clock) -> Result<Self, Error> {
+        let address = free_address()?;
+        let origin = format!("http://{address}");
+        let account_page = Some(format!("{origin}/-/sso/"));
+        let settings = HubSettings { account_page, ..HubSettings::default() };
+        let hub = Hub::start(Listener::loopback().await?, settings)?;
+        let secret = secret()?;
+        let mut providers = Vec::new();
+        let members = [
+            Member { id: "acme", name: "ACME Corp", accent: "#b3261e", people: people::acme() },
+            Member { id: "globex", name: "Globex", accent: "#1b6e53", people: people::globex() },
+        ];
+        for member in members {
+            let mut settings = ProviderSettings::new(member.name, member.people, clock.clone());
+            settings.accent = member.accent;
+            settings.clients = vec![client(&origin, member.id, &secret)];
+            providers.push(Provider::start(Listener::loopback().await?, settings)?);
+        }
+        let [acme, globex] = providers.as_slice() else { return Err(Error::Random) };
+        let text = configuration(&origin, address, hub.origin(), acme.issuer(), globex.issuer());
+        let environment = [("DEMO_CLIENT_SECRET".to_owned(), secret)];
+        let config = config::parse(&text, Path::new("demo.toml"), environment)?;
+        let gate = Prepared::new(&config, observer, clock)?;
+        Ok(Self { gate, hub, providers, origin })
+    }
+
+    /// What to click and what to type.
+    #[must_use]
+    pub fn instructions(&self) -> String {
+        let issuer = |index: usize| self.providers.get(index).map_or("", |p| p.issuer());
+        instructions(&Addresses { gate: &self.origin, acme: issuer(0), globex: issuer(1) })
+    }
+
+    /// The origin of the gate.
+    #[must_use]
+    pub fn origin(&self) -> &str {
+        &self.origin
+    }
+
+    /// Serves until it is told to end.
+    ///
+    /// # Errors
+    /// When serving cannot begin.
+    pub async fn serve(self, shutdown: impl Future<Output = ()>) -> Result<(), server::Error> {
+        let Self { gate, hub, providers, .. } = self;
+        let served = gate.serve(shutdown).await;
+        drop((hub, providers));
+        served
+    }
+}
+
+/// The gate's registration at an organization's provider.
+fn client(origin: &str, id: &str, secret: &str) -> Client {
+    let authentication = ClientAuthentication::SecretPost(secret.to_owned());
+    let mut client =
+        Client::new("hubgate", authentication, &format!("{origin}/-/sso/{id}/oidc/callback"));
+    client.post_logout_redirect_uris = vec![format!("{origin}/-/sso/signed-out")];
+    client.backchannel_logout_uri = Some(format!("{origin}/-/sso/{id}/oidc/backchannel-logout"));
+    client
+}
+
+/// The configuration that an operator would write.
+fn configuration(origin: &str, address: SocketAddr, hub: &str, acme: &str, globex: &str) -> String {
+    format!(
+        r#"
+public_url = "{origin}"
+
+[server]
+listen = "{address}"
+admin = ""
+drain = "1s"
+
+[hub]
+upstream = "{hub}"
+
+[[organization]]
+id = "acme"
+display_name = "ACME Corp"
+email_domains = ["acme.com"]
+public = ["demo", "datasets/open-*"]
+[organization.role_mapping]
+attribute = "$.groups"
+roles = {{ admin = ["hub-admins"], write = ["ml"], read = ["everyone"] }}
+[organization.oidc]
+provider = "generic"
+issuer = "{acme}"
+client_id = "hubgate"
+client_secret = {{ env = "DEMO_CLIENT_SECRET" }}
+algorithms = ["ES256"]
+scopes = ["profile", "email", "groups", "offline_access"]
+
+[[organization]]
+id = "globex"
+display_name = "Globex"
+email_domains = ["globex.com"]
+public = ["vision"]
+[organization.role_mapping]
+attribute = "$.groups"
+roles = {{ admin = ["platform"], write = ["research"], read = ["all-staff"] }}
+[organization.oidc]
+provider = "generic"
+issuer = "{globex}"
+client_id = "hubgate"
+client_secret = {{ env = "DEMO_CLIENT_SECRET" }}
+algorithms = ["ES256"]
+scopes = ["profile", "email", "groups", "offline_access"]
+"#
+    )
+}
+
+/// The usual port of this machine's loopback address, or another one.
+fn free_address() -> io::Result<SocketAddr> {
+    let on = |port| std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, port));
+    on(USUAL_PORT).or_else(|_| on(0))?.local_addr()
+}
+
+/// A secret that lives as long as the demo.
+fn secret() -> Result<String, Error> {
+    let mut bytes = [0; 16];
+    rand::fill(&mut bytes).map_err(|_| Error::Random)?;
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+}

@@ -1,0 +1,201 @@
+//! Everything that can stop a request: whose fault it is, and what the client is told.
+
+use http::StatusCode;
+
+use crate::body::ReadError;
+use crate::hub::BodyError;
+use crate::policy::{Ambiguity, Challenge, OrganizationId, Reason};
+use crate::{login, logout, proxy, session};
+
+/// Why a request was not answered by the upstream or by one of our pages.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The target has two readings.
+    #[error("the target has two readings")]
+    Ambiguous(#[from] Ambiguity),
+    /// Headers contradict each other.
+    #[error("{0}")]
+    Headers(&'static str),
+    /// The body that names the organization cannot be read in one way.
+    #[error("the body that names the organization cannot be read")]
+    Body(#[from] BodyError),
+    /// A body that we read is too large, or broke off.
+    #[error("a body that is read here is too large or broke off")]
+    Read(#[from] ReadError),
+    /// A sign-in would help.
+    #[error("a sign-in is required")]
+    Challenge(Challenge),
+    /// A rule says no.
+    #[error("a rule refuses this: {reason}")]
+    Deny {
+        /// Which one.
+        reason: Reason,
+        /// Whose.
+        organization: Option<OrganizationId>,
+    },
+    /// No page of ours, or not in this way.
+    #[error("no page of ours: {0}")]
+    Page(Reason),
+    /// A sign-in did not come about.
+    #[error("the sign-in did not come about")]
+    Login {
+        /// Whose.
+        organization: OrganizationId,
+        /// Why, and what is left to do.
+        #[source]
+        failure: Box<login::Failure>,
+    },
+    /// A sign-out did not come about.
+    #[error("the sign-out did not come about")]
+    Logout(#[from] logout::Error),
+    /// The store cannot say.
+    #[error(transparent)]
+    Session(#[from] session::Error),
+    /// The hub did not answer.
+    #[error("the hub did not answer")]
+    Proxy(#[from] proxy::Error),
+}
+
+/// Who must act.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Blame {
+    /// Whoever sent the request.
+    Client,
+    /// The identity provider, or whoever set it up.
+    IdentityProvider,
+    /// The hub.
+    Upstream,
+    /// We.
+    Us,
+}
+
+impl Error {
+    /// The stable cause.
+    #[must_use]
+    pub fn reason(&self) -> Reason {
+        match self {
+            Self::Ambiguous(_) => Reason::AmbiguousPath,
+            Self::Headers(_) => Reason::AmbiguousHeaders,
+            Self::Body(_) | Self::Read(ReadError::Broken(_)) => Reason::AmbiguousBody,
+            Self::Read(ReadError::TooLarge(_)) => Reason::BodyTooLarge,
+            Self::Challenge(challenge) => challenge.reason,
+            Self::Deny { reason, .. } | Self::Page(reason) => *reason,
+            Self::Login { failure, .. } => failure.error.reason(),
+            Self::Logout(error) => error.reason(),
+            Self::Session(session::Error::Unavailable) => Reason::StoreUnavailable,
+            Self::Proxy(error) => error.reason(),
+        }
+    }
+
+    /// The status, where the client's dialect has no opinion.
+    #[must_use]
+    pub fn status(&self) -> StatusCode {
+        match self {
+            Self::Proxy(error) => error.status(),
+            Self::Ambiguous(_)
+            | Self::Headers(_)
+            | Self::Body(_)
+            | Self::Read(_)
+            | Self::Challenge(_)
+            | Self::Deny { .. }
+            | Self::Page(_)
+            | Self::Login { .. }
+            | Self::Logout(_)
+            | Self::Session(_) => status(self.reason()),
+        }
+    }
+
+    /// Whose fault it is.
+    #[must_use]
+    pub fn blame(&self) -> Blame {
+        match self.reason() {
+            Reason::IdpRefused
+            | Reason::IdpInvalid
+            | Reason::IdpUnreachable
+            | Reason::RoleAttributeMissing => Blame::IdentityProvider,
+            Reason::UpstreamUnreachable
+            | Reason::UpstreamTimeout
+            | Reason::UpstreamInvalid
+            | Reason::WhoamiUnavailable => Blame::Upstream,
+            Reason::StoreUnavailable | Reason::Internal => Blame::Us,
+            Reason::SignInRequired
+            | Reason::SessionExpired
+            | Reason::SessionRevoked
+            | Reason::RoleTooLow
+            | Reason::EmailDomain
+            | Reason::NotAMember
+            | Reason::AmbiguousPath
+            | Reason::AmbiguousBody
+            | Reason::BodyTooLarge
+            | Reason::AmbiguousHeaders
+            | Reason::UnclaimedNamespace
+            | Reason::NoSuchPage
+            | Reason::MethodNotAllowed
+            | Reason::UnknownOrganization
+            | Reason::CrossSite
+            | Reason::BadParameters
+            | Reason::StateUnknown
+            | Reason::TooManyAttempts
+            | Reason::UntrustedProxy
+            | Reason::UnsupportedRequest => Blame::Client,
+        }
+    }
+
+    /// The organization that it is about.
+    #[must_use]
+    pub const fn organization(&self) -> Option<&OrganizationId> {
+        match self {
+            Self::Challenge(challenge) => Some(&challenge.organization),
+            Self::Deny { organization, .. } => organization.as_ref(),
+            Self::Login { organization, .. } => Some(organization),
+            Self::Ambiguous(_)
+            | Self::Headers(_)
+            | Self::Body(_)
+            | Self::Read(_)
+            | Self::Page(_)
+            | Self::Logout(_)
+            | Self::Session(_)
+            | Self::Proxy(_) => None,
+        }
+    }
+
+    /// Seconds after which a retry makes sense.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<u32> {
+        self.status().is_server_error().then_some(5)
+    }
+}
+
+/// The status that belongs to a reason.
+const fn status(reason: Reason) -> StatusCode {
+    match reason {
+        Reason::SignInRequired
+        | Reason::SessionExpired
+        | Reason::SessionRevoked
+        | Reason::RoleTooLow
+        | Reason::EmailDomain
+        | Reason::NotAMember
+        | Reason::RoleAttributeMissing
+        | Reason::UnclaimedNamespace
+        | Reason::CrossSite
+        | Reason::IdpRefused
+        | Reason::IdpInvalid
+        | Reason::UntrustedProxy => StatusCode::FORBIDDEN,
+        Reason::AmbiguousPath
+        | Reason::AmbiguousBody
+        | Reason::AmbiguousHeaders
+        | Reason::BadParameters
+        | Reason::StateUnknown
+        | Reason::UnsupportedRequest => StatusCode::BAD_REQUEST,
+        Reason::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+        Reason::NoSuchPage | Reason::UnknownOrganization => StatusCode::NOT_FOUND,
+        Reason::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+        Reason::TooManyAttempts => StatusCode::TOO_MANY_REQUESTS,
+        Reason::UpstreamUnreachable | Reason::UpstreamInvalid => StatusCode::BAD_GATEWAY,
+        Reason::UpstreamTimeout => StatusCode::GATEWAY_TIMEOUT,
+        Reason::IdpUnreachable | Reason::WhoamiUnavailable | Reason::StoreUnavailable => {
+            StatusCode::SERVICE_UNAVAILABLE
+        }
+        Reason::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}

@@ -1,0 +1,125 @@
+//! The life of a request: target, credential, decision, then admit, challenge or deny.
+
+mod admit;
+mod endpoint;
+mod own;
+mod refuse;
+mod request_id;
+mod site;
+mod target;
+
+use http::{Request, Response};
+use hyper::body::Incoming;
+
+use crate::body::Body;
+use crate::clock::stopwatch;
+use crate::error::Error;
+use crate::hub::{BODY_LIMIT, Found};
+use crate::observe::{Access, Outcome, Recorder};
+use crate::peer::Peer;
+use crate::policy::{Decision, OrganizationId, Reason, Subject, decide};
+use crate::proxy::Proxy;
+
+use endpoint::Endpoint;
+use request_id::RequestIds;
+
+pub use site::{SetupError, Site};
+
+/// The gate of one thread: the site is shared, connections to the hub are not.
+#[derive(Debug)]
+pub struct Gate {
+    site: std::sync::Arc<Site>,
+    proxy: Proxy,
+    recorder: Recorder,
+    ids: RequestIds,
+}
+
+/// What is noted on a request's way, for its line in the access log.
+#[derive(Debug)]
+struct Trace {
+    outcome: Outcome,
+    reason: Option<Reason>,
+    organization: Option<OrganizationId>,
+    subject: Option<Subject>,
+}
+
+impl Gate {
+    /// A gate for this thread.
+    #[must_use]
+    pub fn new(site: std::sync::Arc<Site>, proxy: Proxy, recorder: Recorder) -> Self {
+        Self { site, proxy, recorder, ids: RequestIds::new() }
+    }
+
+    /// Answers a request, whatever happens, and notes it.
+    pub async fn serve(&self, request: Request<Incoming>, peer: Peer) -> Response<Body> {
+        let started = stopwatch();
+        let at = self.site.clock.now();
+        let mut request = request.map(Body::from);
+        let request_id = self.ids.of(&request, &self.site.forwarding, &peer);
+        let about = refuse::About::of(&request);
+        let mut trace =
+            Trace { outcome: Outcome::Allow, reason: None, organization: None, subject: None };
+        request_id.write(request.headers_mut());
+        let answered = self.answer(request, &peer, &mut trace).await;
+        let mut response = match answered {
+            Ok(response) => response,
+            Err(error) => self.refuse(&error, &about, request_id.as_str(), &mut trace),
+        };
+        request_id.write_if_missing(response.headers_mut());
+        let host = about.host();
+        self.recorder.access(&Access {
+            at,
+            request_id: request_id.as_str(),
+            client: about.client(&self.site.forwarding, &peer),
+            method: &about.method,
+            host: &host,
+            path: about.path(),
+            status: response.status(),
+            outcome: trace.outcome,
+            reason: trace.reason,
+            organization: trace.organization.as_ref(),
+            subject: trace.subject.as_ref(),
+            duration: started.elapsed(),
+            bytes: http_body::Body::size_hint(response.body()).exact(),
+        });
+        response
+    }
+
+    /// The whole product in one function.
+    async fn answer(
+        &self,
+        mut request: Request<Body>,
+        peer: &Peer,
+        trace: &mut Trace,
+    ) -> Result<Response<Body>, Error> {
+        let site = &*self.site;
+        let now = site.clock.now();
+        let target = target::parse(&mut request, &site.public_url)?;
+        if let Some(endpoint) = Endpoint::of(&target, site.profile) {
+            trace.outcome = Outcome::Own;
+            return self
+                .own_page(endpoint.map_err(Error::Page)?, request, &target, now, trace)
+                .await;
+        }
+        let claimed = match site.hub.find(&target)? {
+            Found::Claimed(claimed) => claimed,
+            Found::InBody(rule) => {
+                let (parts, body) = request.into_parts();
+                let (bytes, again) = body.read_whole(BODY_LIMIT).await?;
+                request = Request::from_parts(parts, again);
+                rule.read(&bytes)?
+            }
+        };
+        let credential = site.credentials.read(request.headers(), now)?;
+        match decide(&claimed, credential.principal(), now) {
+            Decision::Allow(permit) => {
+                trace.organization = permit.organization().map(|o| o.id.clone());
+                trace.subject = permit.caller().map(|caller| caller.subject.clone());
+                trace.reason = permit.notice().map(|notice| notice.reason);
+                self.admit(permit, &credential, request, peer, now).await
+            }
+            Decision::Challenge(challenge) => Err(Error::Challenge(challenge)),
+            Decision::Deny { reason, organization } => Err(Error::Deny { reason, organization }),
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! What "yes" looks like for a proxy: the request goes on, and the hub is told who asks.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use http::header::{HeaderName, HeaderValue};
+use http::{Request, Response};
+
+use super::{Gate, Site};
+use crate::body::{Body, Lifeline};
+use crate::clock::stopwatch;
+use crate::credential::Credential;
+use crate::error::Error;
+use crate::headers::{self, Identity, stable_subject};
+use crate::jose::{ASSERTION_LIFE, AssertionClaims};
+use crate::peer::Peer;
+use crate::policy::{Notice, Permit};
+use crate::session::Session;
+
+impl Gate {
+    /// Forwards what was permitted: hop-by-hop headers out, every spelling of ours out, ours in.
+    pub(super) async fn admit(
+        &self,
+        permit: Permit<'_>,
+        credential: &Credential,
+        mut request: Request<Body>,
+        peer: &Peer,
+        now: SystemTime,
+    ) -> Result<Response<Body>, Error> {
+        let site = &*self.site;
+        let identity = site.identity(&permit, credential.session(), now);
+        let lifeline = lifeline(&permit, credential.session(), now);
+        let notice = permit.notice().cloned();
+        let headers = request.headers_mut();
+        let upgrade = site.managed.rewrite(headers, &identity);
+        headers::without_ours(headers, site.cookie.name());
+        site.forwarding.rewrite(headers, peer.address, peer.tls);
+        let mut response = self.proxy.forward(permit, request, upgrade, lifeline).await?;
+        if let Some(notice) = notice {
+            site.tell(&mut response, &notice);
+        }
+        Ok(response)
+    }
+}
+
+impl Site {
+    /// The identity headers for a permit; made once for each session and organization, and again
+    /// when the assertion in them is half over or a sign-in has ended.
+    fn identity(
+        &self,
+        permit: &Permit<'_>,
+        session: Option<&Arc<Session>>,
+        now: SystemTime,
+    ) -> Arc<Identity> {
+        let Some(session) = session else { return Arc::new(Identity::anonymous()) };
+        let organization = permit.organization().map(|organization| &organization.id);
+        session.identity(organization, now, || {
+            let assertion = self.assertion(permit, session, now);
+            let first_end = permit.live().map(|sign_in| sign_in.expires_at).min();
+            let half_over = now + ASSERTION_LIFE / 2;
+            let good_until = first_end.map_or(half_over, |end| end.min(half_over));
+            (self.managed.identity(permit, assertion.as_deref()), good_until)
+        })
+    }
+
+    /// The signed assertion for a permit (contract, section 7), if there is somebody to speak of.
+    fn assertion(&self, permit: &Permit<'_>, session: &Session, now: SystemTime) -> Option<String> {
+        self.managed.names().assertion.as_ref()?;
+        let caller = permit.caller()?;
+        let organization = permit.organization().map(|_| caller.organization.as_str());
+        let claims = AssertionClaims {
+            issuer: self.public_url.origin(),
+            audience: &self.managed.names().audience,
+            subject: &stable_subject(caller),
+            organization,
+            role: organization.map(|_| caller.role.as_str()),
+            email: caller.email.as_deref(),
+            groups: if organization.is_some() { &caller.groups } else { &[] },
+            session: Some(&session.key.short()),
+        };
+        self.assertion_keys
+            .sign(&claims, now)
+            .inspect_err(|error| {
+                tracing::error!(%error, "the upstream assertion could not be signed");
+            })
+            .ok()
+    }
+
+    /// Tells a client that was let through that a sign-in is offered: `hf` prints the warning.
+    fn tell(&self, response: &mut Response<Body>, notice: &Notice) {
+        let Some(entry) = self.directory.find(&notice.organization) else { return };
+        let url = self.public_url.join(&crate::login::path(&notice.organization, None));
+        let text = format!(
+            "sso; {} Sign in to {} at {url}",
+            notice.reason.sentence(),
+            entry.config.policy.display_name,
+        );
+        let headers = response.headers_mut();
+        headers.insert(HeaderName::from_static("x-hf-warning"), headers::value(&text));
+        let text = format!("optional; organization={}; url={url}", notice.organization);
+        if let Ok(value) = HeaderValue::from_str(&text) {
+            headers.insert(HeaderName::from_static("x-hub-sso"), value);
+        }
+    }
+}
+
+/// How long what is forwarded may go on: as long as the sign-in that it rests on.
+fn lifeline(permit: &Permit<'_>, session: Option<&Arc<Session>>, now: SystemTime) -> Lifeline {
+    let (Some(caller), Some(session)) = (permit.caller(), session) else {
+        return Lifeline::endless();
+    };
+    let left = caller.expires_at.duration_since(now).unwrap_or(Duration::ZERO);
+    let cord = session.life(&caller.organization).cloned();
+    Lifeline::new(stopwatch().checked_add(left), cord)
+}

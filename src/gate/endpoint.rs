@@ -1,0 +1,168 @@
+//! Pages of our own: everything under `/-/sso/`, which no hub's namespace can be.
+
+use http::Method;
+
+use crate::config::HubProfile;
+use crate::policy::{OrganizationId, Reason, Target};
+
+/// One of our own pages.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Endpoint {
+    /// `GET /-/sso/`
+    Account,
+    /// `GET /-/sso/find?email=…`
+    Find,
+    /// `GET /-/sso/session`
+    Session,
+    /// `GET /-/sso/jwks.json`
+    Jwks,
+    /// `GET /-/sso/logout`
+    ConfirmLogout,
+    /// `POST /-/sso/logout`
+    Logout,
+    /// `GET /-/sso/signed-out`
+    SignedOut,
+    /// `GET /-/sso/{org}/login`
+    Login(OrganizationId),
+    /// `GET /-/sso/{org}/oidc/callback`
+    Callback(OrganizationId),
+    /// `POST /-/sso/{org}/oidc/callback`
+    CallbackForm(OrganizationId),
+    /// `POST /-/sso/{org}/oidc/backchannel-logout`
+    BackChannelLogout(OrganizationId),
+    /// `GET /-/sso/{org}/oidc/frontchannel-logout`
+    FrontChannelLogout(OrganizationId),
+}
+
+impl Endpoint {
+    /// Our page that the target names; `None` when it is the hub's business.
+    ///
+    /// # Errors
+    /// When it is ours by its path, but no such page exists or the method is another one: what
+    /// stands under `/-/` never reaches the hub.
+    pub(super) fn of(target: &Target, profile: HubProfile) -> Option<Result<Self, Reason>> {
+        let segments: Vec<&str> = target.segments().take(6).collect();
+        match segments.as_slice() {
+            ["-", "sso", rest @ ..] => Some(Self::ours(target.method(), rest)),
+            ["-", ..] => Some(Err(Reason::NoSuchPage)),
+            // Addresses that identity providers' existing applications already use.
+            ["organizations", organization, "oidc", "consume"]
+                if profile == HubProfile::Huggingface =>
+            {
+                Some(Self::of_organization(target.method(), organization, &["oidc", "callback"]))
+            }
+            _ => None,
+        }
+    }
+
+    fn ours(method: &Method, path: &[&str]) -> Result<Self, Reason> {
+        match path {
+            [] | [""] => read(method, Self::Account),
+            ["find"] => read(method, Self::Find),
+            ["session"] => read(method, Self::Session),
+            ["jwks.json"] => read(method, Self::Jwks),
+            ["signed-out"] => read(method, Self::SignedOut),
+            ["logout"] => match read_or_post(method)? {
+                Verb::Read => Ok(Self::ConfirmLogout),
+                Verb::Post => Ok(Self::Logout),
+            },
+            [organization, rest @ ..] => Self::of_organization(method, organization, rest),
+        }
+    }
+
+    fn of_organization(method: &Method, id: &str, path: &[&str]) -> Result<Self, Reason> {
+        let id = OrganizationId::parse(id).map_err(|_| Reason::UnknownOrganization)?;
+        match path {
+            ["login"] => match read_or_post(method)? {
+                Verb::Read => Ok(Self::Login(id)),
+                // OIDC Core §4 allows a sign-in to be initiated by POST; a form holds nothing that
+                // a query could not, and nothing of it is needed to begin.
+                Verb::Post => Err(Reason::MethodNotAllowed),
+            },
+            ["oidc", "callback"] => Ok(match read_or_post(method)? {
+                Verb::Read => Self::Callback(id),
+                Verb::Post => Self::CallbackForm(id),
+            }),
+            ["oidc", "backchannel-logout"] if method == Method::POST => {
+                Ok(Self::BackChannelLogout(id))
+            }
+            ["oidc", "frontchannel-logout"] => read(method, Self::FrontChannelLogout(id)),
+            ["oidc", "backchannel-logout"] => Err(Reason::MethodNotAllowed),
+            _ => Err(Reason::NoSuchPage),
+        }
+    }
+
+    /// The organization that the page belongs to.
+    pub(super) const fn organization(&self) -> Option<&OrganizationId> {
+        match self {
+            Self::Login(id)
+            | Self::Callback(id)
+            | Self::CallbackForm(id)
+            | Self::BackChannelLogout(id)
+            | Self::FrontChannelLogout(id) => Some(id),
+            Self::Account
+            | Self::Find
+            | Self::Session
+            | Self::Jwks
+            | Self::ConfirmLogout
+            | Self::Logout
+            | Self::SignedOut => None,
+        }
+    }
+}
+
+enum Verb {
+    Read,
+    Post,
+}
+
+fn read_or_post(method: &Method) -> Result<Verb, Reason> {
+    match *method {
+        Method::GET | Method::HEAD => Ok(Verb::Read),
+        Method::POST => Ok(Verb::Post),
+        _ => Err(Reason::MethodNotAllowed),
+    }
+}
+
+fn read(method: &Method, endpoint: Endpoint) -> Result<Endpoint, Reason> {
+    match read_or_post(method)? {
+        Verb::Read => Ok(endpoint),
+        Verb::Post => Err(Reason::MethodNotAllowed),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http::uri::PathAndQuery;
+
+    #[track_caller]
+    fn check(request: &str, expected: Option<Result<Endpoint, Reason>>) {
+        let (method, path) = request.split_once(' ').unwrap();
+        let method = Method::from_bytes(method.as_bytes()).unwrap();
+        let target = Target::parse(method, PathAndQuery::try_from(path).unwrap()).unwrap();
+        assert_eq!(Endpoint::of(&target, HubProfile::Huggingface), expected, "{request}");
+    }
+
+    #[test]
+    fn our_pages_are_found_by_method_and_path() {
+        let acme = || OrganizationId::parse("acme").unwrap();
+        check("GET /-/sso/", Some(Ok(Endpoint::Account)));
+        check("GET /-/sso", Some(Ok(Endpoint::Account)));
+        check("GET /-/sso/acme/login?return_to=/x", Some(Ok(Endpoint::Login(acme()))));
+        check("POST /-/sso/acme/oidc/callback", Some(Ok(Endpoint::CallbackForm(acme()))));
+        check("GET /organizations/acme/oidc/consume?code=x", Some(Ok(Endpoint::Callback(acme()))));
+        check("GET /organizations/acme/settings", None);
+        check("GET /acme/-/sso", None);
+    }
+
+    #[test]
+    fn what_stands_under_our_prefix_never_reaches_the_hub() {
+        check("GET /-/sso/acme/evil", Some(Err(Reason::NoSuchPage)));
+        check("GET /-/other", Some(Err(Reason::NoSuchPage)));
+        check("GET /%2D/sso/", Some(Ok(Endpoint::Account)));
+        check("DELETE /-/sso/", Some(Err(Reason::MethodNotAllowed)));
+        check("GET /-/sso/ACME/login", Some(Err(Reason::UnknownOrganization)));
+        check("GET /-/sso/acme/oidc/backchannel-logout", Some(Err(Reason::MethodNotAllowed)));
+    }
+}

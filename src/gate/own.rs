@@ -1,0 +1,126 @@
+//! Our own pages: what each of them calls.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use http::header::{self, HeaderValue};
+use http::{Request, Response, StatusCode};
+
+use super::{Endpoint, Gate, Trace};
+use crate::body::Body;
+use crate::directory::Entry;
+use crate::error::Error;
+use crate::login::{self, Failure};
+use crate::observe::{Protocol, SignInResult};
+use crate::policy::{OrganizationId, Reason, Target};
+use crate::respond::{self, Answer};
+
+/// The largest form that is read.
+const FORM_LIMIT: usize = 64 * 1024;
+
+impl Gate {
+    pub(super) async fn own_page(
+        &self,
+        endpoint: Endpoint,
+        request: Request<Body>,
+        target: &Target,
+        now: SystemTime,
+        trace: &mut Trace,
+    ) -> Result<Response<Body>, Error> {
+        let site = &*self.site;
+        let (parts, body) = request.into_parts();
+        let headers = &parts.headers;
+        let query = target.query().unwrap_or_default();
+        if let Some(id) = endpoint.organization() {
+            trace.organization =
+                site.directory.find(id).map(|entry| entry.config.policy.id.clone());
+        }
+        let answer = match endpoint {
+            Endpoint::Account => site.account.page(headers, None, now)?,
+            Endpoint::Find => site.account.find(query, headers, now)?,
+            Endpoint::Session => site.account.json(headers, now)?,
+            Endpoint::Jwks => jwks(site.assertion_keys.jwks()),
+            Endpoint::ConfirmLogout => site.logout.confirm(headers)?,
+            Endpoint::Logout => {
+                let (form, _) = body.read_whole(FORM_LIMIT).await?;
+                site.logout.leave(headers, &form, now).await?
+            }
+            Endpoint::SignedOut => site.logout.returned(query, now).await,
+            Endpoint::Login(id) => {
+                let entry = self.entry(&id)?;
+                site.login.begin(entry, query, headers, now).await.map_err(|f| failed(id, f))?
+            }
+            Endpoint::CallbackForm(id) => {
+                self.entry(&id)?;
+                let (form, _) = body.read_whole(FORM_LIMIT).await?;
+                site.login.form_post(target.path(), &form).map_err(|f| failed(id, f))?
+            }
+            Endpoint::Callback(id) => {
+                let entry = self.entry(&id)?;
+                let finished = site.login.callback(entry, query, headers, now).await;
+                self.finished(&id, finished, trace)?
+            }
+            Endpoint::BackChannelLogout(id) => {
+                let entry = self.entry(&id)?;
+                let (form, _) = body.read_whole(FORM_LIMIT).await?;
+                site.logout.back_channel(entry, &form, now).await?
+            }
+            Endpoint::FrontChannelLogout(id) => {
+                site.logout.front_channel(self.entry(&id)?, query, now)?
+            }
+        };
+        Ok(answer.map(Body::full))
+    }
+
+    fn entry(&self, id: &OrganizationId) -> Result<&Arc<Entry>, Error> {
+        self.site.directory.find(id).ok_or(Error::Page(Reason::UnknownOrganization))
+    }
+
+    /// Notes how a sign-in ended.
+    fn finished(
+        &self,
+        id: &OrganizationId,
+        finished: Result<login::Finished, Failure>,
+        trace: &mut Trace,
+    ) -> Result<Answer, Error> {
+        let metrics = self.recorder.metrics();
+        match finished {
+            Ok(finished) => {
+                if let Some(sign_in) = finished.sign_in {
+                    metrics.signed_in(id, Protocol::Oidc, SignInResult::Ok);
+                    metrics.sessions(self.site.sessions.count());
+                    tracing::info!(
+                        organization = %id,
+                        subject = sign_in.subject.as_str(),
+                        role = %sign_in.role,
+                        "signed in"
+                    );
+                    trace.subject = Some(sign_in.subject);
+                }
+                Ok(finished.answer)
+            }
+            Err(failure) => {
+                let failing = matches!(
+                    failure.error.reason(),
+                    Reason::IdpUnreachable | Reason::StoreUnavailable | Reason::Internal
+                );
+                let result = if failing { SignInResult::Failed } else { SignInResult::Refused };
+                metrics.signed_in(id, Protocol::Oidc, result);
+                Err(failed(id.clone(), failure))
+            }
+        }
+    }
+}
+
+fn failed(organization: OrganizationId, failure: Failure) -> Error {
+    Error::Login { organization, failure: Box::new(failure) }
+}
+
+/// The keys of the upstream assertion (RFC 7517 §5); caches may keep them for five minutes.
+fn jwks(keys: String) -> Answer {
+    let mut response = respond::answer(StatusCode::OK, "application/jwk-set+json", keys);
+    response
+        .headers_mut()
+        .insert(header::CACHE_CONTROL, const { HeaderValue::from_static("public, max-age=300") });
+    response
+}

@@ -1,0 +1,193 @@
+//! Turns what stopped a request into an answer in the client's dialect.
+
+use std::borrow::Cow;
+use std::net::IpAddr;
+
+use http::header::{self, HeaderMap, HeaderValue};
+use http::{Method, Request, Response, Uri};
+use url::Url;
+
+use super::{Gate, Trace};
+use crate::body::Body;
+use crate::error::{Blame, Error};
+use crate::headers::Forwarding;
+use crate::login;
+use crate::observe::Outcome;
+use crate::peer::Peer;
+use crate::policy::{OrganizationId, ReturnTo};
+use crate::respond::{self, Dialect, Party, Refusal};
+
+/// What is kept of a request for its answer and its log line; the request itself moves on.
+#[derive(Debug)]
+pub(super) struct About {
+    pub(super) method: Method,
+    uri: Uri,
+    host: Option<HeaderValue>,
+    forwarded_for: HeaderMap,
+    dialect: Dialect,
+    referer: Option<HeaderValue>,
+}
+
+impl About {
+    pub(super) fn of(request: &Request<Body>) -> Self {
+        let headers = request.headers();
+        let mut forwarded_for = HeaderMap::new();
+        for value in headers.get_all("x-forwarded-for") {
+            forwarded_for.append("x-forwarded-for", value.clone());
+        }
+        Self {
+            method: request.method().clone(),
+            uri: request.uri().clone(),
+            host: headers.get(header::HOST).cloned(),
+            forwarded_for,
+            dialect: Dialect::of(request.method(), request.uri().path(), headers),
+            referer: headers.get(header::REFERER).cloned(),
+        }
+    }
+
+    pub(super) fn path(&self) -> &str {
+        self.uri.path()
+    }
+
+    pub(super) fn host(&self) -> Cow<'_, str> {
+        match (&self.host, self.uri.authority()) {
+            (Some(host), _) => String::from_utf8_lossy(host.as_bytes()),
+            (None, Some(authority)) => Cow::Borrowed(authority.as_str()),
+            (None, None) => Cow::Borrowed(""),
+        }
+    }
+
+    pub(super) fn client(&self, forwarding: &Forwarding, peer: &Peer) -> IpAddr {
+        forwarding.client(&self.forwarded_for, peer.address).address
+    }
+
+    /// Where to go after a sign-in: what was asked for; after a form, the page that held it.
+    fn return_to(&self, origin: &str) -> Option<ReturnTo> {
+        match self.dialect {
+            Dialect::Form => {
+                let referer = Url::parse(self.referer.as_ref()?.to_str().ok()?).ok()?;
+                (referer.origin().ascii_serialization() == origin)
+                    .then(|| {
+                        ReturnTo::parse(
+                            &referer[url::Position::BeforePath..url::Position::AfterQuery],
+                        )
+                    })
+                    .flatten()
+            }
+            Dialect::Page
+            | Dialect::Frame
+            | Dialect::Script
+            | Dialect::Git { .. }
+            | Dialect::Lfs { .. }
+            | Dialect::Tool => ReturnTo::parse(self.uri.path_and_query()?.as_str()),
+        }
+    }
+}
+
+impl Gate {
+    pub(super) fn refuse(
+        &self,
+        error: &Error,
+        about: &About,
+        request_id: &str,
+        trace: &mut Trace,
+    ) -> Response<Body> {
+        let reason = error.reason();
+        trace.reason = Some(reason);
+        trace.outcome = match error {
+            Error::Challenge(_) => Outcome::Challenge,
+            Error::Proxy(_) | Error::Session(_) => Outcome::Error,
+            Error::Login { .. } | Error::Logout(_) | Error::Page(_) => Outcome::Own,
+            Error::Ambiguous(_)
+            | Error::Headers(_)
+            | Error::Body(_)
+            | Error::Read(_)
+            | Error::Deny { .. } => Outcome::Deny,
+        };
+        if let Some(organization) = error.organization() {
+            trace.organization = self.known(organization);
+        }
+        report(error, request_id);
+        let organization = trace.organization.clone();
+        let party = organization.as_ref().and_then(|id| self.party(id));
+        let return_to = match error {
+            Error::Login { failure, .. } => failure.return_to.clone(),
+            Error::Ambiguous(_)
+            | Error::Headers(_)
+            | Error::Body(_)
+            | Error::Read(_)
+            | Error::Challenge(_)
+            | Error::Deny { .. }
+            | Error::Page(_)
+            | Error::Logout(_)
+            | Error::Session(_)
+            | Error::Proxy(_) => about.return_to(self.site.public_url.origin()),
+        };
+        let sign_in =
+            party.as_ref().and(organization.as_ref()).map(|id| login::path(id, return_to.as_ref()));
+        let refusal = Refusal {
+            status: error.status(),
+            reason,
+            challenge: matches!(error, Error::Challenge(_)),
+            party: party.as_ref(),
+            sign_in,
+            retry_after: error.retry_after(),
+            request_id,
+        };
+        let mut response = respond::refuse(about.dialect, &refusal);
+        if let Error::Login { failure, .. } = error
+            && let Some(clear) = &failure.clear
+        {
+            respond::set_cookie(&mut response, clear);
+        }
+        response.map(Body::full)
+    }
+
+    /// The organization, if there is one of that id: a log label is never the client's word.
+    fn known(&self, id: &OrganizationId) -> Option<OrganizationId> {
+        self.site.directory.find(id).map(|entry| entry.config.policy.id.clone())
+    }
+
+    fn party(&self, id: &OrganizationId) -> Option<Party> {
+        let entry = self.site.directory.find(id)?;
+        Some(Party {
+            id: id.to_string(),
+            display_name: entry.config.policy.display_name.clone(),
+            url: self.site.public_url.join(&login::path(id, None)),
+        })
+    }
+}
+
+/// Tells the log the cause, once, where somebody other than the client must act.
+fn report(error: &Error, request_id: &str) {
+    let organization = error.organization().map(OrganizationId::as_str);
+    let reason = error.reason().as_str();
+    let cause = Chain(error);
+    match error.blame() {
+        Blame::Client => {
+            if matches!(error, Error::Login { .. } | Error::Logout(_)) {
+                tracing::info!(request_id, organization, reason, %cause, "refused");
+            }
+        }
+        Blame::IdentityProvider => {
+            tracing::warn!(request_id, organization, reason, %cause, "identity provider failed");
+        }
+        Blame::Upstream => tracing::warn!(request_id, reason, %cause, "hub failed"),
+        Blame::Us => tracing::error!(request_id, reason, %cause, "gate failed"),
+    }
+}
+
+/// An error and its causes, on one line.
+struct Chain<'e>(&'e Error);
+
+impl std::fmt::Display for Chain<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}", self.0)?;
+        let mut source = std::error::Error::source(self.0);
+        while let Some(cause) = source {
+            write!(f, ": {cause}")?;
+            source = cause.source();
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,214 @@
+//! Who is on the other side, and what we say of it: `X-Forwarded-*` and `Forwarded` (RFC 7239).
+
+use std::net::{IpAddr, SocketAddr};
+
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use ipnet::IpNet;
+
+const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+
+/// Whose forwarding headers are believed.
+#[derive(Clone, Debug)]
+pub struct Forwarding {
+    trusted: Vec<IpNet>,
+}
+
+/// The client as far as it can be known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Client {
+    /// The nearest address that is no trusted proxy.
+    pub address: IpAddr,
+    /// Whether the connection came from a trusted proxy.
+    pub behind_proxy: bool,
+}
+
+impl Forwarding {
+    /// Believes these networks.
+    #[must_use]
+    pub const fn new(trusted: Vec<IpNet>) -> Self {
+        Self { trusted }
+    }
+
+    /// Whether this peer's forwarding headers are believed.
+    #[must_use]
+    pub fn trusts(&self, address: IpAddr) -> bool {
+        let address = address.to_canonical();
+        self.trusted.iter().any(|net| net.contains(&address))
+    }
+
+    /// The client behind `peer`: the last address of `X-Forwarded-For` that is not trusted.
+    #[must_use]
+    pub fn client(&self, headers: &HeaderMap, peer: SocketAddr) -> Client {
+        let mut address = peer.ip().to_canonical();
+        let behind_proxy = self.trusts(address);
+        if behind_proxy {
+            let hops: Vec<&HeaderValue> = headers.get_all(X_FORWARDED_FOR).iter().collect();
+            let hops =
+                hops.into_iter().rev().flat_map(|v| v.to_str().unwrap_or_default().rsplit(','));
+            for hop in hops {
+                let Some(named) = parse_hop(hop.trim()) else { break };
+                address = named;
+                if !self.trusts(named) {
+                    break;
+                }
+            }
+        }
+        Client { address, behind_proxy }
+    }
+
+    /// Writes what we know of the client: believed parts are continued, others are replaced.
+    pub fn rewrite(&self, headers: &mut HeaderMap, peer: SocketAddr, tls: bool) {
+        let ip = peer.ip().to_canonical();
+        let trusted = self.trusts(ip);
+        if !trusted {
+            strip(headers);
+        }
+        let host = headers.get(header::HOST).cloned();
+        let proto = if tls { "https" } else { "http" };
+        let earlier = headers
+            .get_all(X_FORWARDED_FOR)
+            .iter()
+            .filter_map(|value| value.to_str().ok())
+            .collect::<Vec<_>>()
+            .join(", ");
+        let chain = if earlier.is_empty() { ip.to_string() } else { format!("{earlier}, {ip}") };
+        insert(headers, X_FORWARDED_FOR, &chain);
+        if !headers.contains_key(X_FORWARDED_PROTO) {
+            headers.insert(X_FORWARDED_PROTO, HeaderValue::from_static(proto));
+        }
+        if !headers.contains_key(X_FORWARDED_HOST)
+            && let Some(host) = &host
+        {
+            headers.insert(X_FORWARDED_HOST, host.clone());
+        }
+        let hop = forwarded(ip, host.as_ref().and_then(|host| host.to_str().ok()), proto);
+        headers.append(header::FORWARDED, hop);
+    }
+}
+
+/// Takes out everything by which a stranger could claim to be somebody else.
+fn strip(headers: &mut HeaderMap) {
+    let forged: Vec<HeaderName> = headers
+        .keys()
+        .filter(|name| {
+            let name = name.as_str();
+            name.starts_with("x-forwarded")
+                || name.starts_with("x_forwarded")
+                || matches!(
+                    name,
+                    "forwarded" | "x-real-ip" | "x_real_ip" | "x-client-ip" | "true-client-ip"
+                )
+        })
+        .cloned()
+        .collect();
+    for name in forged {
+        headers.remove(name);
+    }
+}
+
+/// One element of `Forwarded`.
+fn forwarded(ip: IpAddr, host: Option<&str>, proto: &str) -> HeaderValue {
+    let mut text = match ip {
+        IpAddr::V4(ip) => format!("for={ip}"),
+        IpAddr::V6(ip) => format!("for=\"[{ip}]\""),
+    };
+    // Only characters of a host may stand in the quotes; anything else is left out.
+    if let Some(host) = host.filter(|h| {
+        !h.is_empty() && h.bytes().all(|b| b.is_ascii_alphanumeric() || b".-:[]_".contains(&b))
+    }) {
+        text.push_str(";host=\"");
+        text.push_str(host);
+        text.push('"');
+    }
+    text.push_str(";proto=");
+    text.push_str(proto);
+    HeaderValue::from_str(&text).unwrap_or(const { HeaderValue::from_static("for=unknown") })
+}
+
+fn insert(headers: &mut HeaderMap, name: HeaderName, text: &str) {
+    if let Ok(value) = HeaderValue::from_str(text) {
+        headers.insert(name, value);
+    } else {
+        headers.remove(name);
+    }
+}
+
+/// An address, with or without a port.
+fn parse_hop(text: &str) -> Option<IpAddr> {
+    text.parse()
+        .ok()
+        .or_else(|| text.parse::<SocketAddr>().ok().map(|a| a.ip()))
+        .or_else(|| text.strip_prefix('[')?.strip_suffix(']')?.parse().ok())
+        .map(|ip: IpAddr| ip.to_canonical())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn forwarding() -> Forwarding {
+        Forwarding::new(vec!["10.0.0.0/8".parse().unwrap()])
+    }
+
+    fn map(pairs: &[(&'static str, &str)]) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for (name, value) in pairs {
+            headers.append(*name, HeaderValue::from_str(value).unwrap());
+        }
+        headers
+    }
+
+    #[track_caller]
+    fn check(peer: &str, hops: &str, expected: &str) {
+        let headers = map(&[("x-forwarded-for", hops)]);
+        let client = forwarding().client(&headers, format!("{peer}:1").parse().unwrap());
+        assert_eq!(client.address.to_string(), expected);
+    }
+
+    #[test]
+    fn the_client_is_the_last_address_that_is_not_trusted() {
+        check("192.0.2.1", "198.51.100.7", "192.0.2.1");
+        check("10.1.1.1", "198.51.100.7", "198.51.100.7");
+        check("10.1.1.1", "203.0.113.9, 198.51.100.7, 10.2.2.2", "198.51.100.7");
+        check("10.1.1.1", "203.0.113.9, nonsense", "10.1.1.1");
+        check("[::ffff:10.1.1.1]", "198.51.100.7:4711", "198.51.100.7");
+    }
+
+    #[test]
+    fn a_strangers_forwarding_headers_are_replaced() {
+        let mut headers = map(&[
+            ("host", "hub.example.com"),
+            ("x-forwarded-for", "1.2.3.4"),
+            ("x-forwarded-host", "evil.example"),
+            ("x-forwarded-proto", "https"),
+            ("x-forwarded-prefix", "/evil"),
+            ("forwarded", "for=1.2.3.4"),
+            ("x-real-ip", "1.2.3.4"),
+        ]);
+        forwarding().rewrite(&mut headers, "192.0.2.1:5".parse().unwrap(), false);
+        let expected = map(&[
+            ("host", "hub.example.com"),
+            ("x-forwarded-for", "192.0.2.1"),
+            ("x-forwarded-proto", "http"),
+            ("x-forwarded-host", "hub.example.com"),
+            ("forwarded", "for=192.0.2.1;host=\"hub.example.com\";proto=http"),
+        ]);
+        assert_eq!(headers, expected);
+    }
+
+    #[test]
+    fn a_trusted_proxys_forwarding_headers_are_continued() {
+        let mut headers = map(&[
+            ("host", "inside"),
+            ("x-forwarded-for", "198.51.100.7"),
+            ("x-forwarded-host", "hub.example.com"),
+            ("x-forwarded-proto", "https"),
+        ]);
+        forwarding().rewrite(&mut headers, "10.0.0.9:5".parse().unwrap(), false);
+        assert_eq!(headers["x-forwarded-for"], "198.51.100.7, 10.0.0.9");
+        assert_eq!(headers["x-forwarded-host"], "hub.example.com");
+        assert_eq!(headers["x-forwarded-proto"], "https");
+    }
+}

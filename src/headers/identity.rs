@@ -1,0 +1,103 @@
+//! The headers that tell the upstream who is asking.
+
+use http::header::{HeaderName, HeaderValue};
+
+use super::{Managed, value};
+use crate::policy::{Permit, SignIn};
+
+/// Ready-made identity headers of one caller for one organization; empty for nobody.
+#[derive(Clone, Debug, Default)]
+pub struct Identity(Vec<(HeaderName, HeaderValue)>);
+
+impl Identity {
+    /// Nobody: the upstream is told nothing.
+    #[must_use]
+    pub const fn anonymous() -> Self {
+        Self(Vec::new())
+    }
+
+    /// Takes ready pairs.
+    #[must_use]
+    pub fn from_pairs(pairs: impl IntoIterator<Item = (HeaderName, HeaderValue)>) -> Self {
+        Self(pairs.into_iter().collect())
+    }
+
+    /// The headers to write.
+    pub fn iter(&self) -> impl Iterator<Item = (&HeaderName, &HeaderValue)> {
+        self.0.iter().map(|(name, value)| (name, value))
+    }
+}
+
+impl Managed {
+    /// The headers for what was permitted (contract, section 7); `assertion` is the signed one.
+    #[must_use]
+    pub fn identity(&self, permit: &Permit<'_>, assertion: Option<&str>) -> Identity {
+        let mut pairs = Vec::with_capacity(8);
+        let names = self.names();
+        let mut tell = |name: &Option<HeaderName>, text: Option<&str>| {
+            if let (Some(name), Some(text)) = (name, text) {
+                pairs.push((name.clone(), value(text)));
+            }
+        };
+        if let Some(caller) = permit.caller() {
+            tell(&names.user, Some(&stable_subject(caller)));
+            tell(&names.email, caller.email.as_deref());
+            tell(&names.name, caller.name.as_deref());
+            if permit.organization().is_some() {
+                tell(&names.organization, Some(caller.organization.as_str()));
+                tell(&names.role, Some(caller.role.as_str()));
+                tell(
+                    &names.groups,
+                    Some(&list(&caller.groups)).filter(|l| !l.is_empty()).map(String::as_str),
+                );
+            }
+        }
+        let organizations: Vec<String> =
+            permit.live().map(|s| format!("{}:{}", s.organization, s.role)).collect();
+        if !organizations.is_empty() {
+            tell(&names.organizations, Some(&organizations.join(",")));
+        }
+        tell(&names.assertion, assertion);
+        Identity(pairs)
+    }
+}
+
+/// `{organization}:{subject}`: the same person for the hub at every sign-in.
+#[must_use]
+pub fn stable_subject(sign_in: &SignIn) -> String {
+    format!("{}:{}", sign_in.organization, sign_in.subject.as_str())
+}
+
+/// A list of strings (RFC 8941 §3.1, §3.3.3): quoted, so that no name can hold the delimiter.
+/// Characters that a string cannot hold are percent-encoded.
+fn list(groups: &[String]) -> String {
+    let mut text = String::new();
+    for group in groups {
+        if !text.is_empty() {
+            text.push_str(", ");
+        }
+        text.push('"');
+        let encoded =
+            percent_encoding::utf8_percent_encode(group, percent_encoding::CONTROLS).to_string();
+        for c in encoded.chars() {
+            if matches!(c, '"' | '\\') {
+                text.push('\\');
+            }
+            text.push(c);
+        }
+        text.push('"');
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_group_name_with_the_delimiter_in_it_stays_one_group() {
+        let groups =
+            ["ml".to_owned(), "a\", \"admins".to_owned(), "x,y".to_owned(), "Zoë".to_owned()];
+        assert_eq!(list(&groups), r#""ml", "a\", \"admins", "x,y", "Zo%C3%AB""#);
+    }
+}

@@ -1,0 +1,257 @@
+//! From a request to the organizations whose content it is about, and what it needs of its caller.
+//!
+//! The tables say where known hubs keep the namespace; a row that matches only in some servers'
+//! reading of the path is refused, and where several rows match, every organization has its claim.
+
+mod body;
+mod claims;
+mod generic;
+mod gitea;
+mod huggingface;
+mod json;
+mod query;
+mod table;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use http::Method;
+
+pub use body::{BODY_LIMIT, BodyError, BodyRule};
+
+use crate::config::{self, Access, HubProfile, HubRule, Identity, OrganizationConfig, Unclaimed};
+use crate::policy::{Ambiguity, Claim, Claimed, Namespace, Need, Organization, Target};
+use body::Reads;
+use claims::{Claims, Readings};
+use table::{Asks, Part, Profile, Row};
+
+/// The hub's URLs, and whose namespaces they name.
+#[derive(Debug)]
+pub struct Hub {
+    organizations: HashMap<Namespace, Arc<OrganizationConfig>>,
+    rules: Vec<HubRule>,
+    profile: &'static Profile,
+    reserved: &'static [&'static str],
+    /// The rows that begin with a certain word.
+    rows: HashMap<&'static str, Vec<&'static Row>>,
+    /// The rows that begin with the namespace.
+    open: Vec<&'static Row>,
+    unclaimed: Unclaimed,
+    identity: Identity,
+}
+
+/// What the path says of whose content a request is about.
+#[derive(Clone, Debug)]
+pub enum Found<'h> {
+    /// All there is to know.
+    Claimed(Claimed<'h>),
+    /// The body says the rest.
+    InBody(BodyRule<'h>),
+}
+
+/// The longest name of a namespace, and of a word in the tables.
+const LONGEST_NAME: usize = 96;
+
+impl Hub {
+    /// The hub of this configuration.
+    #[must_use]
+    pub fn new(config: &config::Hub, organizations: &[Arc<OrganizationConfig>]) -> Self {
+        let profile = match config.profile {
+            HubProfile::Huggingface => &huggingface::PROFILE,
+            HubProfile::Gitea => &gitea::PROFILE,
+            HubProfile::Generic => &generic::PROFILE,
+        };
+        let mut rows: HashMap<&'static str, Vec<&'static Row>> = HashMap::new();
+        let mut open = Vec::new();
+        for row in profile.rows {
+            match row.path.first() {
+                Some(Part::Is(word)) => rows.entry(word).or_default().push(row),
+                Some(Part::Type) => {
+                    for kind in profile.types {
+                        rows.entry(kind).or_default().push(row);
+                    }
+                }
+                Some(Part::Any | Part::Org | Part::Repo) | None => open.push(row),
+            }
+        }
+        let mut claimed = HashMap::new();
+        for organization in organizations {
+            for namespace in &organization.policy.namespaces {
+                claimed.entry(namespace.clone()).or_insert_with(|| Arc::clone(organization));
+            }
+        }
+        Self {
+            organizations: claimed,
+            rules: config.rules.clone(),
+            profile,
+            reserved: config.profile.reserved(),
+            rows,
+            open,
+            unclaimed: config.unclaimed,
+            identity: config.identity,
+        }
+    }
+
+    /// Whose content the target is: the operator's rules first, then the profile's table.
+    ///
+    /// # Errors
+    /// When servers would read the path as different namespaces, or as needing different roles.
+    pub fn find(&self, target: &Target) -> Result<Found<'_>, Ambiguity> {
+        let first = target.name(0)?;
+        for rule in &self.rules {
+            if let Some(claimed) = self.by_rule(rule, target)? {
+                return Ok(Found::Claimed(claimed));
+            }
+        }
+        let mut readings = Readings::default();
+        self.read(target, 0, &mut readings)?;
+        let is_base = |base: &&str| first.is_some_and(|first| first.eq_ignore_ascii_case(base));
+        if self.profile.base_paths.iter().any(is_base) {
+            self.read(target, 1, &mut readings)?;
+        }
+        let Readings { mut claims, named, batch, names } = readings;
+        let reads = match (names, batch) {
+            (None, None) => return Ok(Found::Claimed(self.claimed(claims, named))),
+            (None, Some(claim)) => Reads::Batch(claim),
+            (Some(names), None) => Reads::Names(names),
+            // One body is not read twice.
+            (Some(names), Some(claim)) => {
+                claims.add(Claim { need: Need::Write, ..claim });
+                Reads::Names(names)
+            }
+        };
+        Ok(Found::InBody(BodyRule { hub: self, claims, reads }))
+    }
+
+    /// What the rule says; `None` if it does not speak of the target.
+    fn by_rule(&self, rule: &HubRule, target: &Target) -> Result<Option<Claimed<'_>>, Ambiguity> {
+        // HEAD is GET without the answer's body (RFC 9110 §9.3.2).
+        let method = |method: &Method| match *target.method() {
+            Method::HEAD => matches!(*method, Method::GET | Method::HEAD),
+            _ => method == target.method(),
+        };
+        if !rule.methods.is_empty() && !rule.methods.iter().any(method) {
+            return Ok(None);
+        }
+        let Some(found) = rule.path.read(target)? else { return Ok(None) };
+        Ok(match rule.access {
+            Access::Public => Some(Claimed::Unclaimed { pass: true }),
+            Access::Deny => Some(Claimed::Unclaimed { pass: false }),
+            // Without an organization the rule says nothing: `/{org}/{repo}/**` must not take
+            // `/api/models/acme/…` away from the table.
+            Access::Member => {
+                found.organization.and_then(|text| self.organization(text)).map(|organization| {
+                    let word = rule.path.before_organization();
+                    let same = |kind: &&&str| word.is_some_and(|w| w.eq_ignore_ascii_case(kind));
+                    let kind = self.profile.types.iter().find(same).unwrap_or(&"models");
+                    let public = self.is_public(organization, Some(kind), found.repository);
+                    Claimed::By(vec![Claim { organization, need: rule.needs, public }])
+                })
+            }
+        })
+    }
+
+    /// Compares the path from segment `from` on with every row that could match it.
+    fn read<'h>(
+        &'h self,
+        target: &Target,
+        from: usize,
+        readings: &mut Readings<'h>,
+    ) -> Result<(), Ambiguity> {
+        let Some(first) = target.name(from)? else { return Ok(()) };
+        let mut buffer = [0; LONGEST_NAME];
+        let word = lower(first, &mut buffer);
+        let known = word.and_then(|word| self.rows.get(word));
+        let reserved = word.is_some_and(|word| self.reserved.contains(&word));
+        let open = if reserved { [].iter() } else { self.open.iter() };
+        for row in known.into_iter().flatten().chain(open) {
+            self.read_row(row, target, from, readings)?;
+        }
+        Ok(())
+    }
+
+    fn read_row<'h>(
+        &'h self,
+        row: &'static Row,
+        target: &Target,
+        from: usize,
+        readings: &mut Readings<'h>,
+    ) -> Result<(), Ambiguity> {
+        let Some(found) = row.read(self.profile, target, from)? else { return Ok(()) };
+        if let Some(key) = row.query {
+            let (asked, _) = table::asks(row.tails, target, found.tail);
+            return query::repositories(key, target.query(), |namespace, repository| {
+                readings.named = true;
+                let Some(organization) = self.organization(namespace) else { return Ok(()) };
+                let public = self.is_public(organization, row.kind(&found), repository);
+                readings.add(organization, public, asked)
+            });
+        }
+        readings.named |= found.namespace.is_some() && !row.loose;
+        let organization = found.namespace.and_then(|text| self.organization(text));
+        if organization.is_none() && (table::is_safe(target.method()) || !row.names_in_bodies()) {
+            return Ok(());
+        }
+        let (asked, laxly) = table::asks(row.tails, target, found.tail);
+        let by_body = matches!(asked, Asks::Names(_)) || matches!(laxly, Asks::Names(_));
+        if asked != laxly && (organization.is_some() || by_body) {
+            return Err(Ambiguity::TwoNeeds);
+        }
+        match (organization, asked) {
+            (Some(organization), _) => {
+                let public = self.is_public(organization, row.kind(&found), found.repository);
+                readings.add(organization, public, asked)
+            }
+            (None, Asks::Names(names)) => readings.read_names(names),
+            (None, Asks::Needs(_) | Asks::Batch) => Ok(()),
+        }
+    }
+
+    /// Whether everyone may read the repository.
+    fn is_public(
+        &self,
+        organization: &Organization,
+        kind: Option<&str>,
+        repository: Option<&str>,
+    ) -> bool {
+        let (Identity::Idp, Some(kind), Some(repository)) = (self.identity, kind, repository)
+        else {
+            return false;
+        };
+        let name = without_suffix(repository, ".git").unwrap_or(repository);
+        let other = |word: &&str| name.eq_ignore_ascii_case(word);
+        !self.profile.no_repositories.iter().any(other)
+            && organization.public.iter().any(|pattern| pattern.covers(kind, name))
+    }
+
+    /// The organization whose namespace this is, glued suffixes aside.
+    fn organization(&self, text: &str) -> Option<&Organization> {
+        let mut buffer = [0; LONGEST_NAME];
+        let bare = self.profile.suffixes.iter().filter_map(|suffix| without_suffix(text, suffix));
+        std::iter::once(text)
+            .chain(bare)
+            .find_map(|name| self.organizations.get(lower(name, &mut buffer)?))
+            .map(|organization| &organization.policy)
+    }
+
+    /// The claims, or what holds for what no organization claims.
+    fn claimed<'h>(&self, claims: Claims<'h>, named: bool) -> Claimed<'h> {
+        claims
+            .claimed()
+            .unwrap_or(Claimed::Unclaimed { pass: !named || self.unclaimed == Unclaimed::Pass })
+    }
+}
+
+/// The text in lower case; `None` if it is longer than any name.
+fn lower<'b>(text: &str, buffer: &'b mut [u8; LONGEST_NAME]) -> Option<&'b str> {
+    let lower = buffer.get_mut(..text.len())?;
+    lower.copy_from_slice(text.as_bytes());
+    lower.make_ascii_lowercase();
+    std::str::from_utf8(lower).ok()
+}
+
+/// The text in front of `suffix`, whose case does not matter; `None` without it.
+fn without_suffix<'t>(text: &'t str, suffix: &str) -> Option<&'t str> {
+    let (front, end) = text.split_at_checked(text.len().checked_sub(suffix.len())?)?;
+    (end.eq_ignore_ascii_case(suffix) && !front.is_empty()).then_some(front)
+}

@@ -1,0 +1,142 @@
+//! The way in: from a challenge to a session.
+
+mod begin;
+mod callback;
+mod pending;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use moka::sync::Cache;
+
+use crate::config::PublicUrl;
+use crate::credential::SessionCookie;
+use crate::oidc;
+use crate::policy::{OrganizationId, Reason, ReturnTo, SignIn};
+use crate::respond::{self, Answer};
+use crate::session::{self, Sealer, SealerError, Sessions};
+
+pub use begin::Begin;
+
+/// How long a person may take at the provider.
+const PATIENCE: Duration = Duration::from_secs(600);
+
+/// Everything that a sign-in needs.
+#[derive(Debug)]
+pub struct Login {
+    public_url: PublicUrl,
+    cookie: SessionCookie,
+    sealer: Sealer,
+    sessions: Arc<Sessions>,
+    /// States that were used: a second use resumes or begins again, and never signs in.
+    consumed: Cache<[u8; 32], ()>,
+}
+
+/// Why a sign-in did not come about.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A parameter is missing, doubled or malformed.
+    #[error("the sign-in's parameters are missing, doubled or malformed")]
+    Parameters,
+    /// Not begun in this browser, or too long ago.
+    #[error("the sign-in was not begun in this browser, or it took too long")]
+    StateUnknown,
+    /// The provider, or what it sent.
+    #[error(transparent)]
+    Oidc(#[from] oidc::Error),
+    /// The profile gives no membership.
+    #[error("the profile gives no membership: {0}")]
+    Membership(Reason),
+    /// No store.
+    #[error(transparent)]
+    Session(#[from] session::Error),
+    /// No randomness.
+    #[error(transparent)]
+    Sealer(#[from] SealerError),
+}
+
+impl Error {
+    /// The stable cause.
+    #[must_use]
+    pub fn reason(&self) -> Reason {
+        match self {
+            Self::Parameters => Reason::BadParameters,
+            Self::StateUnknown => Reason::StateUnknown,
+            Self::Oidc(error) => error.reason(),
+            Self::Membership(reason) => *reason,
+            Self::Session(session::Error::Unavailable) => Reason::StoreUnavailable,
+            Self::Sealer(SealerError::NoRandom | SealerError::TooShort) => Reason::Internal,
+        }
+    }
+}
+
+/// A sign-in that did not come about: why, where it was going, and which cookie is to be taken away.
+#[derive(Debug)]
+pub struct Failure {
+    /// Why.
+    pub error: Error,
+    /// Where the person wanted to go.
+    pub return_to: Option<ReturnTo>,
+    /// A `Set-Cookie` that takes the sign-in's cookie away.
+    pub clear: Option<String>,
+}
+
+impl std::fmt::Display for Failure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.error.fmt(f)
+    }
+}
+
+impl std::error::Error for Failure {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.error.source()
+    }
+}
+
+/// A callback that led somewhere.
+#[derive(Debug)]
+pub struct Finished {
+    /// The way on.
+    pub answer: Answer,
+    /// The sign-in, if this callback made one: a state that was used before makes none.
+    pub sign_in: Option<SignIn>,
+}
+
+impl<E: Into<Error>> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Self { error: error.into(), return_to: None, clear: None }
+    }
+}
+
+impl Login {
+    /// Prepares sign-ins.
+    #[must_use]
+    pub fn new(
+        public_url: PublicUrl,
+        cookie: SessionCookie,
+        sealer: Sealer,
+        sessions: Arc<Sessions>,
+    ) -> Self {
+        let consumed = Cache::builder().max_capacity(200_000).time_to_live(2 * PATIENCE).build();
+        Self { public_url, cookie, sealer, sessions, consumed }
+    }
+}
+
+/// The path that begins a sign-in and keeps the deep link.
+#[must_use]
+pub fn path(organization: &OrganizationId, return_to: Option<&ReturnTo>) -> String {
+    let base = format!("/-/sso/{organization}/login");
+    match return_to {
+        Some(place) => {
+            let query: String =
+                url::form_urlencoded::byte_serialize(place.as_str().as_bytes()).collect();
+            format!("{base}?return_to={query}")
+        }
+        None => base,
+    }
+}
+
+/// A redirect to a place on this site.
+fn to(place: &ReturnTo) -> Answer {
+    respond::see_other(place.as_str())
+}

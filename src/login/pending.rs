@@ -1,0 +1,106 @@
+//! What is remembered of a sign-in under way: sealed, in a cookie of its own for each.
+
+use std::time::SystemTime;
+
+use aws_lc_rs::digest;
+use http::HeaderMap;
+use serde::{Deserialize, Serialize};
+
+use super::{Error, Login, PATIENCE};
+use crate::headers;
+use crate::oidc::Transaction;
+use crate::policy::{OrganizationId, ReturnTo};
+
+/// Sign-ins under way in one browser; more push out the oldest, so that headers never overflow.
+const PARALLEL: usize = 7;
+
+/// A sign-in under way.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Pending {
+    /// What the provider's answer is checked against.
+    pub(super) transaction: Transaction,
+    /// Where the person wanted to go.
+    pub(super) return_to: String,
+    /// Seconds since 1970.
+    pub(super) begun_at: u64,
+}
+
+impl Pending {
+    /// Where the person wanted to go, checked again at use.
+    pub(super) fn return_to(&self) -> ReturnTo {
+        ReturnTo::parse(&self.return_to).unwrap_or_else(ReturnTo::account_page)
+    }
+}
+
+/// The digest of a state: names its cookie and marks it as used.
+pub(super) fn fingerprint(state: &str) -> [u8; 32] {
+    digest::digest(&digest::SHA256, state.as_bytes()).as_ref().try_into().unwrap_or([0; 32])
+}
+
+/// The cookie's name after the session cookie's.
+pub(super) fn suffix(fingerprint: &[u8; 32]) -> String {
+    let short: String = fingerprint.iter().take(6).map(|byte| format!("{byte:02x}")).collect();
+    format!("-login-{short}")
+}
+
+/// What a sealed state is good for: one organization's sign-in.
+fn purpose(organization: &OrganizationId) -> String {
+    format!("login:{organization}")
+}
+
+impl Login {
+    /// The `Set-Cookie`s that remember a sign-in, and take away the oldest ones beyond the limit.
+    pub(super) fn remember(
+        &self,
+        organization: &OrganizationId,
+        pending: &Pending,
+        headers: &HeaderMap,
+    ) -> Result<Vec<String>, Error> {
+        let plain = serde_json::to_vec(pending).map_err(|_| Error::Parameters)?;
+        let sealed = self.sealer.seal(&purpose(organization), &plain)?;
+        let name = suffix(&fingerprint(pending.transaction.state()));
+        let mut cookies = self.surplus(headers);
+        cookies.push(self.cookie.set(&name, &sealed, PATIENCE.as_secs()));
+        Ok(cookies)
+    }
+
+    /// Takes away what is too much. Browsers send older cookies first (RFC 6265bis §5.8.3).
+    fn surplus(&self, headers: &HeaderMap) -> Vec<String> {
+        let prefix = format!("{}-login-", self.cookie.name());
+        let names: Vec<&str> = headers::pairs(headers)
+            .filter_map(|(name, _)| name.strip_prefix(&prefix))
+            .filter(|rest| rest.bytes().all(|b| b.is_ascii_hexdigit()))
+            .collect();
+        let surplus = (names.len() + 1).saturating_sub(PARALLEL);
+        names
+            .iter()
+            .take(surplus)
+            .map(|rest| self.cookie.set(&format!("-login-{rest}"), "", 0))
+            .collect()
+    }
+
+    /// The sign-in under way that `state` names, if this browser began it for this organization.
+    pub(super) fn recall(
+        &self,
+        organization: &OrganizationId,
+        state: &str,
+        headers: &HeaderMap,
+        now: SystemTime,
+    ) -> Option<Pending> {
+        let name = format!("{}{}", self.cookie.name(), suffix(&fingerprint(state)));
+        let plain = self.sealer.open(&purpose(organization), headers::cookie(headers, &name)?)?;
+        let pending: Pending = serde_json::from_slice(&plain).ok()?;
+        let age = seconds(now).checked_sub(pending.begun_at)?;
+        (pending.transaction.state() == state && age <= PATIENCE.as_secs()).then_some(pending)
+    }
+
+    /// The `Set-Cookie` that takes a sign-in's cookie away.
+    pub(super) fn forget(&self, state: &str) -> String {
+        self.cookie.set(&suffix(&fingerprint(state)), "", 0)
+    }
+}
+
+/// Seconds since 1970.
+pub(super) fn seconds(at: SystemTime) -> u64 {
+    at.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}

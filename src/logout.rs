@@ -1,0 +1,231 @@
+//! The way out: here and at the identity provider, begun on either side.
+
+mod from_idp;
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use aws_lc_rs::rand;
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use http::{HeaderMap, StatusCode, header};
+use moka::sync::Cache;
+
+use crate::config::{PublicUrl, Secret};
+use crate::credential::SessionCookie;
+use crate::directory::{Directory, Provider};
+use crate::oidc;
+use crate::policy::{OrganizationId, Reason};
+use crate::respond::{self, Answer, SignOut, SignedOut};
+use crate::session::{self, Session, Sessions};
+
+/// Where providers send people after they signed them out; registered there.
+pub const SIGNED_OUT: &str = "/-/sso/signed-out";
+
+/// Everything that signing out needs.
+#[derive(Debug)]
+pub struct Logout {
+    public_url: PublicUrl,
+    cookie: SessionCookie,
+    sessions: Arc<Sessions>,
+    directory: Arc<Directory>,
+    /// Providers that are still to be visited, by the state that the last one returns.
+    under_way: Cache<String, Arc<VecDeque<Visit>>>,
+}
+
+/// One provider to sign out at.
+#[derive(Clone, Debug)]
+struct Visit {
+    organization: OrganizationId,
+    id_token: Option<Secret>,
+}
+
+/// Why a sign-out did not come about.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The form came from another site.
+    #[error("the form was sent from another site")]
+    CrossSite,
+    /// A parameter is missing, doubled or malformed.
+    #[error("the sign-out's parameters are missing, doubled or malformed")]
+    Parameters,
+    /// The provider's logout token, or front-channel call, does not verify.
+    #[error(transparent)]
+    Oidc(#[from] oidc::Error),
+    /// No store.
+    #[error(transparent)]
+    Session(#[from] session::Error),
+}
+
+impl Error {
+    /// The stable cause.
+    #[must_use]
+    pub fn reason(&self) -> Reason {
+        match self {
+            Self::CrossSite => Reason::CrossSite,
+            Self::Parameters => Reason::BadParameters,
+            Self::Oidc(error) => error.reason(),
+            Self::Session(session::Error::Unavailable) => Reason::StoreUnavailable,
+        }
+    }
+}
+
+impl Logout {
+    /// Prepares sign-outs.
+    #[must_use]
+    pub fn new(
+        public_url: PublicUrl,
+        cookie: SessionCookie,
+        sessions: Arc<Sessions>,
+        directory: Arc<Directory>,
+    ) -> Self {
+        let under_way =
+            Cache::builder().max_capacity(10_000).time_to_live(Duration::from_secs(600)).build();
+        Self { public_url, cookie, sessions, directory, under_way }
+    }
+
+    /// Asks whether one really wants to sign out.
+    ///
+    /// # Errors
+    /// When the store cannot say who is signed in.
+    pub fn confirm(&self, headers: &HeaderMap) -> Result<Answer, Error> {
+        let session = self.session(headers)?;
+        let organizations = session.iter().flat_map(|session| session.principal.sign_ins());
+        let organizations = organizations
+            .filter(|sign_in| sign_in.ended.is_none())
+            .map(|sign_in| {
+                let id = sign_in.organization.to_string();
+                (id, self.display_name(&sign_in.organization))
+            })
+            .collect();
+        Ok(respond::page(StatusCode::OK, &SignOut { organizations }))
+    }
+
+    /// Ends the sign-ins here, then leads to the providers one after the other.
+    ///
+    /// # Errors
+    /// When the form came from another site, or the store cannot take it.
+    pub async fn leave(
+        &self,
+        headers: &HeaderMap,
+        form: &[u8],
+        now: SystemTime,
+    ) -> Result<Answer, Error> {
+        if !self.is_same_site(headers) {
+            return Err(Error::CrossSite);
+        }
+        let organization = url::form_urlencoded::parse(form)
+            .find(|(name, _)| name == "organization")
+            .map(|(_, id)| OrganizationId::parse(&id).map_err(|_| Error::Parameters))
+            .transpose()?;
+        let Some(key) = self.cookie.key(headers) else { return Ok(self.signed_out()) };
+        let before = self.sessions.sign_out(&key, organization.as_ref())?;
+        let visits =
+            before.as_deref().map(|s| visits(s, organization.as_ref())).unwrap_or_default();
+        self.revoke_tokens(before.as_deref(), organization.as_ref(), now);
+        let mut response = self.next(visits, now).await;
+        if organization.is_none() {
+            respond::set_cookie(&mut response, &self.cookie.set("", "", 0));
+        }
+        Ok(response)
+    }
+
+    /// A provider sent the person back: on to the next one, or to the end.
+    pub async fn returned(&self, query: &str, now: SystemTime) -> Answer {
+        let state = url::form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "state");
+        let rest = state.and_then(|(_, state)| self.under_way.remove(state.as_ref()));
+        match rest {
+            Some(rest) => self.next((*rest).clone(), now).await,
+            None => self.signed_out(),
+        }
+    }
+
+    /// Leads to the first provider that can sign out, and remembers the others.
+    async fn next(&self, mut visits: VecDeque<Visit>, now: SystemTime) -> Answer {
+        while let Some(visit) = visits.pop_front() {
+            let Some(entry) = self.directory.find(&visit.organization) else { continue };
+            let Provider::Oidc(party) = &entry.provider;
+            let mut bytes = [0; 16];
+            if rand::fill(&mut bytes).is_err() {
+                break;
+            }
+            let state = BASE64_URL_SAFE_NO_PAD.encode(bytes);
+            let hint = visit.id_token.as_ref().map(Secret::expose_secret);
+            let back = self.public_url.join(SIGNED_OUT);
+            if let Some(location) = party.logout_url(hint, &back, &state, now).await {
+                self.under_way.insert(state, Arc::new(visits));
+                return respond::see_other(&location);
+            }
+        }
+        self.signed_out()
+    }
+
+    /// Tells the providers that refresh tokens are not needed any more (RFC 7009), beside the answer.
+    fn revoke_tokens(
+        &self,
+        session: Option<&Session>,
+        only: Option<&OrganizationId>,
+        now: SystemTime,
+    ) {
+        for sign_in in session.iter().flat_map(|session| session.principal.sign_ins()) {
+            let id = &sign_in.organization;
+            let tokens = session.and_then(|session| session.tokens(id));
+            let (Some(tokens), Some(entry)) = (tokens, self.directory.find(id)) else { continue };
+            if only.is_some_and(|only| only != id) {
+                continue;
+            }
+            let tokens = tokens.clone();
+            let entry = Arc::clone(entry);
+            tokio::task::spawn_local(async move {
+                let Provider::Oidc(party) = &entry.provider;
+                party.revoke(&tokens, now).await;
+            });
+        }
+    }
+
+    fn signed_out(&self) -> Answer {
+        respond::page(StatusCode::OK, &SignedOut)
+    }
+
+    fn session(&self, headers: &HeaderMap) -> Result<Option<Arc<Session>>, Error> {
+        match self.cookie.key(headers) {
+            Some(key) => Ok(self.sessions.find(&key)?),
+            None => Ok(None),
+        }
+    }
+
+    fn display_name(&self, id: &OrganizationId) -> String {
+        self.directory
+            .find(id)
+            .map_or_else(|| id.to_string(), |entry| entry.config.policy.display_name.clone())
+    }
+
+    /// Whether a form was sent from this site: by what the browser itself says of it.
+    ///
+    /// A browser sends `Sec-Fetch-Site` or `Origin` with every POST; a request with neither comes
+    /// from a program, which no other site can make send our cookie.
+    fn is_same_site(&self, headers: &HeaderMap) -> bool {
+        let text = |name: &str| headers.get(name).map(|value| value.to_str().unwrap_or("?"));
+        match (text("sec-fetch-site"), text(header::ORIGIN.as_str())) {
+            (Some(site), _) => site == "same-origin" || site == "none",
+            (None, Some(origin)) => origin == self.public_url.origin(),
+            (None, None) => true,
+        }
+    }
+}
+
+/// The providers to visit after a sign-out.
+fn visits(session: &Session, only: Option<&OrganizationId>) -> VecDeque<Visit> {
+    session
+        .principal
+        .sign_ins()
+        .iter()
+        .filter(|sign_in| only.is_none_or(|only| *only == sign_in.organization))
+        .filter(|sign_in| sign_in.ended.is_none())
+        .map(|sign_in| Visit {
+            organization: sign_in.organization.clone(),
+            id_token: session.tokens(&sign_in.organization).map(|t| t.id_token().clone()),
+        })
+        .collect()
+}

@@ -1,0 +1,145 @@
+//! What the gate says of itself: one line for each request, events, metrics.
+//!
+//! Nothing in here waits: lines go through a bounded queue to a thread that writes them, and are
+//! counted and dropped when whoever reads them does not keep up.
+
+mod access;
+mod labels;
+mod logs;
+mod metrics;
+mod requests;
+mod sink;
+mod text;
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::sync::Arc;
+
+use crate::policy::{OrganizationId, Reason};
+
+pub use access::{Access, Outcome};
+pub use labels::{Connection, Flow, Protocol, SignInResult, UpstreamError};
+pub use logs::{LogError, Logs};
+pub use metrics::Metrics;
+pub use sink::{Format, Sink};
+
+use metrics::Decided;
+use requests::{Counts, Requests};
+
+/// How many bytes of lines a thread keeps before it hands them to the writer.
+const FLUSH_AT: usize = 32 * 1024;
+
+/// Everything that is observed of one process; cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Observer {
+    metrics: Arc<Metrics>,
+    requests: Requests,
+    sink: Sink,
+}
+
+impl Observer {
+    /// Observes into `sink`.
+    #[must_use]
+    pub fn new(sink: Sink) -> Self {
+        let requests = Requests::default();
+        let metrics = Arc::new(Metrics::new(requests.clone(), sink.clone()));
+        Self { metrics, requests, sink }
+    }
+
+    /// The metrics.
+    #[must_use]
+    pub const fn metrics(&self) -> &Arc<Metrics> {
+        &self.metrics
+    }
+
+    /// What one thread records with: its counters and its lines are its own.
+    #[must_use]
+    pub fn recorder(&self) -> Recorder {
+        Recorder(Rc::new(Inner {
+            metrics: Arc::clone(&self.metrics),
+            counts: self.requests.for_thread(),
+            sink: self.sink.clone(),
+            lines: RefCell::new(Vec::with_capacity(FLUSH_AT + 4096)),
+            second: Cell::new(text::Second::default()),
+            last: RefCell::new(None),
+        }))
+    }
+
+    /// Waits until everything that was handed over is written; at the end of the process.
+    pub fn finish(&self) {
+        self.sink.finish();
+    }
+}
+
+/// Records for one thread; cheap to clone within it.
+#[derive(Clone, Debug)]
+pub struct Recorder(Rc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    metrics: Arc<Metrics>,
+    counts: Arc<Counts>,
+    sink: Sink,
+    lines: RefCell<Vec<u8>>,
+    second: Cell<text::Second>,
+    /// The counter of the last decision, since the next one is likely the same.
+    last: RefCell<Option<Last>>,
+}
+
+type Last = (Option<OrganizationId>, Outcome, Option<Reason>, Decided);
+
+impl Recorder {
+    /// The metrics.
+    #[must_use]
+    pub fn metrics(&self) -> &Arc<Metrics> {
+        &self.0.metrics
+    }
+
+    /// Records one request: a line, and the counters.
+    pub fn access(&self, access: &Access<'_>) {
+        let inner = &self.0;
+        inner.counts.count(access.method, access.status, access.outcome, access.duration);
+        inner.count_decision(access);
+        let mut second = inner.second.get();
+        let mut lines = inner.lines.borrow_mut();
+        access.write(&mut lines, inner.sink.format(), &mut second);
+        inner.second.set(second);
+        if lines.len() >= FLUSH_AT {
+            inner.sink.write(&mut lines);
+        }
+    }
+
+    /// Hands the lines that have gathered to the writer; called on a short timer.
+    pub fn flush(&self) {
+        let mut lines = self.0.lines.borrow_mut();
+        if !lines.is_empty() {
+            self.0.sink.write(&mut lines);
+        }
+    }
+}
+
+impl Inner {
+    fn count_decision(&self, access: &Access<'_>) {
+        let mut last = self.last.borrow_mut();
+        if let Some((organization, outcome, reason, counter)) = &*last
+            && organization.as_ref() == access.organization
+            && *outcome == access.outcome
+            && *reason == access.reason
+        {
+            counter.inc();
+            return;
+        }
+        let counter = self.metrics.decided(access.organization, access.outcome, access.reason);
+        counter.inc();
+        *last = Some((access.organization.cloned(), access.outcome, access.reason, counter));
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        let lines = self.lines.get_mut();
+        if !lines.is_empty() {
+            self.sink.write(lines);
+        }
+    }
+}

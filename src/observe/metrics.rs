@@ -1,0 +1,238 @@
+//! Metrics in the format that Prometheus reads.
+//!
+//! Labels are of closed sets, or organizations of the configuration; nothing that a client sends
+//! becomes a label.
+//!
+//! | metric | labels | what |
+//! |---|---|---|
+//! | `hubgate_http_requests_total` | `method`, `status`, `decision` | requests; `status` is a class such as `2xx` |
+//! | `hubgate_http_request_duration_seconds` | `decision` | from the head of a request to the head of its answer |
+//! | `hubgate_decisions_total` | `organization`, `decision`, `reason` | decisions; `reason` as in the access log |
+//! | `hubgate_sign_ins_total` | `organization`, `protocol`, `result` | sign-ins that ended, one way or the other |
+//! | `hubgate_sessions` | | sessions that are remembered |
+//! | `hubgate_identity_provider_up` | `organization` | 1 when the last call to the identity provider worked |
+//! | `hubgate_upstream_errors_total` | `kind` | requests that the hub did not answer |
+//! | `hubgate_upstream_connections_total` | | connections made to the hub |
+//! | `hubgate_connections` | `kind` | connections of clients that are open: `plain` or `tls` |
+//! | `hubgate_connections_accepted_total` | `kind` | connections of clients that were accepted |
+//! | `hubgate_connection_errors_total` | `kind` | connections that ended before a request could be answered |
+//! | `hubgate_config_reloads_total` | `result` | reloads of the configuration: `ok` or `failed` |
+//! | `hubgate_tls_certificate_expiry_timestamp_seconds` | | when the certificate that is served ends |
+//! | `hubgate_log_lines_dropped_total` | | lines that were dropped because nobody read them |
+//! | `hubgate_build_info` | `version` | always 1 |
+
+use std::sync::atomic::AtomicI64;
+use std::time::SystemTime;
+
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric as _};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::metrics::counter::{ConstCounter, Counter};
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
+use prometheus_client::registry::Registry;
+
+use super::access::Outcome;
+use super::labels::{Connection, Flow, Protocol, SignInResult, UpstreamError};
+use super::requests::Requests;
+use super::sink::Sink;
+use crate::policy::{OrganizationId, Reason};
+
+/// The counter of one kind of decision.
+pub(super) type Decided = Counter;
+
+type Name = &'static str;
+type ByOrganization<const N: usize> = ([(Name, String); 1], [(Name, Name); N]);
+
+/// Every metric there is.
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Registry,
+    decisions: Family<ByOrganization<2>, Counter>,
+    sign_ins: Family<ByOrganization<2>, Counter>,
+    sessions: Gauge,
+    providers: Family<[(Name, String); 1], Gauge>,
+    upstream_errors: Family<[(Name, Name); 1], Counter>,
+    upstream_connections: Counter,
+    open: Family<[(Name, Name); 1], Gauge>,
+    accepted: Family<[(Name, Name); 1], Counter>,
+    connection_errors: Family<[(Name, Name); 1], Counter>,
+    reloads: Family<[(Name, Name); 1], Counter>,
+    certificate: Gauge<i64, AtomicI64>,
+}
+
+impl Metrics {
+    pub(super) fn new(requests: Requests, sink: Sink) -> Self {
+        let mut metrics = Self {
+            registry: Registry::with_prefix("hubgate"),
+            decisions: Family::default(),
+            sign_ins: Family::default(),
+            sessions: Gauge::default(),
+            providers: Family::default(),
+            upstream_errors: Family::default(),
+            upstream_connections: Counter::default(),
+            open: Family::default(),
+            accepted: Family::default(),
+            connection_errors: Family::default(),
+            reloads: Family::default(),
+            certificate: Gauge::default(),
+        };
+        let registry = &mut metrics.registry;
+        registry.register("decisions", "Decisions by reason", metrics.decisions.clone());
+        registry.register("sign_ins", "Sign-ins that ended", metrics.sign_ins.clone());
+        registry.register("sessions", "Sessions that are remembered", metrics.sessions.clone());
+        registry.register(
+            "identity_provider_up",
+            "Whether the last call to the identity provider worked",
+            metrics.providers.clone(),
+        );
+        registry.register(
+            "upstream_errors",
+            "Requests that the hub did not answer",
+            metrics.upstream_errors.clone(),
+        );
+        registry.register(
+            "upstream_connections",
+            "Connections made to the hub",
+            metrics.upstream_connections.clone(),
+        );
+        registry.register(
+            "connections",
+            "Connections of clients that are open",
+            metrics.open.clone(),
+        );
+        registry.register(
+            "connections_accepted",
+            "Connections of clients that were accepted",
+            metrics.accepted.clone(),
+        );
+        registry.register(
+            "connection_errors",
+            "Connections that ended before a request could be answered",
+            metrics.connection_errors.clone(),
+        );
+        registry.register("config_reloads", "Reloads", metrics.reloads.clone());
+        registry.register(
+            "tls_certificate_expiry_timestamp_seconds",
+            "When the certificate that is served ends, in seconds since 1970; 0 without one",
+            metrics.certificate.clone(),
+        );
+        registry.register_collector(Box::new(Process(sink)));
+        registry.register_collector(Box::new(requests));
+        metrics
+    }
+
+    /// The text that Prometheus reads.
+    #[must_use]
+    pub fn text(&self) -> String {
+        let mut text = String::with_capacity(16 * 1024);
+        // Writing into a string cannot fail.
+        let _ = encode(&mut text, &self.registry);
+        text
+    }
+
+    pub(super) fn decided(
+        &self,
+        organization: Option<&OrganizationId>,
+        outcome: Outcome,
+        reason: Option<Reason>,
+    ) -> Decided {
+        let organization = organization.map_or_else(String::new, ToString::to_string);
+        let reason = reason.map_or("none", Reason::as_str);
+        let labels = (
+            [("organization", organization)],
+            [("decision", outcome.as_str()), ("reason", reason)],
+        );
+        self.decisions.get_or_create_owned(&labels)
+    }
+
+    /// A sign-in has ended.
+    pub fn signed_in(
+        &self,
+        organization: &OrganizationId,
+        protocol: Protocol,
+        result: SignInResult,
+    ) {
+        let (protocol, result) = (protocol.as_str(), result.as_str());
+        let labels = (
+            [("organization", organization.to_string())],
+            [("protocol", protocol), ("result", result)],
+        );
+        self.sign_ins.get_or_create(&labels).inc();
+    }
+
+    /// How many sessions are remembered.
+    pub fn sessions(&self, count: u64) {
+        self.sessions.set(i64::try_from(count).unwrap_or(i64::MAX));
+    }
+
+    /// A call to an organization's identity provider worked, or did not.
+    pub fn identity_provider(&self, organization: &OrganizationId, up: bool) {
+        let labels = [("organization", organization.to_string())];
+        self.providers.get_or_create(&labels).set(i64::from(up));
+    }
+
+    /// The hub did not answer a request.
+    pub fn upstream_failed(&self, error: UpstreamError) {
+        self.upstream_errors.get_or_create(&[("kind", error.as_str())]).inc();
+    }
+
+    /// A connection to the hub was made.
+    pub fn upstream_connected(&self) {
+        self.upstream_connections.inc();
+    }
+
+    /// A client's connection was accepted.
+    pub fn connected(&self, flow: Flow) {
+        let kind = [("kind", flow.as_str())];
+        self.accepted.get_or_create(&kind).inc();
+        self.open.get_or_create(&kind).inc();
+    }
+
+    /// A client's connection was closed.
+    pub fn disconnected(&self, flow: Flow) {
+        self.open.get_or_create(&[("kind", flow.as_str())]).dec();
+    }
+
+    /// A client's connection ended before a request could be answered.
+    pub fn connection_failed(&self, connection: Connection) {
+        self.connection_errors.get_or_create(&[("kind", connection.as_str())]).inc();
+    }
+
+    /// The configuration was reloaded, or was not.
+    pub fn reloaded(&self, ok: bool) {
+        let result = if ok { "ok" } else { "failed" };
+        self.reloads.get_or_create(&[("result", result)]).inc();
+    }
+
+    /// The certificate that is served from now on ends at this time.
+    pub fn certificate(&self, ends_at: SystemTime) {
+        let since = ends_at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        self.certificate.set(i64::try_from(since.as_secs()).unwrap_or(i64::MAX));
+    }
+}
+
+/// What is known of the process itself.
+#[derive(Debug)]
+struct Process(Sink);
+
+impl Collector for Process {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
+        let dropped = encoder.encode_descriptor(
+            "log_lines_dropped",
+            "Lines that were dropped because nobody read them",
+            None,
+            MetricType::Counter,
+        )?;
+        ConstCounter::new(self.0.dropped()).encode(dropped)?;
+        let mut build = encoder.encode_descriptor(
+            "build_info",
+            "The version that runs",
+            None,
+            MetricType::Gauge,
+        )?;
+        let labels = [("version", env!("CARGO_PKG_VERSION"))];
+        ConstGauge::new(1i64).encode(build.encode_family(&labels)?)
+    }
+}

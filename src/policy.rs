@@ -1,0 +1,30 @@
+//! The pure core: what is asked for, who asks, and whether the answer is yes.
+//!
+//! Nothing in here is `async`, reads a clock, writes a log or can fail at run time.
+//! Every mode of hubgate calls [`decide`] with the same arguments.
+
+mod decide;
+mod email;
+mod name;
+mod organization;
+mod path_pattern;
+mod principal;
+mod profile;
+mod reason;
+mod return_to;
+mod role;
+mod role_mapping;
+mod target;
+
+pub use decide::{Challenge, Claim, Claimed, Decision, Notice, Permit, decide};
+pub use email::{EmailAddress, EmailDomains};
+pub use name::{NameError, Namespace, OrganizationId, Subject};
+pub use organization::{Enforcement, Organization, PublicPattern};
+pub use path_pattern::{PathMatch, PathPattern, PathPatternError};
+pub use principal::{Ended, Principal, SignIn, Standing};
+pub use profile::{Membership, Profile};
+pub use reason::Reason;
+pub use return_to::ReturnTo;
+pub use role::{Need, Role};
+pub use role_mapping::{Attribute, AttributeError, Missing, RoleMapping, Selected};
+pub use target::{Ambiguity, Target, fully_decoded};

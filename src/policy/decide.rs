@@ -1,0 +1,191 @@
+//! The decision: the only place where permission is made.
+
+use std::time::SystemTime;
+
+use super::{Enforcement, Need, Organization, OrganizationId, Principal, Reason, SignIn, Standing};
+
+/// One organization's stake in a target.
+#[derive(Clone, Copy, Debug)]
+pub struct Claim<'c> {
+    /// Whose content it is.
+    pub organization: &'c Organization,
+    /// What the target needs of its caller.
+    pub need: Need,
+    /// Whether the organization lets everyone read it.
+    pub public: bool,
+}
+
+/// Whose content a target is.
+#[derive(Clone, Debug)]
+pub enum Claimed<'c> {
+    /// No organization's; whether such targets are served at all.
+    Unclaimed {
+        /// `hub.unclaimed = "pass"`.
+        pass: bool,
+    },
+    /// One organization's, or several at once (a move between two, a path with two readings).
+    By(Vec<Claim<'c>>),
+}
+
+/// Proof that [`decide`] allowed a request.
+///
+/// Only this file can make one, and forwarding takes one by value: a request that was not allowed
+/// cannot be forwarded, because it does not compile.
+#[derive(Debug)]
+#[must_use]
+pub struct Permit<'r> {
+    organization: Option<&'r Organization>,
+    caller: Option<&'r SignIn>,
+    principal: &'r Principal,
+    notice: Option<Notice>,
+    at: SystemTime,
+}
+
+/// What a caller who was let through should be told: sign-in is offered, not yet required.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Notice {
+    /// Whose sign-in.
+    pub organization: OrganizationId,
+    /// Why it would be asked for.
+    pub reason: Reason,
+}
+
+/// Who must sign in where, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Challenge {
+    /// Whose sign-in is asked for.
+    pub organization: OrganizationId,
+    /// Why.
+    pub reason: Reason,
+}
+
+/// The answer to a request.
+#[derive(Debug)]
+#[must_use]
+pub enum Decision<'r> {
+    /// Let it through.
+    Allow(Permit<'r>),
+    /// Ask for a sign-in.
+    Challenge(Challenge),
+    /// Refuse; the organization whose rule it was, if it was one's.
+    Deny {
+        /// Why.
+        reason: Reason,
+        /// Whose rule.
+        organization: Option<OrganizationId>,
+    },
+}
+
+/// How one claim is answered.
+enum Verdict<'r> {
+    Allow(Option<&'r SignIn>),
+    Notice(Notice),
+    Challenge(Challenge),
+    Deny(Reason, &'r OrganizationId),
+}
+
+/// Decides. Every claim on the target must allow it; a denial weighs more than a challenge, since
+/// signing in elsewhere would not help.
+pub fn decide<'r>(
+    claimed: &Claimed<'r>,
+    principal: &'r Principal,
+    now: SystemTime,
+) -> Decision<'r> {
+    let claims = match claimed {
+        Claimed::Unclaimed { pass: true } => &[],
+        Claimed::Unclaimed { pass: false } => {
+            return Decision::Deny { reason: Reason::UnclaimedNamespace, organization: None };
+        }
+        Claimed::By(claims) => claims.as_slice(),
+    };
+    let mut permit = Permit {
+        organization: claims.first().map(|claim| claim.organization),
+        caller: None,
+        principal,
+        notice: None,
+        at: now,
+    };
+    let mut challenge = None;
+    for (index, claim) in claims.iter().enumerate() {
+        match judge(*claim, principal, now) {
+            Verdict::Allow(caller) => {
+                if index == 0 {
+                    permit.caller = caller;
+                }
+            }
+            Verdict::Notice(notice) => permit.notice = permit.notice.or(Some(notice)),
+            Verdict::Challenge(asked) => challenge = challenge.or(Some(asked)),
+            Verdict::Deny(reason, organization) => {
+                return Decision::Deny { reason, organization: Some(organization.clone()) };
+            }
+        }
+    }
+    if claims.is_empty() {
+        // A page of no organization: the hub may know people by their earliest sign-in.
+        permit.caller = principal.live(now).next();
+    }
+    challenge.map_or(Decision::Allow(permit), Decision::Challenge)
+}
+
+/// One row of the contract's table (section 6).
+fn judge<'r>(claim: Claim<'r>, principal: &'r Principal, now: SystemTime) -> Verdict<'r> {
+    let organization = claim.organization;
+    let standing = principal.standing(&organization.id, now);
+    if organization.enforcement == Enforcement::Off {
+        return Verdict::Allow(match standing {
+            Standing::Live(sign_in) => Some(sign_in),
+            Standing::Unknown | Standing::Expired(_) | Standing::Revoked(_) => None,
+        });
+    }
+    let readable = claim.public && claim.need == Need::Read;
+    let reason = match standing {
+        Standing::Live(sign_in) if readable || sign_in.role.suffices(claim.need) => {
+            return Verdict::Allow(Some(sign_in));
+        }
+        Standing::Live(_) => return Verdict::Deny(Reason::RoleTooLow, &organization.id),
+        Standing::Unknown if readable => return Verdict::Allow(None),
+        Standing::Unknown => Reason::SignInRequired,
+        Standing::Expired(_) => Reason::SessionExpired,
+        Standing::Revoked(_) => Reason::SessionRevoked,
+    };
+    match organization.enforcement {
+        Enforcement::Optional => {
+            Verdict::Notice(Notice { organization: organization.id.clone(), reason })
+        }
+        Enforcement::Enforced | Enforcement::Off => {
+            Verdict::Challenge(Challenge { organization: organization.id.clone(), reason })
+        }
+    }
+}
+
+impl<'r> Permit<'r> {
+    /// The organization whose content it is, if it is one's.
+    #[must_use]
+    pub const fn organization(&self) -> Option<&'r Organization> {
+        self.organization
+    }
+
+    /// The sign-in that counts for this target: the organization's own; on a page of no
+    /// organization, the earliest.
+    #[must_use]
+    pub const fn caller(&self) -> Option<&'r SignIn> {
+        self.caller
+    }
+
+    /// Every sign-in that holds, oldest first.
+    pub fn live(&self) -> impl Iterator<Item = &'r SignIn> + use<'r> {
+        self.principal.live(self.at)
+    }
+
+    /// What the caller should be told beside the upstream's answer.
+    #[must_use]
+    pub const fn notice(&self) -> Option<&Notice> {
+        self.notice.as_ref()
+    }
+
+    /// When the permission ends: with the sign-in that it rests on.
+    #[must_use]
+    pub fn ends_at(&self) -> Option<SystemTime> {
+        self.caller.map(|sign_in| sign_in.expires_at)
+    }
+}

@@ -1,0 +1,113 @@
+//! Why a request was not simply allowed: stable words for logs, metrics and clients.
+
+use std::fmt;
+
+/// Declares the closed set of reasons with their stable names and what a person is told.
+macro_rules! reasons {
+    ($($(#[$doc:meta])* $variant:ident = $name:literal, $sentence:literal;)*) => {
+        /// A stable, kebab-case cause of an answer that is not the upstream's.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum Reason { $($(#[$doc])* $variant,)* }
+
+        impl Reason {
+            /// Every reason there is.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
+
+            /// The stable name in the access log, the metrics, `explain` and the response.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $name,)* }
+            }
+
+            /// One sentence for the person in front of it.
+            #[must_use]
+            pub const fn sentence(self) -> &'static str {
+                match self { $(Self::$variant => $sentence,)* }
+            }
+        }
+    };
+}
+
+reasons! {
+    /// Nobody signed in for this organization in this browser.
+    SignInRequired = "sign-in-required", "This organization requires single sign-on.";
+    /// The sign-in for this organization has ended by age.
+    SessionExpired = "session-expired", "Your sign-in for this organization has expired.";
+    /// The sign-in for this organization was ended by the identity provider or an administrator.
+    SessionRevoked = "session-revoked", "Your sign-in for this organization was ended.";
+    /// Signed in, but the role does not suffice.
+    RoleTooLow = "role-too-low", "Your role in this organization does not allow this.";
+    /// The e-mail address is outside the organization's domains, or not verified.
+    EmailDomain = "email-domain", "Your account has no verified e-mail address in this organization's domains.";
+    /// The provider knows the person, the organization does not.
+    NotAMember = "not-a-member", "Your account is not a member of this organization.";
+    /// The attribute that decides the role is missing from the profile.
+    RoleAttributeMissing = "role-attribute-missing", "Your identity provider did not send what decides your role; its administrator can add it.";
+    /// The path has two readings.
+    AmbiguousPath = "ambiguous-path", "This address can be read in two ways.";
+    /// The request body that names the organization cannot be read in one way.
+    AmbiguousBody = "ambiguous-body", "The request body could not be read in one way.";
+    /// The request body that names the organization is larger than is read.
+    BodyTooLarge = "body-too-large", "The request body is too large.";
+    /// Headers that contradict each other.
+    AmbiguousHeaders = "ambiguous-headers", "The request's headers contradict each other.";
+    /// A namespace that no organization claims, where only claimed ones are served.
+    UnclaimedNamespace = "unclaimed-namespace", "This namespace belongs to no organization that is served here.";
+    /// No such page of ours.
+    NoSuchPage = "no-such-page", "There is no such page.";
+    /// Our page, but not with this method.
+    MethodNotAllowed = "method-not-allowed", "This page cannot be used in that way.";
+    /// No such organization, or it has no such protocol.
+    UnknownOrganization = "unknown-organization", "No organization of that name signs in here.";
+    /// A form that was not sent from our own page.
+    CrossSite = "cross-site", "This form was sent from another site.";
+    /// A parameter is missing, doubled or malformed.
+    BadParameters = "bad-parameters", "The request's parameters are missing, doubled or malformed.";
+    /// The sign-in is not one that this browser began, or it took too long.
+    StateUnknown = "state-unknown", "This sign-in was not begun in this browser, or it took too long.";
+    /// The identity provider said no.
+    IdpRefused = "idp-refused", "The identity provider did not sign you in.";
+    /// What the identity provider sent does not verify.
+    IdpInvalid = "idp-invalid", "The identity provider's answer could not be verified.";
+    /// The identity provider cannot be reached.
+    IdpUnreachable = "idp-unreachable", "The identity provider cannot be reached.";
+    /// Sign-ins fail again and again in this browser.
+    TooManyAttempts = "too-many-attempts", "Too many sign-ins failed in a row.";
+    /// The hub refused the connection.
+    UpstreamUnreachable = "upstream-unreachable", "The hub cannot be reached.";
+    /// The hub did not answer in time.
+    UpstreamTimeout = "upstream-timeout", "The hub did not answer in time.";
+    /// The hub broke off or sent what is no HTTP.
+    UpstreamInvalid = "upstream-invalid", "The hub's answer could not be understood.";
+    /// The hub's word on a credential could not be had.
+    WhoamiUnavailable = "whoami-unavailable", "The hub could not say whose credential this is.";
+    /// The session store cannot be reached.
+    StoreUnavailable = "store-unavailable", "The session store cannot be reached.";
+    /// Forward-auth fields from someone who is no trusted proxy.
+    UntrustedProxy = "untrusted-proxy", "Only trusted proxies may ask this.";
+    /// A request that this side of the gate does not serve.
+    UnsupportedRequest = "unsupported-request", "This kind of request is not served here.";
+    /// Our fault.
+    Internal = "internal", "Something went wrong in the gate.";
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_reason_has_a_kebab_case_name_of_its_own() {
+        let mut seen = std::collections::HashSet::new();
+        for reason in Reason::ALL {
+            let name = reason.as_str();
+            assert!(seen.insert(name), "{name} is used twice");
+            assert!(name.bytes().all(|b| b.is_ascii_lowercase() || b == b'-'), "{name}");
+        }
+    }
+}

@@ -1,0 +1,368 @@
+//! What a client asks for: the bytes that are judged are the bytes that are forwarded.
+
+use std::borrow::Cow;
+
+use http::Method;
+use http::uri::PathAndQuery;
+
+/// Method and path of one request, parsed once.
+#[derive(Clone, Debug)]
+pub struct Target {
+    method: Method,
+    raw: PathAndQuery,
+    segments: Vec<Segment>,
+}
+
+/// One path segment: where it stands in the raw path, and its decoded text where that differs.
+#[derive(Clone, Debug)]
+struct Segment {
+    start: usize,
+    end: usize,
+    decoded: Option<Box<str>>,
+}
+
+/// Why a target has two readings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Ambiguity {
+    /// `*` or an authority, where a path must stand.
+    #[error("the target is not a path")]
+    NotAPath,
+    /// A control or non-ASCII byte, a space, a backslash or a raw `#`.
+    #[error("the path holds a byte that must be percent-encoded")]
+    RawByte,
+    /// `%` without two hexadecimal digits.
+    #[error("the path holds an incomplete percent-encoding")]
+    BadEscape,
+    /// `%00` and other control bytes, `%5C`, or an overlong encoding of an ASCII character.
+    #[error("the path holds an encoded byte that servers read differently")]
+    EncodedByte,
+    /// `.` or `..`, however often encoded, also beside an encoded slash.
+    #[error("the path holds a dot segment")]
+    DotSegment,
+    /// `//` in front of what names the repository.
+    #[error("the path holds an empty segment")]
+    EmptySegment,
+    /// `%2F`, `%25`, `;`, `?`, `#`, non-ASCII characters, spaces around it or a dot behind it, where
+    /// a namespace or a repository stands.
+    #[error("a namespace or repository holds a character that servers read differently")]
+    NameCharacter,
+    /// Behind the repository, what servers read differently changes what the request needs.
+    #[error("the path asks for different things, depending on how a server reads it")]
+    TwoNeeds,
+    /// More segments than any hub has.
+    #[error("the path has too many segments")]
+    TooManySegments,
+}
+
+/// More segments than any repository path needs.
+const MAX_SEGMENTS: usize = 512;
+
+impl Target {
+    /// Parses the target, or says why it has two readings.
+    ///
+    /// The slots that name a namespace or a repository are judged later and more strictly, by the
+    /// profile that knows where they stand.
+    ///
+    /// # Errors
+    /// The [`Ambiguity`]; nothing is repaired.
+    pub fn parse(method: Method, raw: PathAndQuery) -> Result<Self, Ambiguity> {
+        let path = raw.path();
+        let Some(after_slash) = path.strip_prefix('/') else { return Err(Ambiguity::NotAPath) };
+        if path.bytes().any(|b| !b.is_ascii_graphic() || b == b'\\' || b == b'#') {
+            return Err(Ambiguity::RawByte);
+        }
+        if raw
+            .query()
+            .is_some_and(|query| query.bytes().any(|b| !b.is_ascii_graphic() || b == b'#'))
+        {
+            return Err(Ambiguity::RawByte);
+        }
+        let mut segments = Vec::with_capacity(8);
+        let mut start = 1;
+        for text in after_slash.split('/') {
+            if segments.len() == MAX_SEGMENTS {
+                return Err(Ambiguity::TooManySegments);
+            }
+            let decoded = decode(text)?;
+            if holds_dot_segment(decoded.as_deref().unwrap_or(text)) {
+                return Err(Ambiguity::DotSegment);
+            }
+            segments.push(Segment { start, end: start + text.len(), decoded });
+            start += text.len() + 1;
+        }
+        Ok(Self { method, raw, segments })
+    }
+
+    /// The request method.
+    #[must_use]
+    pub const fn method(&self) -> &Method {
+        &self.method
+    }
+
+    /// Path and query as they came and as they are forwarded.
+    #[must_use]
+    pub const fn raw(&self) -> &PathAndQuery {
+        &self.raw
+    }
+
+    /// The path as it came.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        self.raw.path()
+    }
+
+    /// The query as it came, without the `?`.
+    #[must_use]
+    pub fn query(&self) -> Option<&str> {
+        self.raw.query()
+    }
+
+    /// How many segments the path has; `/` has one, which is empty.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.segments.len()
+    }
+
+    /// Whether the path is `/`.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.path() == "/"
+    }
+
+    /// The decoded text of a segment, for comparing; invalid UTF-8 reads as U+FFFD.
+    #[must_use]
+    pub fn segment(&self, index: usize) -> Option<&str> {
+        let segment = self.segments.get(index)?;
+        match &segment.decoded {
+            Some(decoded) => Some(decoded),
+            None => self.path().get(segment.start..segment.end),
+        }
+    }
+
+    /// Every segment's decoded text.
+    pub fn segments(&self) -> impl Iterator<Item = &str> {
+        (0..self.segments.len()).filter_map(|index| self.segment(index))
+    }
+
+    /// The decoded text of a segment that decides whose content this is.
+    ///
+    /// `None` when the path ends before it; one slash at the end is no segment of its own.
+    ///
+    /// # Errors
+    /// When it is empty, or holds what servers read differently ([`Self::is_plain`]).
+    pub fn name(&self, index: usize) -> Result<Option<&str>, Ambiguity> {
+        let Some(text) = self.segment(index) else { return Ok(None) };
+        if text.is_empty() {
+            let last = index + 1 == self.segments.len();
+            return if last { Ok(None) } else { Err(Ambiguity::EmptySegment) };
+        }
+        if Self::is_plain(text) { Ok(Some(text)) } else { Err(Ambiguity::NameCharacter) }
+    }
+
+    /// Whether every server takes this decoded text for the same name.
+    ///
+    /// Not so with slashes and what may become one, with what some servers cut off (`;`, `?`, `#`, a
+    /// dot or space at the end), and with characters that databases fold into others.
+    #[must_use]
+    pub fn is_plain(text: &str) -> bool {
+        !text.is_empty()
+            && !text.starts_with(' ')
+            && !text.ends_with(['.', ' '])
+            && text.bytes().all(|b| {
+                (b.is_ascii_graphic() || b == b' ')
+                    && !matches!(b, b'/' | b'\\' | b'%' | b';' | b'?' | b'#')
+            })
+    }
+
+    /// What the laxest server makes of the segments from `index` on: decoded until nothing is
+    /// encoded, split at every slash, parameters and dots at the end cut off, empty segments left
+    /// out.
+    #[must_use]
+    pub fn laxest(&self, index: usize) -> Vec<String> {
+        let mut read = Vec::new();
+        for segment in self.segments().skip(index) {
+            let decoded = fully_decoded(segment);
+            let parts = lax_parts(&decoded).map(|part| part.trim_end_matches('.'));
+            read.extend(parts.filter(|part| !part.is_empty()).map(str::to_owned));
+        }
+        read
+    }
+
+    /// Whether a segment before the last one is empty.
+    #[must_use]
+    pub fn has_empty_segment(&self) -> bool {
+        let last = self.segments.len().saturating_sub(1);
+        self.segments.iter().take(last).any(|segment| segment.start == segment.end)
+    }
+}
+
+/// Percent-decodes one segment once; `None` when there is nothing to decode.
+fn decode(text: &str) -> Result<Option<Box<str>>, Ambiguity> {
+    if !text.contains('%') {
+        return Ok(None);
+    }
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.bytes();
+    while let Some(byte) = rest.next() {
+        if byte != b'%' {
+            bytes.push(byte);
+            continue;
+        }
+        let (Some(high), Some(low)) =
+            (rest.next().and_then(hex_digit), rest.next().and_then(hex_digit))
+        else {
+            return Err(Ambiguity::BadEscape);
+        };
+        match high << 4 | low {
+            0..0x20 | 0x7f | b'\\' => return Err(Ambiguity::EncodedByte),
+            // Overlong forms of ASCII, which some decoders still accept (RFC 3629 §10).
+            0x80..0xc0 if matches!(bytes.last(), Some(0xc0 | 0xc1)) => {
+                return Err(Ambiguity::EncodedByte);
+            }
+            decoded => bytes.push(decoded),
+        }
+    }
+    let text = match String::from_utf8_lossy(&bytes) {
+        Cow::Borrowed(text) => text.into(),
+        Cow::Owned(text) => text.into_boxed_str(),
+    };
+    Ok(Some(text))
+}
+
+/// Percent-decodes until nothing is encoded; an incomplete encoding stays as it is.
+///
+/// Each byte is pushed once and each encoding taken back once: `%252525…` costs no more than its
+/// length. The order does not matter, since no encoding overlaps another.
+#[must_use]
+pub fn fully_decoded(text: &str) -> Cow<'_, str> {
+    if !text.contains('%') {
+        return Cow::Borrowed(text);
+    }
+    let mut bytes = Vec::with_capacity(text.len());
+    for byte in text.bytes() {
+        bytes.push(byte);
+        while let [rest @ .., b'%', high, low] = bytes.as_slice()
+            && let (Some(high), Some(low)) = (hex_digit(*high), hex_digit(*low))
+        {
+            bytes.truncate(rest.len());
+            bytes.push(high << 4 | low);
+        }
+    }
+    Cow::Owned(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// The value of a hexadecimal digit.
+fn hex_digit(byte: u8) -> Option<u8> {
+    char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok())
+}
+
+/// Splits at every kind of slash, and cuts off what servers take for parameters, query or fragment.
+fn lax_parts(decoded: &str) -> impl Iterator<Item = &str> {
+    decoded
+        .split(['/', '\\'])
+        .map(|part| part.split([';', '?', '#']).next().unwrap_or_default().trim_ascii())
+}
+
+/// Whether any server would see `.` or `..` in this decoded segment.
+fn holds_dot_segment(decoded: &str) -> bool {
+    // Most segments hold neither an encoding nor a slash, and do not begin with a dot.
+    if !decoded.starts_with(['.', ' ']) && !decoded.contains(['%', '/']) {
+        return false;
+    }
+    lax_parts(&fully_decoded(decoded)).any(|part| matches!(part, "." | ".."))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(path: &str) -> Result<Target, Ambiguity> {
+        Target::parse(Method::GET, PathAndQuery::try_from(path).expect(path))
+    }
+
+    #[test]
+    fn a_path_is_split_and_decoded_once() {
+        let target = parse("/acme/m%31/resolve/refs%2Fpr%2F1/a%252Fb?x=%zz").unwrap();
+        assert_eq!(
+            target.segments().collect::<Vec<_>>(),
+            ["acme", "m1", "resolve", "refs/pr/1", "a%2Fb"]
+        );
+        assert_eq!(target.raw().as_str(), "/acme/m%31/resolve/refs%2Fpr%2F1/a%252Fb?x=%zz");
+    }
+
+    #[track_caller]
+    fn check(path: &str, expected: Ambiguity) {
+        assert_eq!(parse(path).err(), Some(expected), "{path}");
+    }
+
+    #[test]
+    fn what_has_two_readings_is_refused() {
+        check("/acme/%zz", Ambiguity::BadEscape);
+        check("/acme/%4", Ambiguity::BadEscape);
+        check("/acme/%+1", Ambiguity::BadEscape);
+        check("/acme/a%00b", Ambiguity::EncodedByte);
+        check("/acme/a%5cb", Ambiguity::EncodedByte);
+        check("/acme/a\\b", Ambiguity::RawByte);
+        check("/acme/é", Ambiguity::RawByte);
+        check("/acme?é", Ambiguity::RawByte);
+        check("/acme/../globex", Ambiguity::DotSegment);
+        check("/acme/%2E%2e/globex", Ambiguity::DotSegment);
+        check("/acme/..;x/globex", Ambiguity::DotSegment);
+        check("/./acme", Ambiguity::DotSegment);
+        check("/pub/..%2f..%2facme", Ambiguity::DotSegment);
+        check("/pub%2f..%2facme", Ambiguity::DotSegment);
+        check("/pub/m/x%252f%252e%252e%252facme", Ambiguity::DotSegment);
+        check("/pub/m/%25252e%25252e/acme", Ambiguity::DotSegment);
+        check("/pub/m/%25%32%65%25%32%65/acme", Ambiguity::DotSegment);
+        check("/pub/m/..%255c..%255cacme", Ambiguity::DotSegment);
+        check("/pub/m/..%3b/acme", Ambiguity::DotSegment);
+        check("/pub/m/..%23/acme", Ambiguity::DotSegment);
+        check("/pub/m/..%20/acme", Ambiguity::DotSegment);
+        check("/pub/m/%c0%ae%c0%ae/acme", Ambiguity::EncodedByte);
+        check("/pub/m/a%0d%0ab", Ambiguity::EncodedByte);
+        check("/pub/m/a%7F", Ambiguity::EncodedByte);
+        check("*", Ambiguity::NotAPath);
+    }
+
+    #[test]
+    fn dots_inside_a_name_are_no_dot_segments() {
+        for path in ["/acme/v1.0/a..b/...", "/acme/m/.gitattributes", "/acme/m/100%25.txt"] {
+            assert!(parse(path).is_ok(), "{path}");
+        }
+    }
+
+    #[track_caller]
+    fn check_name(path: &str, expected: Result<Option<&str>, Ambiguity>) {
+        assert_eq!(parse(path).unwrap().name(1), expected, "{path}");
+    }
+
+    #[test]
+    fn a_name_that_servers_read_differently_is_refused() {
+        check_name("/x/acme", Ok(Some("acme")));
+        check_name("/x/%41cme", Ok(Some("Acme")));
+        check_name("/x/.well-known", Ok(Some(".well-known")));
+        check_name("/x/a%20b", Ok(Some("a b")));
+        check_name("/x", Ok(None));
+        check_name("/x/", Ok(None));
+        check_name("/x//", Err(Ambiguity::EmptySegment));
+        for odd in ["a%2fb", "a%252fb", "a;b", "a%3bb", "a%3fb", "a%23b", "acme.", "acme%20"] {
+            check_name(&format!("/x/{odd}"), Err(Ambiguity::NameCharacter));
+        }
+        check_name("/x/%e2%84%aa", Err(Ambiguity::NameCharacter));
+    }
+
+    #[test]
+    fn the_laxest_reading_decodes_splits_and_cuts_everything() {
+        let read = |path: &str| parse(path).unwrap().laxest(1);
+        assert_eq!(read("/x/info%252Frefs;v=1//y.%23z"), ["info", "refs", "y"]);
+        assert_eq!(read("/x//"), Vec::<String>::new());
+    }
+
+    #[test]
+    fn decoding_to_the_end_is_the_same_as_decoding_again_and_again() {
+        assert_eq!(fully_decoded("a%25%32%65b"), "a.b");
+        assert_eq!(fully_decoded("%2%35%32%35zz"), "%zz");
+        assert_eq!(fully_decoded(&format!("%{}2e", "25".repeat(10_000))), ".");
+        assert_eq!(fully_decoded("100%"), "100%");
+    }
+}

@@ -1,0 +1,267 @@
+//! Connecting to the hub: TCP, a Unix socket, or TLS.
+
+use std::io;
+use std::path::PathBuf;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, InvalidDnsNameError, ServerName};
+use rustls::{ClientConfig, RootCertStore};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::{TcpStream, UnixStream};
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+
+use crate::config::{Hub, Upstream};
+
+/// Why the hub can never be reached as it is configured.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectorError {
+    /// A file of authorities cannot be read.
+    #[error("the certificates in {path} cannot be read")]
+    Certificates {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: rustls::pki_types::pem::Error,
+    },
+    /// An authority's certificate is none.
+    #[error("a certificate in {path} cannot be used")]
+    Certificate {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: rustls::Error,
+    },
+    /// Nothing says whose certificates to believe.
+    #[error("this machine has no trust store, and hub.ca_certificates names no authority")]
+    NoAuthorities,
+    /// The name in the hub's address is none.
+    #[error("the hub's name cannot stand in a certificate")]
+    Name(#[from] InvalidDnsNameError),
+    /// TLS cannot be set up.
+    #[error("TLS cannot be set up")]
+    Tls(#[from] rustls::Error),
+}
+
+/// How the hub is reached; shared by all threads, cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Connector(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    upstream: Upstream,
+    tls: Option<Tls>,
+    connect_timeout: Duration,
+    response_timeout: Duration,
+}
+
+struct Tls {
+    any: TlsConnector,
+    http1: TlsConnector,
+    name: ServerName<'static>,
+}
+
+impl std::fmt::Debug for Tls {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Tls").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+/// What HTTP the hub speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Protocol {
+    Http1,
+    Http2,
+}
+
+impl Connector {
+    /// Reads the authorities that the hub's certificate may come from.
+    ///
+    /// # Errors
+    /// When a file cannot be read, or the name is none.
+    pub fn new(hub: &Hub) -> Result<Self, ConnectorError> {
+        let tls = match &hub.upstream {
+            Upstream::Https { server_name, .. } => Some(Tls::new(server_name, hub)?),
+            Upstream::Http { .. } | Upstream::H2c { .. } | Upstream::Unix(_) => None,
+        };
+        Ok(Self(Arc::new(Inner {
+            upstream: hub.upstream.clone(),
+            tls,
+            connect_timeout: hub.connect_timeout,
+            response_timeout: hub.response_timeout,
+        })))
+    }
+
+    /// Connects once and hangs up: whether the hub can be reached.
+    ///
+    /// # Errors
+    /// Why it cannot.
+    pub async fn probe(&self) -> io::Result<()> {
+        self.connect(false).await.map(drop)
+    }
+
+    pub(super) fn response_timeout(&self) -> Duration {
+        self.0.response_timeout
+    }
+
+    /// The scheme of the hub's address, as HTTP/2 wants to hear it (RFC 9113 §8.3.1).
+    pub(super) fn scheme(&self) -> http::uri::Scheme {
+        if self.0.tls.is_some() { http::uri::Scheme::HTTPS } else { http::uri::Scheme::HTTP }
+    }
+
+    /// Whether every connection speaks HTTP/2, as far as is known beforehand.
+    pub(super) fn is_h2c(&self) -> bool {
+        matches!(self.0.upstream, Upstream::H2c { .. })
+    }
+
+    /// Connects; `upgrade` when HTTP/1.1 is needed, since only that can be upgraded.
+    pub(super) async fn connect(&self, upgrade: bool) -> io::Result<(Stream, Protocol)> {
+        let connecting = self.0.connect(upgrade);
+        match tokio::time::timeout(self.0.connect_timeout, connecting).await {
+            Ok(connected) => connected,
+            Err(_) => Err(io::ErrorKind::TimedOut.into()),
+        }
+    }
+}
+
+impl Inner {
+    async fn connect(&self, upgrade: bool) -> io::Result<(Stream, Protocol)> {
+        match &self.upstream {
+            Upstream::Http { authority } => {
+                Ok((Stream::Tcp(tcp(authority).await?), Protocol::Http1))
+            }
+            Upstream::H2c { authority } => {
+                let protocol = if upgrade { Protocol::Http1 } else { Protocol::Http2 };
+                Ok((Stream::Tcp(tcp(authority).await?), protocol))
+            }
+            Upstream::Unix(path) => {
+                Ok((Stream::Unix(UnixStream::connect(path).await?), Protocol::Http1))
+            }
+            Upstream::Https { authority, .. } => {
+                let tls = self.tls.as_ref().ok_or(io::ErrorKind::Unsupported)?;
+                let connector = if upgrade { &tls.http1 } else { &tls.any };
+                let stream = connector.connect(tls.name.clone(), tcp(authority).await?).await?;
+                let protocol = match stream.get_ref().1.alpn_protocol() {
+                    Some(b"h2") => Protocol::Http2,
+                    Some(_) | None => Protocol::Http1,
+                };
+                Ok((Stream::Tls(Box::new(stream)), protocol))
+            }
+        }
+    }
+}
+
+async fn tcp(authority: &str) -> io::Result<TcpStream> {
+    let stream = TcpStream::connect(authority).await?;
+    stream.set_nodelay(true)?;
+    Ok(stream)
+}
+
+impl Tls {
+    fn new(name: &str, hub: &Hub) -> Result<Self, ConnectorError> {
+        let mut roots = RootCertStore::empty();
+        // What cannot be used of the machine's store is no reason to refuse the rest of it.
+        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+        for path in &hub.ca_certificates {
+            let unreadable = |source| ConnectorError::Certificates { path: path.clone(), source };
+            for certificate in CertificateDer::pem_file_iter(path).map_err(unreadable)? {
+                roots
+                    .add(certificate.map_err(unreadable)?)
+                    .map_err(|source| ConnectorError::Certificate { path: path.clone(), source })?;
+            }
+        }
+        if roots.is_empty() {
+            return Err(ConnectorError::NoAuthorities);
+        }
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let mut any = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()?
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        let mut http1 = any.clone();
+        any.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        http1.alpn_protocols = vec![b"http/1.1".to_vec()];
+        Ok(Self {
+            any: TlsConnector::from(Arc::new(any)),
+            http1: TlsConnector::from(Arc::new(http1)),
+            name: ServerName::try_from(name.to_owned())?,
+        })
+    }
+}
+
+/// One connection to the hub.
+#[derive(Debug)]
+pub(super) enum Stream {
+    Tcp(TcpStream),
+    Unix(UnixStream),
+    Tls(Box<TlsStream<TcpStream>>),
+}
+
+/// Calls one method of whatever the stream is.
+macro_rules! each {
+    ($self:ident, $stream:ident => $call:expr) => {
+        match $self.get_mut() {
+            Stream::Tcp(stream) => {
+                let $stream = Pin::new(stream);
+                $call
+            }
+            Stream::Unix(stream) => {
+                let $stream = Pin::new(stream);
+                $call
+            }
+            Stream::Tls(stream) => {
+                let $stream = Pin::new(stream.as_mut());
+                $call
+            }
+        }
+    };
+}
+
+impl AsyncRead for Stream {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        each!(self, stream => stream.poll_read(cx, buffer))
+    }
+}
+
+impl AsyncWrite for Stream {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        each!(self, stream => stream.poll_write(cx, bytes))
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        each!(self, stream => stream.poll_write_vectored(cx, slices))
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        match self {
+            Self::Tcp(_) | Self::Unix(_) => true,
+            Self::Tls(stream) => stream.is_write_vectored(),
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        each!(self, stream => stream.poll_flush(cx))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        each!(self, stream => stream.poll_shutdown(cx))
+    }
+}

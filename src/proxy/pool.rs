@@ -1,0 +1,266 @@
+//! One thread's connections to the hub: those that are idle, the latest used first.
+
+use std::cell::{Cell, RefCell};
+use std::rc::{Rc, Weak};
+use std::time::{Duration, Instant};
+
+use http::{Request, Response};
+use hyper::body::Incoming;
+use hyper::client::conn::{TrySendError, http1, http2};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::task::spawn_local;
+use tracing::debug;
+
+use super::connect::{Connector, Protocol, Stream};
+use super::{Error, local::Local};
+use crate::body::Body;
+use crate::clock::stopwatch;
+use crate::observe::Recorder;
+
+/// How long an idle connection is kept.
+const KEEP: Duration = Duration::from_secs(60);
+
+/// How long a connection may have been idle for a request that cannot be sent twice: many servers
+/// close after five seconds, and a close that crosses the request on its way loses it.
+const FRESH: Duration = Duration::from_secs(2);
+
+/// How many connections one thread has at most.
+const MOST: usize = 16 * 1024;
+
+/// How many idle connections one thread keeps.
+const MOST_IDLE: usize = 1024;
+
+/// HTTP/2 windows towards the hub: the connection's above the stream's, so that one stream that
+/// nobody reads does not hold the others.
+const STREAM_WINDOW: u32 = 4 * 1024 * 1024;
+const CONNECTION_WINDOW: u32 = 16 * 1024 * 1024;
+
+#[derive(Debug)]
+pub(super) struct Pool {
+    connector: Connector,
+    recorder: Recorder,
+    idle: RefCell<Vec<Idle>>,
+    /// HTTP/2 carries every request of this thread.
+    shared: RefCell<Option<http2::SendRequest<Body>>>,
+    /// Held while the shared connection is made, so that it is made once.
+    sharing: tokio::sync::Mutex<()>,
+    open: Rc<Cell<usize>>,
+    reaping: Cell<bool>,
+}
+
+#[derive(Debug)]
+struct Idle {
+    sender: http1::SendRequest<Body>,
+    since: Instant,
+}
+
+/// The way into one connection.
+#[derive(Debug)]
+pub(super) struct Sender {
+    pub(super) kind: Kind,
+    /// Whether it carried a request before: then the hub may have closed it meanwhile.
+    pub(super) reused: bool,
+}
+
+#[derive(Debug)]
+pub(super) enum Kind {
+    Http1(http1::SendRequest<Body>),
+    Http2(http2::SendRequest<Body>),
+}
+
+/// What a request needs of its connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Needs {
+    /// HTTP/1.1, since the protocol will be changed.
+    pub(super) upgrade: bool,
+    /// It can be sent once more.
+    pub(super) replayable: bool,
+    /// A connection that nobody has used.
+    pub(super) fresh: bool,
+}
+
+impl Pool {
+    pub(super) fn new(connector: Connector, recorder: Recorder) -> Rc<Self> {
+        Rc::new(Self {
+            connector,
+            recorder,
+            idle: RefCell::default(),
+            shared: RefCell::default(),
+            sharing: tokio::sync::Mutex::default(),
+            open: Rc::default(),
+            reaping: Cell::new(false),
+        })
+    }
+
+    pub(super) const fn connector(&self) -> &Connector {
+        &self.connector
+    }
+
+    /// A connection that waits, or a new one.
+    pub(super) async fn sender(self: &Rc<Self>, needs: Needs) -> Result<Sender, Error> {
+        if let Some(sender) = self.waiting(needs) {
+            return Ok(sender);
+        }
+        if needs.upgrade || !self.is_shared() {
+            return self.connect(needs.upgrade).await;
+        }
+        let _sharing = self.sharing.lock().await;
+        match self.waiting(Needs { fresh: false, ..needs }) {
+            Some(sender) => Ok(sender),
+            None => self.connect(false).await,
+        }
+    }
+
+    /// Whether the hub speaks HTTP/2, as far as is known.
+    fn is_shared(&self) -> bool {
+        self.connector.is_h2c() || self.shared.borrow().is_some()
+    }
+
+    fn waiting(&self, needs: Needs) -> Option<Sender> {
+        if !needs.upgrade
+            && let Some(shared) = &*self.shared.borrow()
+            && !shared.is_closed()
+        {
+            return Some(Sender { kind: Kind::Http2(shared.clone()), reused: true });
+        }
+        if needs.fresh {
+            return None;
+        }
+        let mut idle = self.idle.borrow_mut();
+        while let Some(last) = idle.pop() {
+            if last.sender.is_closed() {
+                continue;
+            }
+            if !needs.replayable && stopwatch().saturating_duration_since(last.since) > FRESH {
+                // The others have been idle for longer still.
+                idle.push(last);
+                return None;
+            }
+            return Some(Sender { kind: Kind::Http1(last.sender), reused: true });
+        }
+        None
+    }
+
+    async fn connect(&self, upgrade: bool) -> Result<Sender, Error> {
+        if self.open.get() >= MOST {
+            return Err(Error::Busy);
+        }
+        let (stream, protocol) =
+            self.connector.connect(upgrade).await.map_err(Error::from_connect)?;
+        self.recorder.metrics().upstream_connected();
+        let open = Open::new(&self.open);
+        let kind = match protocol {
+            Protocol::Http1 => Kind::Http1(open_http1(stream, open).await?),
+            Protocol::Http2 => {
+                let sender = open_http2(stream, open).await?;
+                *self.shared.borrow_mut() = Some(sender.clone());
+                Kind::Http2(sender)
+            }
+        };
+        Ok(Sender { kind, reused: false })
+    }
+
+    /// Keeps a connection for the next request, as soon as it has carried this one.
+    pub(super) fn give_back(self: &Rc<Self>, sender: Sender) {
+        let Kind::Http1(mut sender) = sender.kind else { return };
+        if sender.is_ready() {
+            self.keep(sender);
+        } else if !sender.is_closed() {
+            let pool = Rc::downgrade(self);
+            spawn_local(async move {
+                if sender.ready().await.is_ok()
+                    && let Some(pool) = pool.upgrade()
+                {
+                    pool.keep(sender);
+                }
+            });
+        }
+    }
+
+    fn keep(self: &Rc<Self>, sender: http1::SendRequest<Body>) {
+        let mut idle = self.idle.borrow_mut();
+        if idle.len() < MOST_IDLE {
+            idle.push(Idle { sender, since: stopwatch() });
+        }
+        drop(idle);
+        if !self.reaping.replace(true) {
+            spawn_local(reap(Rc::downgrade(self)));
+        }
+    }
+}
+
+/// Closes what has been idle for too long, until nothing is idle.
+async fn reap(pool: Weak<Pool>) {
+    loop {
+        tokio::time::sleep(KEEP / 4).await;
+        let Some(pool) = pool.upgrade() else { return };
+        let now = stopwatch();
+        let mut idle = pool.idle.borrow_mut();
+        idle.retain(|idle| {
+            !idle.sender.is_closed() && now.saturating_duration_since(idle.since) < KEEP
+        });
+        if idle.is_empty() {
+            pool.reaping.set(false);
+            return;
+        }
+    }
+}
+
+/// Counts one open connection.
+struct Open(Rc<Cell<usize>>);
+
+impl Open {
+    fn new(count: &Rc<Cell<usize>>) -> Self {
+        count.set(count.get() + 1);
+        Self(Rc::clone(count))
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.set(self.0.get().saturating_sub(1));
+    }
+}
+
+async fn open_http1(stream: Stream, open: Open) -> Result<http1::SendRequest<Body>, Error> {
+    let (sender, connection) =
+        http1::handshake(TokioIo::new(stream)).await.map_err(Error::from_hyper)?;
+    spawn_local(async move {
+        if let Err(error) = connection.with_upgrades().await {
+            debug!(%error, "connection to the hub ended");
+        }
+        drop(open);
+    });
+    Ok(sender)
+}
+
+async fn open_http2(stream: Stream, open: Open) -> Result<http2::SendRequest<Body>, Error> {
+    let (sender, connection) = http2::Builder::new(Local)
+        .timer(TokioTimer::new())
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .keep_alive_interval(Duration::from_secs(30))
+        .handshake(TokioIo::new(stream))
+        .await
+        .map_err(Error::from_hyper)?;
+    spawn_local(async move {
+        if let Err(error) = connection.await {
+            debug!(%error, "connection to the hub ended");
+        }
+        drop(open);
+    });
+    Ok(sender)
+}
+
+impl Sender {
+    /// Sends; a request that was not sent comes back with the error.
+    pub(super) async fn send(
+        &mut self,
+        request: Request<Body>,
+    ) -> Result<Response<Incoming>, TrySendError<Request<Body>>> {
+        match &mut self.kind {
+            Kind::Http1(sender) => sender.try_send_request(request).await,
+            Kind::Http2(sender) => sender.try_send_request(request).await,
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! The sockets that clients connect to: one for each address and thread.
+
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+
+use socket2::{Domain, Protocol, Socket, Type};
+
+use super::Error;
+use crate::config;
+
+/// How many connections may wait to be accepted.
+const BACKLOG: i32 = 1024;
+
+/// Sockets that are bound and listen; nothing is accepted before they are served.
+#[derive(Debug)]
+pub struct Listeners {
+    threads: Vec<Vec<TcpListener>>,
+    admin: Option<TcpListener>,
+    addresses: Vec<SocketAddr>,
+}
+
+impl Listeners {
+    /// Binds what the configuration names. With port 0 the machine chooses, once for all threads.
+    ///
+    /// # Errors
+    /// When an address cannot be had; also when another process listens there, which would share
+    /// the address with us otherwise.
+    pub fn bind(config: &config::Server) -> Result<Self, Error> {
+        let mut threads: Vec<Vec<TcpListener>> = Vec::new();
+        threads.resize_with(config.threads.max(1), Vec::new);
+        let mut addresses = Vec::with_capacity(config.listen.len());
+        for &address in &config.listen {
+            let failed = |source| Error::Listen { address, source };
+            claim(address).map_err(failed)?;
+            let mut bound = address;
+            for sockets in &mut threads {
+                let socket = listen(bound, true).map_err(failed)?;
+                bound = socket.local_addr().map_err(failed)?;
+                sockets.push(socket);
+            }
+            addresses.push(bound);
+        }
+        let admin = match config.admin {
+            Some(address) => {
+                Some(listen(address, false).map_err(|source| Error::Listen { address, source })?)
+            }
+            None => None,
+        };
+        Ok(Self { threads, admin, addresses })
+    }
+
+    /// Where clients connect, with the ports that the machine chose.
+    #[must_use]
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// Where health and metrics are.
+    #[must_use]
+    pub fn admin_address(&self) -> Option<SocketAddr> {
+        self.admin.as_ref().and_then(|socket| socket.local_addr().ok())
+    }
+
+    /// The sockets of each thread, and the admin port's.
+    pub(super) fn into_parts(self) -> (Vec<Vec<TcpListener>>, Option<TcpListener>) {
+        (self.threads, self.admin)
+    }
+}
+
+/// Fails when somebody listens on the address: `SO_REUSEPORT` alone would let two processes of
+/// one user share it without a word.
+fn claim(address: SocketAddr) -> io::Result<()> {
+    let socket = socket(address)?;
+    socket.set_reuse_address(true)?;
+    socket.bind(&address.into())
+}
+
+fn listen(address: SocketAddr, shared: bool) -> io::Result<TcpListener> {
+    let socket = socket(address)?;
+    socket.set_reuse_address(true)?;
+    if shared {
+        // Every thread accepts for itself, and the kernel spreads connections over them.
+        socket.set_reuse_port(true)?;
+    }
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    socket.set_nonblocking(true)?;
+    Ok(socket.into())
+}
+
+fn socket(address: SocketAddr) -> io::Result<Socket> {
+    Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))
+}

@@ -1,0 +1,224 @@
+//! One serving thread: a runtime, sockets, connections, all its own.
+
+use std::net::TcpListener;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{Request, Response};
+use hyper::body::Incoming;
+use hyper_util::rt::TokioTimer;
+use hyper_util::server::conn::auto;
+use tokio::sync::{Semaphore, watch};
+use tokio::task::spawn_local;
+use tokio_rustls::TlsAcceptor;
+use tracing::{error, warn};
+
+use super::accept::accept;
+use super::registry::Registry;
+use super::watched::{Load, Patience, Ticks};
+use super::{Ended, Phase};
+use crate::body::Body;
+use crate::clock::Clock;
+use crate::config;
+use crate::observe::{Connection, Observer, Recorder};
+use crate::peer::Peer;
+use crate::proxy::Local;
+
+/// How often lines are handed to the writer, and quiet connections looked for at least.
+const TICK: Duration = Duration::from_millis(250);
+
+/// How long a client may take nothing of its answer.
+const BLOCKED: Duration = Duration::from_secs(180);
+
+/// HTTP/2 windows: the connection's above the stream's, so that one upload that waits does not
+/// hold the others; together the most that one client can make us keep.
+const STREAM_WINDOW: u32 = 1024 * 1024;
+const CONNECTION_WINDOW: u32 = 4 * 1024 * 1024;
+const STREAMS: u32 = 128;
+
+/// How often an HTTP/2 client that is silent is asked whether it is still there.
+const PING: Duration = Duration::from_secs(30);
+
+/// hyper reads no head of more headers without allocating, and asks for this number when told
+/// nothing else.
+const HEADERS: usize = 100;
+
+/// The smallest buffer that hyper takes.
+const BUFFER: usize = 8192;
+
+/// What every thread keeps to.
+#[derive(Clone, Debug)]
+pub(super) struct Limits {
+    pub(super) handshake: Duration,
+    header: Duration,
+    idle: Duration,
+    drain: Duration,
+    head_bytes: usize,
+    headers: usize,
+    room: Arc<Semaphore>,
+}
+
+impl Limits {
+    pub(super) fn new(config: &config::Server) -> Self {
+        Self {
+            handshake: config.header_timeout,
+            header: config.header_timeout,
+            idle: config.idle_timeout,
+            drain: config.drain,
+            head_bytes: config.max_head_bytes.max(BUFFER),
+            headers: config.max_headers,
+            room: Arc::new(Semaphore::new(config.max_connections.min(Semaphore::MAX_PERMITS))),
+        }
+    }
+
+    /// Ticks are fine enough for the shortest limit, and no finer than needed.
+    fn tick(&self) -> Duration {
+        (self.header.min(self.idle) / 4).clamp(Duration::from_millis(5), TICK)
+    }
+
+    fn patience(&self) -> Patience {
+        let tick = self.tick().as_millis().max(1);
+        let ticks = |time: Duration| u32::try_from(time.as_millis() / tick).unwrap_or(u32::MAX);
+        Patience { head: ticks(self.header), idle: ticks(self.idle), blocked: ticks(BLOCKED) }
+    }
+
+    fn builder(&self) -> auto::Builder<Local> {
+        let mut builder = auto::Builder::new(Local);
+        // The buffer of a client's connection stays as large as its largest read: bounded here,
+        // since 10,000 clients may have uploaded something once.
+        let mut http1 = builder.http1();
+        http1.max_buf_size(self.head_bytes);
+        if self.headers != HEADERS {
+            http1.max_headers(self.headers);
+        }
+        builder
+            .http2()
+            .timer(TokioTimer::new())
+            .keep_alive_interval(PING)
+            .keep_alive_timeout(PING)
+            .max_concurrent_streams(STREAMS)
+            .initial_stream_window_size(STREAM_WINDOW)
+            .initial_connection_window_size(CONNECTION_WINDOW)
+            .max_header_list_size(u32::try_from(self.head_bytes).unwrap_or(u32::MAX));
+        builder
+    }
+}
+
+/// One thread before it starts.
+pub(super) struct Worker {
+    pub(super) sockets: Vec<TcpListener>,
+    pub(super) limits: Limits,
+    pub(super) acceptor: Option<TlsAcceptor>,
+    pub(super) observer: Observer,
+    pub(super) clock: Clock,
+    pub(super) phases: watch::Receiver<Phase>,
+}
+
+/// What the connections of one thread share.
+pub(super) struct Thread<Serve> {
+    pub(super) serve: Serve,
+    pub(super) builder: auto::Builder<Local>,
+    pub(super) acceptor: Option<TlsAcceptor>,
+    pub(super) recorder: Recorder,
+    pub(super) clock: Clock,
+    pub(super) limits: Limits,
+    pub(super) room: Arc<Semaphore>,
+    pub(super) phases: watch::Receiver<Phase>,
+    pub(super) registry: Rc<Registry>,
+    pub(super) ticks: Ticks,
+    pub(super) load: Arc<Load>,
+}
+
+impl Worker {
+    /// Serves until the drain is over; `ended` is dropped after everything else.
+    pub(super) fn run<Serve>(self, make: &dyn Fn(Recorder) -> Serve, ended: Ended)
+    where
+        Serve: AsyncFn(Request<Incoming>, Peer) -> Response<Body> + 'static,
+    {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build_local(tokio::runtime::LocalOptions::default());
+        match runtime {
+            Ok(runtime) => runtime.block_on(self.serve(make)),
+            Err(error) => error!(%error, "a serving thread has no runtime"),
+        }
+        drop(ended);
+    }
+
+    async fn serve<Serve>(self, make: &dyn Fn(Recorder) -> Serve)
+    where
+        Serve: AsyncFn(Request<Incoming>, Peer) -> Response<Body> + 'static,
+    {
+        let recorder = self.observer.recorder();
+        let mut phases = self.phases.clone();
+        let thread = Rc::new(Thread {
+            serve: make(recorder.clone()),
+            builder: self.limits.builder(),
+            acceptor: self.acceptor,
+            recorder,
+            clock: self.clock,
+            room: Arc::clone(&self.limits.room),
+            limits: self.limits,
+            phases: self.phases,
+            registry: Rc::default(),
+            ticks: Ticks::new(),
+            load: Arc::default(),
+        });
+        let mut accepting = Vec::with_capacity(self.sockets.len());
+        for socket in self.sockets {
+            match tokio::net::TcpListener::from_std(socket) {
+                Ok(listener) => accepting.push(spawn_local(accept(listener, Rc::clone(&thread)))),
+                Err(error) => error!(%error, "a socket cannot be served"),
+            }
+        }
+        let ticking = thread.tick();
+        let draining = async {
+            // An error means that whoever could say so is gone.
+            let _ = phases.wait_for(|phase| *phase == Phase::Draining).await;
+            thread.registry.drain();
+            for accepting in accepting {
+                let _ = accepting.await;
+            }
+            thread.finish().await;
+        };
+        tokio::select! {
+            () = draining => {}
+            () = ticking => {}
+        }
+        thread.recorder.flush();
+    }
+}
+
+impl<Serve> Thread<Serve> {
+    /// Looks after the connections, for ever.
+    async fn tick(&self) {
+        let patience = self.limits.patience();
+        let mut interval = tokio::time::interval(self.limits.tick());
+        interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            interval.tick().await;
+            self.registry.tick(self.ticks.advance(), patience, self.recorder.metrics());
+            self.recorder.flush();
+        }
+    }
+
+    /// Waits for what is under way, then cuts.
+    async fn finish(&self) {
+        let unused = self.limits.header.min(self.limits.drain / 2);
+        let finished = async {
+            if tokio::time::timeout(unused, self.load.emptied()).await.is_err() {
+                self.registry.end_unused();
+                self.load.emptied().await;
+            }
+        };
+        if tokio::time::timeout(self.limits.drain, finished).await.is_err() {
+            let connections = self.load.open();
+            self.registry.cut();
+            for _ in 0..connections {
+                self.recorder.metrics().connection_failed(Connection::Cut);
+            }
+            warn!(connections, "the drain is over, connections are cut");
+        }
+    }
+}

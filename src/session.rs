@@ -1,0 +1,290 @@
+//! The sign-ins remembered for one browser.
+
+mod memory;
+mod record;
+mod seal;
+mod tombstone;
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use aws_lc_rs::{digest, rand};
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+
+use crate::config;
+use crate::oidc::Tokens;
+use crate::policy::{Ended, OrganizationId, Principal, SignIn};
+
+pub use record::Session;
+pub use seal::{Sealer, SealerError};
+pub use tombstone::Selector;
+
+use memory::Memory;
+use tombstone::Tombstones;
+
+/// How long an ended sign-in is remembered: until then its browser is known to be a member's.
+pub const REMEMBERED: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+
+/// Why sessions cannot be had: then everything that needs one is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// No random bytes, or no store.
+    #[error("the session store is not available")]
+    Unavailable,
+}
+
+/// What a browser holds: 256 random bits that mean nothing in themselves.
+pub struct SessionId(String);
+
+/// What the store knows of an id: its SHA-256, so that nothing in the store opens a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct SessionKey([u8; 32]);
+
+impl SessionId {
+    /// A new id.
+    ///
+    /// # Errors
+    /// When the system has no random bytes.
+    fn random() -> Result<Self, Error> {
+        let mut bytes = [0; 32];
+        rand::fill(&mut bytes).map_err(|_| Error::Unavailable)?;
+        Ok(Self(BASE64_URL_SAFE_NO_PAD.encode(bytes)))
+    }
+
+    /// The value for the cookie.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+
+    /// What the store knows it by.
+    #[must_use]
+    pub fn key(&self) -> SessionKey {
+        SessionKey::of(&self.0).unwrap_or(SessionKey([0; 32]))
+    }
+}
+
+impl SessionKey {
+    /// The key of a cookie's value; `None` when the value cannot be one of ours.
+    #[must_use]
+    pub fn of(cookie: &str) -> Option<Self> {
+        let shaped = cookie.len() == 43
+            && cookie.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
+        let digest = shaped.then(|| digest::digest(&digest::SHA256, cookie.as_bytes()))?;
+        digest.as_ref().try_into().ok().map(Self)
+    }
+
+    /// A short name for logs and the assertion's `sid`: it opens nothing.
+    #[must_use]
+    pub fn short(&self) -> String {
+        BASE64_URL_SAFE_NO_PAD.encode(self.0.get(..9).unwrap_or_default())
+    }
+}
+
+/// Every session of this gate.
+#[derive(Debug)]
+pub struct Sessions {
+    store: Store,
+    tombstones: Tombstones,
+}
+
+/// Where they are kept. `disk` and `redis` join here.
+#[derive(Debug)]
+enum Store {
+    Memory(Memory),
+}
+
+impl Sessions {
+    /// Opens the configured store; `longest` is the longest time that a sign-in may last.
+    #[must_use]
+    pub fn open(config: &config::Session, longest: Duration) -> Self {
+        let store = match config.store {
+            config::Store::Memory => {
+                Store::Memory(Memory::new(config.capacity, longest + REMEMBERED))
+            }
+        };
+        Self { store, tombstones: Tombstones::new(longest + REMEMBERED) }
+    }
+
+    /// The session of that key.
+    ///
+    /// # Errors
+    /// When the store cannot say.
+    pub fn find(&self, key: &SessionKey) -> Result<Option<Arc<Session>>, Error> {
+        match &self.store {
+            Store::Memory(memory) => Ok(memory.find(key)),
+        }
+    }
+
+    /// Remembers a sign-in under a new id, together with the other sign-ins of `previous`.
+    ///
+    /// The id is always new (session fixation), and `previous` ends.
+    /// A logout that arrived after `begun_at`, while the sign-in was under way, wins: the sign-in
+    /// is then remembered as ended.
+    ///
+    /// # Errors
+    /// When the store cannot take it.
+    pub fn sign_in(
+        &self,
+        previous: Option<&SessionKey>,
+        sign_in: SignIn,
+        tokens: Option<Tokens>,
+        begun_at: SystemTime,
+    ) -> Result<(SessionId, Arc<Session>), Error> {
+        let id = SessionId::random()?;
+        let key = id.key();
+        let base = match previous {
+            Some(previous) => self.take(previous)?,
+            None => None,
+        };
+        let organization = sign_in.organization.clone();
+        let session = Session::merged(key, base.as_deref(), sign_in, tokens);
+        self.put(session)?;
+        // Stored first, asked second: a logout either finds the session or is found here.
+        self.change(&key, |session| {
+            let sign_in = session.principal.sign_in(&organization)?;
+            self.tombstones.covers(sign_in, begun_at).then(|| session.ended(&organization))
+        })?;
+        let session = self.find(&key)?.ok_or(Error::Unavailable)?;
+        Ok((id, session))
+    }
+
+    /// Puts a refreshed sign-in in the place of the one that it came from.
+    ///
+    /// # Errors
+    /// When the store cannot take it.
+    pub fn refreshed(
+        &self,
+        key: &SessionKey,
+        sign_in: &SignIn,
+        tokens: Option<&Tokens>,
+    ) -> Result<(), Error> {
+        self.change(key, |session| {
+            let current = session.principal.sign_in(&sign_in.organization)?;
+            let same = current.ended.is_none()
+                && current.issuer == sign_in.issuer
+                && current.subject == sign_in.subject
+                && current.signed_in_at == sign_in.signed_in_at;
+            same.then(|| session.refreshed(sign_in.clone(), tokens.cloned()))
+        })
+    }
+
+    /// Notes when a refresh that did not come through is tried again.
+    ///
+    /// # Errors
+    /// When the store cannot take it.
+    pub fn refresh_later(
+        &self,
+        key: &SessionKey,
+        organization: &OrganizationId,
+        at: SystemTime,
+    ) -> Result<(), Error> {
+        self.change(key, |session| session.refresh_at(organization, at))
+    }
+
+    /// Ends one sign-in: it stays known as revoked.
+    ///
+    /// # Errors
+    /// When the store cannot take it.
+    pub fn end(&self, key: &SessionKey, organization: &OrganizationId) -> Result<(), Error> {
+        self.change(key, |session| {
+            session.principal.sign_in(organization)?;
+            Some(session.ended(organization))
+        })
+    }
+
+    /// Ends every sign-in that the provider or an administrator names; says how many.
+    ///
+    /// # Errors
+    /// When the store cannot say; the tombstone is set all the same.
+    pub fn revoke(&self, selector: &Selector) -> Result<usize, Error> {
+        self.tombstones.set(selector.clone());
+        let keys = match &self.store {
+            Store::Memory(memory) => memory.matching(selector),
+        };
+        for key in &keys {
+            self.change(key, |session| {
+                let organization = session
+                    .principal
+                    .sign_ins()
+                    .iter()
+                    .find(|s| s.ended.is_none() && selector.matches(s, s.signed_in_at))
+                    .map(|s| s.organization.clone())?;
+                Some(session.ended(&organization))
+            })?;
+        }
+        Ok(keys.len())
+    }
+
+    /// Forgets sign-ins: one organization's, or all. Returns what was forgotten.
+    ///
+    /// # Errors
+    /// When the store cannot take it.
+    pub fn sign_out(
+        &self,
+        key: &SessionKey,
+        organization: Option<&OrganizationId>,
+    ) -> Result<Option<Arc<Session>>, Error> {
+        let before = self.find(key)?;
+        match organization {
+            None => {
+                let taken = self.take(key)?;
+                if let Some(session) = &taken {
+                    session.end_all();
+                }
+                Ok(taken.or(before))
+            }
+            Some(organization) => {
+                self.change(key, |session| Some(session.without(organization)))?;
+                Ok(before)
+            }
+        }
+    }
+
+    /// How many sessions are held.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        match &self.store {
+            Store::Memory(memory) => memory.count(),
+        }
+    }
+
+    fn put(&self, session: Session) -> Result<(), Error> {
+        match &self.store {
+            Store::Memory(memory) => memory.put(session),
+        }
+        Ok(())
+    }
+
+    fn take(&self, key: &SessionKey) -> Result<Option<Arc<Session>>, Error> {
+        match &self.store {
+            Store::Memory(memory) => Ok(memory.take(key)),
+        }
+    }
+
+    fn change(
+        &self,
+        key: &SessionKey,
+        change: impl FnOnce(&Session) -> Option<Session>,
+    ) -> Result<(), Error> {
+        match &self.store {
+            Store::Memory(memory) => memory.change(key, change),
+        }
+        Ok(())
+    }
+}
+
+/// Marks a sign-in as ended in a principal.
+fn with_ended(principal: &Principal, organization: &OrganizationId) -> Principal {
+    match principal.sign_in(organization) {
+        Some(sign_in) => {
+            let ended = SignIn { ended: Some(Ended::Revoked), ..sign_in.clone() };
+            principal.clone().with(ended)
+        }
+        None => principal.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

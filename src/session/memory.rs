@@ -1,0 +1,76 @@
+//! Sessions in this process: bounded, and gone with it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use moka::ops::compute::Op;
+use moka::policy::EvictionPolicy;
+use moka::sync::Cache;
+
+use super::{Selector, Session, SessionKey};
+
+/// The store in memory.
+#[derive(Debug)]
+pub(super) struct Memory {
+    sessions: Cache<SessionKey, Arc<Session>>,
+}
+
+impl Memory {
+    /// Holds at most `capacity` sessions, each for `lifetime` after its last change.
+    ///
+    /// The least recently used one goes first: sessions are made by sign-ins alone, so nobody can
+    /// push others out without an account.
+    pub(super) fn new(capacity: u64, lifetime: Duration) -> Self {
+        let sessions = Cache::builder()
+            .max_capacity(capacity)
+            .time_to_live(lifetime)
+            .eviction_policy(EvictionPolicy::lru())
+            .build();
+        Self { sessions }
+    }
+
+    pub(super) fn find(&self, key: &SessionKey) -> Option<Arc<Session>> {
+        self.sessions.get(key)
+    }
+
+    pub(super) fn put(&self, session: Session) {
+        self.sessions.insert(session.key, Arc::new(session));
+    }
+
+    /// Takes a session out without ending what rests on it: its sign-ins move on.
+    pub(super) fn take(&self, key: &SessionKey) -> Option<Arc<Session>> {
+        self.sessions.remove(key)
+    }
+
+    /// Replaces a session by what `change` makes of it, one change at a time for each session.
+    pub(super) fn change(
+        &self,
+        key: &SessionKey,
+        change: impl FnOnce(&Session) -> Option<Session>,
+    ) {
+        self.sessions.entry(*key).and_compute_with(|entry| {
+            match entry.and_then(|entry| change(&entry.into_value())) {
+                Some(changed) => Op::Put(Arc::new(changed)),
+                None => Op::Nop,
+            }
+        });
+    }
+
+    pub(super) fn matching(&self, selector: &Selector) -> Vec<SessionKey> {
+        self.sessions
+            .iter()
+            .filter(|(_, session)| {
+                session
+                    .principal
+                    .sign_ins()
+                    .iter()
+                    .any(|s| s.ended.is_none() && selector.matches(s, s.signed_in_at))
+            })
+            .map(|(key, _)| *key)
+            .collect()
+    }
+
+    pub(super) fn count(&self) -> u64 {
+        self.sessions.entry_count()
+    }
+}

@@ -16,7 +16,7 @@ use hyper::body::Incoming;
 pub use guarded::Guarded;
 pub use keeping::Keeping;
 pub use lifeline::{Cord, Ending, Lifeline};
-pub use prefixed::{Prefixed, ReadError};
+pub use prefixed::{Prefixed, ReadError, Within};
 pub use upload::{TrailerRule, Upload, UploadHandle};
 
 /// The body of a request or of a response.

@@ -28,7 +28,7 @@ pub use oidc::{
     ClientAssertionAudience, ClientAuth, EmailTrust, GroupOverage, Issuer, IssuerError, Oidc,
     OidcDefaults, OidcProvider, ResponseMode, SigningAlgorithm, UserinfoUse,
 };
-pub use organization::{OrganizationConfig, Provider};
+pub use organization::{HubTokens, OrganizationConfig, Provider};
 pub use problem::{Problem, Problems};
 pub use public_url::{PublicUrl, is_loopback};
 pub use secret::Secret;

@@ -76,7 +76,9 @@ impl Error {
         match self {
             Self::Ambiguous(_) => Reason::AmbiguousPath,
             Self::Headers(_) => Reason::AmbiguousHeaders,
-            Self::Body(_) | Self::Read(ReadError::Broken(_)) => Reason::AmbiguousBody,
+            Self::Body(_) | Self::Read(ReadError::Broken(_) | ReadError::TooSlow) => {
+                Reason::AmbiguousBody
+            }
             Self::Read(ReadError::TooLarge(_)) => Reason::BodyTooLarge,
             Self::Challenge(challenge) => challenge.reason,
             Self::Deny { reason, .. } | Self::Page(reason) => *reason,
@@ -92,6 +94,8 @@ impl Error {
     pub fn status(&self) -> StatusCode {
         match self {
             Self::Proxy(error) => error.status(),
+            // Back-Channel Logout §2.8: whatever is wrong with a logout token is a 400.
+            Self::Logout(logout::Error::Oidc(_)) => StatusCode::BAD_REQUEST,
             Self::Ambiguous(_)
             | Self::Headers(_)
             | Self::Body(_)

@@ -2,6 +2,7 @@
 
 mod admit;
 mod endpoint;
+mod in_body;
 mod own;
 mod refuse;
 mod request_id;
@@ -14,7 +15,7 @@ use hyper::body::Incoming;
 use crate::body::Body;
 use crate::clock::stopwatch;
 use crate::error::Error;
-use crate::hub::{BODY_LIMIT, Found};
+use crate::hub::Found;
 use crate::observe::{Access, Outcome, Recorder};
 use crate::peer::Peer;
 use crate::policy::{Decision, OrganizationId, Reason, Subject, decide};
@@ -104,10 +105,9 @@ impl Gate {
         let claimed = match site.hub.find(&target)? {
             Found::Claimed(claimed) => claimed,
             Found::InBody(rule) => {
-                let (parts, body) = request.into_parts();
-                let (bytes, again) = body.read_whole(BODY_LIMIT).await?;
-                request = Request::from_parts(parts, again);
-                rule.read(&bytes)?
+                let (claimed, again) = in_body::read(&rule, request).await?;
+                request = again;
+                claimed
             }
         };
         let credential = site.credentials.read(request.headers(), now)?;

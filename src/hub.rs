@@ -255,3 +255,68 @@ fn without_suffix<'t>(text: &'t str, suffix: &str) -> Option<&'t str> {
     let (front, end) = text.split_at_checked(text.len().checked_sub(suffix.len())?)?;
     (end.eq_ignore_ascii_case(suffix) && !front.is_empty()).then_some(front)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use http::uri::PathAndQuery;
+
+    use super::*;
+
+    fn hub(profile: &str) -> Hub {
+        let text = format!(
+            "public_url = \"https://hub.example.com\"\n[hub]\nupstream = \"http://127.0.0.1:1\"\n\
+             profile = {profile:?}\n[[organization]]\nid = \"acme\"\n\
+             [organization.role_mapping.roles]\nadmin = [\"a\"]\n[organization.oidc]\n\
+             issuer = \"https://acme.example\"\nclient_id = \"x\"\nclient_auth = \"none\"\n"
+        );
+        let config = config::parse(&text, Path::new("hub.toml"), []).unwrap();
+        Hub::new(&config.hub, &config.organizations)
+    }
+
+    fn example(hub: &Hub, row: &Row) -> String {
+        let mut path = String::new();
+        for part in row.path {
+            path.push('/');
+            path.push_str(match part {
+                Part::Is(word) => word,
+                Part::Type => hub.profile.types.last().unwrap(),
+                Part::Any => "7",
+                Part::Org => "acme",
+                Part::Repo => "m",
+            });
+        }
+        match row.query {
+            Some(key) => format!("{path}?{key}=acme%2Fm"),
+            None => path,
+        }
+    }
+
+    #[test]
+    fn every_row_finds_the_organization_that_stands_in_it() {
+        for profile in ["huggingface", "gitea", "generic"] {
+            let hub = hub(profile);
+            for row in hub.profile.rows {
+                let path = example(&hub, row);
+                let raw = PathAndQuery::try_from(path.as_str()).unwrap();
+                let target = Target::parse(Method::GET, raw).unwrap();
+                let found = hub.find(&target).unwrap();
+                let acme =
+                    matches!(&found, Found::Claimed(Claimed::By(claims)) if claims.len() == 1);
+                assert_eq!(acme, row.path.contains(&Part::Org) || row.query.is_some(), "{path}");
+            }
+        }
+    }
+
+    #[test]
+    fn rows_are_looked_up_by_words_in_lower_case() {
+        for profile in ["huggingface", "gitea", "generic"] {
+            let hub = hub(profile);
+            for word in hub.rows.keys().chain(hub.reserved) {
+                assert_eq!(*word, word.to_ascii_lowercase());
+                assert!(word.len() <= LONGEST_NAME, "{word}");
+            }
+        }
+    }
+}

@@ -98,7 +98,7 @@ impl Proxy {
             let mut sender = self.pool.sender(needs).await?;
             match sender.kind {
                 Kind::Http1(_) => to_origin_form(&mut request)?,
-                Kind::Http2(_) => {
+                Kind::Http2(..) => {
                     to_http2(&mut request, self.pool.connector().scheme())?;
                     // The body need not wait where it has a window of its own.
                     if let Some(upload) = &sent.upload {
@@ -116,6 +116,7 @@ impl Proxy {
                     let again = failure.take_message().filter(|_| sender.reused);
                     match again.or(spare) {
                         Some(again) => {
+                            self.pool.forget(&sender);
                             request = again;
                             needs.fresh = true;
                         }

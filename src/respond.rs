@@ -3,6 +3,7 @@
 mod dialect;
 mod pages;
 mod refusal;
+mod wording;
 
 use bytes::Bytes;
 use http::header::{self, HeaderValue};

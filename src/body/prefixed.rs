@@ -3,6 +3,7 @@
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http::HeaderMap;
@@ -24,10 +25,26 @@ pub enum ReadError {
     /// Longer than is read.
     #[error("the body is longer than {0} bytes")]
     TooLarge(usize),
+    /// It did not come to its end.
+    #[error("the body took too long")]
+    TooSlow,
     /// It broke off.
     #[error(transparent)]
     Broken(#[from] Error),
 }
+
+/// What reading a body within a limit gave.
+#[derive(Debug)]
+pub enum Within {
+    /// All of it, and a body that says the same once more.
+    Whole(Bytes, Body),
+    /// It is longer; a body that says all of it.
+    Longer(Body),
+}
+
+/// How long a body that is read for judging may take: it is small, and whoever sends it byte by
+/// byte holds a connection for nothing.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 impl Body {
     /// Puts bytes that were read from the body in front of it again.
@@ -40,12 +57,34 @@ impl Body {
     /// that says the same once more, trailers included.
     ///
     /// # Errors
-    /// When it is longer, or breaks off.
-    pub async fn read_whole(mut self, limit: usize) -> Result<(Bytes, Self), ReadError> {
-        let too_large = || ReadError::TooLarge(limit);
-        let least = usize::try_from(self.size_hint().lower()).map_err(|_| too_large())?;
-        if least > limit {
-            return Err(too_large());
+    /// When it is longer, breaks off, or takes half a minute.
+    pub async fn read_whole(self, limit: usize) -> Result<(Bytes, Self), ReadError> {
+        match self.read_within(limit).await? {
+            Within::Whole(bytes, again) => Ok((bytes, again)),
+            Within::Longer(_) => Err(ReadError::TooLarge(limit)),
+        }
+    }
+
+    /// Reads all of the body if it has at most `limit` bytes; otherwise gives back a body that
+    /// says all of it.
+    ///
+    /// # Errors
+    /// When it breaks off, or takes half a minute.
+    pub async fn read_within(self, limit: usize) -> Result<Within, ReadError> {
+        self.read_patiently(limit, PATIENCE).await
+    }
+
+    async fn read_patiently(self, limit: usize, patience: Duration) -> Result<Within, ReadError> {
+        match tokio::time::timeout(patience, self.read(limit)).await {
+            Ok(read) => Ok(read?),
+            Err(_) => Err(ReadError::TooSlow),
+        }
+    }
+
+    async fn read(mut self, limit: usize) -> Result<Within, Error> {
+        let least = self.size_hint().lower();
+        if usize::try_from(least).map_or(true, |least| least > limit) {
+            return Ok(Within::Longer(self));
         }
         let mut first = Bytes::new();
         let mut more = BytesMut::new();
@@ -54,7 +93,8 @@ impl Body {
             match frame?.into_data() {
                 Ok(data) => {
                     if data.len() > limit.saturating_sub(first.len() + more.len()) {
-                        return Err(too_large());
+                        let read = [first.as_ref(), more.as_ref(), data.as_ref()].concat();
+                        return Ok(Within::Longer(Self::prefixed(read.into(), self)));
                     }
                     if first.is_empty() {
                         first = data;
@@ -81,7 +121,7 @@ impl Body {
                 trailers,
             })),
         };
-        Ok((bytes, again))
+        Ok(Within::Whole(bytes, again))
     }
 }
 
@@ -118,5 +158,59 @@ impl Prefixed {
             hint.set_upper(upper.saturating_add(prefix));
         }
         hint
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http_body_util::BodyExt as _;
+
+    use super::*;
+
+    fn with_trailers(bytes: &'static str) -> Body {
+        let mut trailers = HeaderMap::new();
+        trailers.insert("x-sum", http::HeaderValue::from_static("1"));
+        Body::Prefixed(Box::new(Prefixed {
+            prefix: Bytes::from_static(bytes.as_bytes()),
+            rest: Body::Empty,
+            trailers: Some(trailers),
+        }))
+    }
+
+    #[tokio::test]
+    async fn what_was_read_is_what_goes_on() {
+        let body = Body::prefixed(Bytes::from_static(b"{\"a\""), Body::full(": 1}"));
+        assert_eq!(body.size_hint().exact(), Some(8));
+        let (bytes, again) = body.read_whole(8).await.unwrap();
+        assert_eq!(bytes, "{\"a\": 1}");
+        assert_eq!(again.size_hint().exact(), Some(8));
+        assert_eq!(again.collect().await.unwrap().to_bytes(), bytes);
+    }
+
+    #[tokio::test]
+    async fn trailers_are_kept() {
+        let (bytes, again) = with_trailers("abc").read_whole(100).await.unwrap();
+        assert_eq!(bytes, "abc");
+        assert_eq!(again.size_hint().exact(), None, "a length would leave no room for trailers");
+        let collected = again.collect().await.unwrap();
+        assert_eq!(collected.trailers().unwrap()["x-sum"], "1");
+        assert_eq!(collected.to_bytes(), "abc");
+    }
+
+    #[tokio::test]
+    async fn a_body_that_is_too_long_is_not_read() {
+        for body in [Body::full("abcd"), with_trailers("abcd")] {
+            assert!(matches!(body.read_whole(3).await, Err(ReadError::TooLarge(3))));
+        }
+        let (empty, again) = Body::Empty.read_whole(0).await.unwrap();
+        assert!(empty.is_empty() && again.is_end_stream());
+    }
+
+    #[tokio::test]
+    async fn a_body_that_does_not_come_is_given_up() {
+        let rule = crate::body::TrailerRule::new(|_| {});
+        let (waiting, _handle) = Body::full("a").upload(Some(PATIENCE), rule);
+        let read = waiting.read_patiently(10, Duration::from_millis(10)).await;
+        assert!(matches!(read, Err(ReadError::TooSlow)));
     }
 }

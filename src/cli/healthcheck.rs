@@ -12,6 +12,9 @@ use super::{ConfigFile, Exit, Format, environment, tell};
 /// Less than the usual timeout of whoever asks (Docker: 30 s, Kubernetes: 1 s and more).
 const TIMEOUT: Duration = Duration::from_secs(3);
 
+/// More than the gate answers there.
+const MOST: u64 = 64 * 1024;
+
 /// Asks `/readyz`.
 pub(super) fn healthcheck(
     config: &ConfigFile,
@@ -74,6 +77,8 @@ fn ask(address: SocketAddr) -> std::io::Result<String> {
     // `HTTP/1.1 200`
     let mut start = [0; 12];
     stream.read_exact(&mut start)?;
+    // The rest is taken too, so that the gate does not see its connection reset.
+    let _ = std::io::copy(&mut stream.take(MOST), &mut std::io::sink());
     let text = String::from_utf8_lossy(&start);
     match text.split_once(' ') {
         Some(("HTTP/1.1" | "HTTP/1.0", status)) => Ok(status.to_owned()),

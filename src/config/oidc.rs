@@ -1,7 +1,10 @@
 //! `[organization.oidc]`: what a relying party is told of its provider.
 
+mod fits;
 mod issuer;
 mod preset;
+
+pub(super) use fits::GOOGLE;
 
 use std::path::PathBuf;
 use std::time::Duration;

@@ -20,6 +20,21 @@ pub struct OrganizationConfig {
     pub policy: Organization,
     /// Who vouches for its members.
     pub provider: Provider,
+    /// Hub accounts that skip this organization's sign-in; only a hub with accounts has any.
+    pub external_collaborators: Vec<String>,
+    /// What the hub's own tokens need; only a hub with accounts has any.
+    pub tokens: HubTokens,
+}
+
+/// What a token of the hub needs to reach an organization's content.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HubTokens {
+    /// A live sign-in of its owner.
+    LiveSession,
+    /// One sign-in of its owner, at any time.
+    AuthorizedOnce,
+    /// Nothing more.
+    Exempt,
 }
 
 /// Who vouches for an organization's members.
@@ -68,6 +83,13 @@ impl OrganizationConfig {
         let default_role = section.choice("default_role", &roles).unwrap_or(Role::Read);
         let session_timeout = section.duration("session_timeout", SHORTEST..=LONGEST);
         let email_domains = email_domains(section);
+        let external_collaborators = section.texts("external_collaborators").unwrap_or_default();
+        let tokens = [
+            ("live-session", HubTokens::LiveSession),
+            ("authorized-once", HubTokens::AuthorizedOnce),
+            ("exempt", HubTokens::Exempt),
+        ];
+        let tokens = section.choice("tokens", &tokens).unwrap_or(HubTokens::LiveSession);
         let id = id?;
         let policy = Organization {
             display_name: display_name.unwrap_or_else(|| id.as_str().to_owned()),
@@ -80,11 +102,14 @@ impl OrganizationConfig {
             default_role,
             session_timeout: session_timeout.unwrap_or(around.session_timeout),
         };
-        let provider = provider?;
-        match &provider {
-            Provider::Oidc(oidc) => oidc.fits(section, &policy, around.profile),
+        let mut provider = provider?;
+        match &mut provider {
+            Provider::Oidc(oidc) => {
+                oidc.keep_to_workspace(&policy);
+                oidc.fits(section, &policy, around.profile);
+            }
         }
-        Some(Self { policy, provider })
+        Some(Self { policy, provider, external_collaborators, tokens })
     }
 }
 

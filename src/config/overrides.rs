@@ -137,10 +137,7 @@ fn value(kind: &Kind, text: &str) -> Value {
 }
 
 fn parse(text: &str) -> Option<Value> {
-    // A line of its own could bring further keys.
-    if text.contains(['\n', '\r']) {
-        return None;
-    }
+    // A value with lines behind it that bring further keys is no value.
     let mut table: Table = toml::from_str(&format!("value = {text}")).ok()?;
     table.remove("value").filter(|_| table.is_empty())
 }

@@ -7,12 +7,11 @@ use std::time::Duration;
 
 use url::Url;
 
-use crate::policy::Organization;
-
+use super::oidc::GOOGLE;
 use super::section::Section;
 use super::{
-    ClientAuth, EmailTrust, GroupOverage, HubProfile, Issuer, IssuerError, Oidc, OidcProvider,
-    ResponseMode, SigningAlgorithm, UserinfoUse, is_loopback,
+    ClientAuth, EmailTrust, GroupOverage, Issuer, IssuerError, Oidc, OidcProvider, ResponseMode,
+    SigningAlgorithm, UserinfoUse, is_loopback,
 };
 
 const PROVIDERS: [(&str, OidcProvider); 10] = [
@@ -62,9 +61,6 @@ const OWN_PARAMETERS: [&str; 19] = [
     "scope",
     "state",
 ];
-
-/// Google vouches for everybody who has an account there.
-const GOOGLE: &str = "https://accounts.google.com";
 
 impl OidcProvider {
     /// The name in configuration.
@@ -142,57 +138,6 @@ impl Oidc {
         };
         // Read to the end first, so that every mistake is seen.
         (issuer.is_some() && client_id.is_some() && client_auth.is_some()).then_some(read)
-    }
-
-    /// Notes what contradicts the organization's policy.
-    pub(super) fn fits(&self, section: &Section<'_>, policy: &Organization, profile: HubProfile) {
-        let note = |key: &str, what: &str, remedy: &str| {
-            section.note(&format!("oidc.{key}"), what, remedy);
-        };
-        if let Some(path) = &self.callback_path {
-            let ours = format!("/-/sso/{}/oidc/callback", policy.id);
-            let hubs = format!("/organizations/{}/oidc/consume", policy.id);
-            let served = *path == ours || *path == hubs && profile == HubProfile::Huggingface;
-            if !served {
-                let what = "is no address that is served for this organization's provider";
-                note("callback_path", what, &format!("write {hubs:?}, or leave it out"));
-            }
-        }
-        let domains = policy.email_domains.iter().next();
-        if domains.is_some() && self.email_trust == EmailTrust::Never {
-            let what = "\"never\" leaves nobody an address in email_domains";
-            note("email_trust", what, "write \"if-verified\", or remove email_domains");
-        }
-        if domains.is_some()
-            && self.email_trust == EmailTrust::IfVerified
-            && self.email_claim != "email"
-        {
-            let what = "\"if-verified\" speaks of the claim email alone, so it leaves nobody an address in email_domains";
-            note(
-                "email_trust",
-                what,
-                "write \"always\" if the directory vouches for it, or remove email_claim",
-            );
-        }
-        if self.group_overage == GroupOverage::MicrosoftGraph
-            && self.provider != OidcProvider::Entra
-        {
-            let what = "\"microsoft-graph\" is for the provider entra only";
-            note("group_overage", what, "remove it");
-        }
-        if matches!(self.issuer, Issuer::EntraTenants { .. })
-            && self.email_trust == EmailTrust::Always
-        {
-            let what = "\"always\" would let each of several tenants assert any address";
-            note("email_trust", what, "write \"if-verified\"");
-        }
-        let google = self.provider == OidcProvider::Google || self.issuer.as_str() == GOOGLE;
-        if google && !self.required_claims.iter().any(|(name, _)| name == "hd") {
-            let remedy =
-                format!("write {{ hd = \"{}\" }}, your Workspace", domains.unwrap_or("acme.com"));
-            let what = "names no Workspace, so everybody with a Google account could sign in";
-            note("required_claims", what, &remedy);
-        }
     }
 }
 

@@ -57,8 +57,8 @@ const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
 const IDLE_TIMEOUT: Duration = Duration::from_secs(75);
 /// Cookies of hubs and of several sign-ins, with room to spare.
 const MAX_HEAD_BYTES: usize = 64 * 1024;
-/// Browsers send about 20, proxies add about 20.
-const MAX_HEADERS: usize = 128;
+/// Browsers send about 20, proxies add about 20; as many as hyper reads without allocating.
+const MAX_HEADERS: usize = 100;
 /// Below the usual limit on open files, of which a connection takes two.
 const MAX_CONNECTIONS: usize = 10_000;
 

@@ -5,7 +5,7 @@ use std::fmt;
 
 use crate::policy::{Enforcement, Role};
 
-use super::{Config, OrganizationConfig, Upstream};
+use super::{Config, HubTokens, OrganizationConfig, Upstream};
 
 /// Something that is allowed, and worth a second look.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,6 +85,10 @@ impl OrganizationConfig {
             let key = format!("organization[{}].{key}", policy.id);
             found.push(Warning { key, what: what.to_owned() });
         };
+        if !self.external_collaborators.is_empty() || self.tokens != HubTokens::LiveSession {
+            let what = "and tokens speak of a hub with accounts: they do nothing here";
+            warn("external_collaborators", what);
+        }
         match policy.enforcement {
             Enforcement::Off => warn("enforcement", "is off: everybody passes"),
             Enforcement::Optional => {

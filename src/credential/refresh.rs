@@ -53,6 +53,11 @@ impl Refreshing {
 
     async fn refresh(&self, entry: &Entry, session: &Session) {
         let id = &entry.config.policy.id;
+        // What the request found may be older than the last refresh, whose token is spent.
+        let Ok(Some(session)) = self.sessions.find(&session.key) else { return };
+        if session.refreshes_at(id).is_none_or(|at| at > self.clock.now()) {
+            return;
+        }
         let (Some(sign_in), Some(tokens)) = (session.principal.sign_in(id), session.tokens(id))
         else {
             return;
@@ -70,9 +75,14 @@ impl Refreshing {
                 tracing::info!(organization = %id, reason = why, "sign-in ended at refresh");
                 self.sessions.end(&session.key, id)
             }
-            Err(Outcome::Later(error)) => {
+            Err(Outcome::Later(error, tokens)) => {
                 tracing::warn!(organization = %id, error = %error, "refresh did not come through");
-                self.sessions.refresh_later(&session.key, id, self.clock.now() + BACK_OFF)
+                let later = self.clock.now() + BACK_OFF;
+                tokens
+                    .map_or(Ok(()), |new| {
+                        self.sessions.refreshed(&session.key, sign_in, Some(&new))
+                    })
+                    .and_then(|()| self.sessions.refresh_later(&session.key, id, later))
             }
         };
         if let Err(error) = stored {
@@ -85,8 +95,9 @@ impl Refreshing {
 enum Outcome {
     /// The provider, or the organization's rules, say no.
     Over(&'static str),
-    /// The provider does not answer: live sign-ins are unaffected.
-    Later(oidc::Error),
+    /// The provider does not answer: live sign-ins are unaffected. With the tokens to try again
+    /// with, if there are new ones.
+    Later(oidc::Error, Option<Box<Tokens>>),
 }
 
 /// Asks the provider again, and evaluates what it says as at a sign-in.
@@ -100,7 +111,9 @@ async fn renewed(
     let verified = match party.refresh(tokens, &sign_in.subject, now).await {
         Ok(verified) => verified,
         Err(RefreshError::Ended(_)) => return Err(Outcome::Over("refresh-refused")),
-        Err(RefreshError::Unavailable(error)) => return Err(Outcome::Later(error)),
+        Err(RefreshError::Unavailable { source, tokens }) => {
+            return Err(Outcome::Later(source, tokens));
+        }
     };
     if verified.profile.issuer != sign_in.issuer {
         return Err(Outcome::Over("another-issuer"));

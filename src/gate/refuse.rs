@@ -108,7 +108,9 @@ impl Gate {
             trace.organization = self.known(organization);
         }
         report(error, request_id);
-        let organization = trace.organization.clone();
+        // Only where a sign-in, or the organization's rule, is the matter: a hub that is down is
+        // nobody's rule, and no sign-in would help.
+        let organization = error.organization().and_then(|id| self.known(id));
         let party = organization.as_ref().and_then(|id| self.party(id));
         let return_to = match error {
             Error::Login { failure, .. } => failure.return_to.clone(),

@@ -59,7 +59,7 @@ fn strip_connection(headers: &mut HeaderMap) -> Option<Upgrade> {
 /// Headers that name the request itself: a client that calls them hop-by-hop is not believed,
 /// since without them the upstream would see another request than the one that was judged.
 fn is_essential(option: &str) -> bool {
-    const ESSENTIAL: [&str; 10] = [
+    const ESSENTIAL: [&str; 11] = [
         "host",
         "content-length",
         "content-type",
@@ -70,6 +70,7 @@ fn is_essential(option: &str) -> bool {
         "te",
         "trailer",
         "range",
+        "x-request-id",
     ];
     option.is_empty()
         || ["close", "keep-alive"].iter().chain(&ESSENTIAL).any(|e| e.eq_ignore_ascii_case(option))

@@ -46,10 +46,6 @@ impl Managed {
             if permit.organization().is_some() {
                 tell(&names.organization, Some(caller.organization.as_str()));
                 tell(&names.role, Some(caller.role.as_str()));
-                tell(
-                    &names.groups,
-                    Some(&list(&caller.groups)).filter(|l| !l.is_empty()).map(String::as_str),
-                );
             }
         }
         let organizations: Vec<String> =
@@ -58,6 +54,14 @@ impl Managed {
             tell(&names.organizations, Some(&organizations.join(",")));
         }
         tell(&names.assertion, assertion);
+        if let (Some(name), Some(caller), Some(_)) =
+            (&names.groups, permit.caller(), permit.organization())
+            && !caller.groups.is_empty()
+            // A list is encoded item by item; a second time would be once too often.
+            && let Ok(list) = HeaderValue::from_str(&list(&caller.groups))
+        {
+            pairs.push((name.clone(), list));
+        }
         Identity(pairs)
     }
 }
@@ -69,16 +73,16 @@ pub fn stable_subject(sign_in: &SignIn) -> String {
 }
 
 /// A list of strings (RFC 8941 §3.1, §3.3.3): quoted, so that no name can hold the delimiter.
-/// Characters that a string cannot hold are percent-encoded.
+/// Characters that a string cannot hold are percent-encoded, and so is `%`.
 fn list(groups: &[String]) -> String {
+    const ENCODED: &percent_encoding::AsciiSet = &percent_encoding::CONTROLS.add(b'%');
     let mut text = String::new();
     for group in groups {
         if !text.is_empty() {
             text.push_str(", ");
         }
         text.push('"');
-        let encoded =
-            percent_encoding::utf8_percent_encode(group, percent_encoding::CONTROLS).to_string();
+        let encoded = percent_encoding::utf8_percent_encode(group, ENCODED).to_string();
         for c in encoded.chars() {
             if matches!(c, '"' | '\\') {
                 text.push('\\');
@@ -96,8 +100,7 @@ mod tests {
 
     #[test]
     fn a_group_name_with_the_delimiter_in_it_stays_one_group() {
-        let groups =
-            ["ml".to_owned(), "a\", \"admins".to_owned(), "x,y".to_owned(), "Zoë".to_owned()];
-        assert_eq!(list(&groups), r#""ml", "a\", \"admins", "x,y", "Zo%C3%AB""#);
+        let groups = ["ml", "a\", \"admins", "x,y", "Zoë", "100%"].map(str::to_owned);
+        assert_eq!(list(&groups), r#""ml", "a\", \"admins", "x,y", "Zo%C3%AB", "100%25""#);
     }
 }

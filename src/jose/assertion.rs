@@ -151,3 +151,80 @@ impl std::fmt::Debug for AssertionKeys {
         f.write_str("AssertionKeys")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use jsonwebtoken::jwk::{JwkSet, ThumbprintHash};
+    use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
+
+    use super::*;
+
+    const CLAIMS: AssertionClaims<'_> = AssertionClaims {
+        issuer: "https://hub.example",
+        audience: "http://127.0.0.1:3000",
+        subject: "acme:alice",
+        organization: Some("acme"),
+        role: Some("write"),
+        email: None,
+        groups: &[],
+        session: Some("s"),
+    };
+
+    fn at(seconds: u64) -> SystemTime {
+        SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000 + seconds)
+    }
+
+    /// The claims, if a key of this set signed them.
+    fn verified(token: &str, jwks: &str) -> Option<Value> {
+        let keys: JwkSet = serde_json::from_str(jwks).unwrap();
+        let header = decode_header(token).unwrap();
+        let key = keys.find(&header.kid.unwrap())?;
+        let mut rules = Validation::new(Algorithm::ES256);
+        rules.set_audience(&[CLAIMS.audience]);
+        rules.validate_exp = false;
+        Some(decode(token, &DecodingKey::from_jwk(key).unwrap(), &rules).unwrap().claims)
+    }
+
+    #[test]
+    fn an_assertion_verifies_with_the_published_keys() {
+        let keys = AssertionKeys::generate(at(0)).unwrap();
+        let claims = verified(&keys.sign(&CLAIMS, at(7)).unwrap(), &keys.jwks()).unwrap();
+        let expected = json!({
+            "iss": "https://hub.example", "aud": "http://127.0.0.1:3000", "sub": "acme:alice",
+            "org": "acme", "role": "write", "groups": [], "sid": "s",
+            "iat": 1_800_000_007_u64, "exp": 1_800_000_067_u64,
+        });
+        assert_eq!(claims, expected);
+    }
+
+    #[test]
+    fn published_keys_are_public_and_named_by_their_thumbprint() {
+        let keys = AssertionKeys::generate(at(0)).unwrap();
+        let published: Value = serde_json::from_str(&keys.jwks()).unwrap();
+        let set: JwkSet = serde_json::from_str(&keys.jwks()).unwrap();
+        assert_eq!(set.keys.len(), 2);
+        for (key, raw) in set.keys.iter().zip(published["keys"].as_array().unwrap()) {
+            let thumbprint = key.thumbprint(ThumbprintHash::SHA256).unwrap();
+            assert_eq!(key.common.key_id.as_deref(), Some(thumbprint.as_str()));
+            let mut members: Vec<_> = raw.as_object().unwrap().keys().map(String::as_str).collect();
+            members.sort_unstable();
+            assert_eq!(members, ["alg", "crv", "kid", "kty", "use", "x", "y"]);
+        }
+    }
+
+    #[test]
+    fn a_key_is_published_a_day_before_it_signs_and_a_day_after() {
+        let keys = AssertionKeys::generate(at(0)).unwrap();
+        let day = KEY_PERIOD.as_secs();
+        let (first, earliest) = (keys.sign(&CLAIMS, at(0)).unwrap(), keys.jwks());
+        assert!(!keys.rotate_if_due(at(day - 1)).unwrap());
+        assert!(keys.rotate_if_due(at(day)).unwrap());
+        assert!(!keys.rotate_if_due(at(day)).unwrap());
+        let second = keys.sign(&CLAIMS, at(day)).unwrap();
+        assert!(verified(&second, &earliest).is_some(), "known before it signs");
+        assert!(verified(&first, &keys.jwks()).is_some(), "known after it signed");
+        assert!(keys.rotate_if_due(at(2 * day)).unwrap());
+        assert!(verified(&second, &keys.jwks()).is_some());
+        assert!(verified(&first, &keys.jwks()).is_none(), "and no longer");
+    }
+}

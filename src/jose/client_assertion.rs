@@ -107,3 +107,63 @@ impl std::fmt::Debug for ClientKey {
         f.write_str("ClientKey")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use aws_lc_rs::encoding::AsDer;
+    use aws_lc_rs::rsa::KeySize;
+    use aws_lc_rs::signature::RsaKeyPair;
+    use base64::engine::general_purpose::STANDARD;
+    use jsonwebtoken::decode_header;
+
+    use super::*;
+
+    fn pem(label: &str, der: &[u8]) -> String {
+        format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", STANDARD.encode(der))
+    }
+
+    fn rsa_pem() -> Secret {
+        let pair = RsaKeyPair::generate(KeySize::Rsa2048).unwrap();
+        Secret::new(pem("PRIVATE KEY", pair.as_der().unwrap().as_ref()))
+    }
+
+    #[track_caller]
+    fn check(key: &ClientKey, advertised: &[&str], algorithm: &str, thumbprint: Option<&str>) {
+        let advertised: Vec<String> = advertised.iter().map(ToString::to_string).collect();
+        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000);
+        let header = decode_header(key.sign("hub", "aud", &advertised, now).unwrap()).unwrap();
+        assert_eq!(format!("{:?}", header.alg), algorithm, "{advertised:?}");
+        assert_eq!(header.x5t_s256.as_deref(), thumbprint);
+        assert!(header.kid.is_some());
+    }
+
+    #[test]
+    fn an_rsa_key_signs_with_what_the_provider_knows() {
+        let key = rsa_pem();
+        let plain = ClientKey::parse(&key, None, None).unwrap();
+        check(&plain, &[], "RS256", None);
+        check(&plain, &["RS256", "PS256"], "RS256", None);
+        check(&plain, &["PS256", "ES256"], "PS256", None);
+        let certificate = pem("CERTIFICATE", b"der");
+        let entra = ClientKey::parse(&key, Some("ours"), Some(certificate.as_bytes())).unwrap();
+        let thumbprint = URL_SAFE_NO_PAD.encode(digest(&SHA256, b"der"));
+        check(&entra, &["RS256"], "PS256", Some(&thumbprint));
+    }
+
+    #[test]
+    fn what_is_no_key_or_no_certificate_is_refused() {
+        let parse = |key: &str, certificate: Option<&str>| {
+            ClientKey::parse(&Secret::new(key.to_owned()), None, certificate.map(str::as_bytes))
+                .map(|_| ())
+        };
+        let good = rsa_pem();
+        let good = good.expose_secret();
+        assert_eq!(parse("", None), Err(ClientKeyError::Key));
+        assert_eq!(parse(&pem("PRIVATE KEY", b"x"), None), Err(ClientKeyError::Key));
+        assert_eq!(parse(&pem("PUBLIC KEY", b"x"), None), Err(ClientKeyError::Key));
+        let weak = include_str!("../../tests/vectors/oidc/weak-rsa-key.pem");
+        assert_eq!(parse(weak, None), Err(ClientKeyError::Key));
+        assert_eq!(parse(good, Some("x")), Err(ClientKeyError::Certificate));
+        assert_eq!(parse(good, Some(good)), Err(ClientKeyError::Certificate));
+    }
+}

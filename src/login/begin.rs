@@ -9,7 +9,7 @@ use super::pending::{Pending, seconds};
 use super::{Error, Failure, Login};
 use crate::config::PublicUrl;
 use crate::directory::{Entry, Provider};
-use crate::oidc::{RelyingParty, Wish};
+use crate::oidc::{Prompt, RelyingParty, Wish};
 use crate::policy::ReturnTo;
 use crate::respond::{self, Answer};
 
@@ -19,6 +19,7 @@ pub struct Begin {
     return_to: Option<ReturnTo>,
     login_hint: Option<String>,
     issuer: Option<String>,
+    again: bool,
 }
 
 impl Begin {
@@ -38,6 +39,8 @@ impl Begin {
                     .return_to
                     .replace(ReturnTo::parse(&value).unwrap_or_else(ReturnTo::account_page))
                     .is_some(),
+                // From our own page, for whoever was signed in with the wrong account.
+                "again" => std::mem::replace(&mut begin.again, true),
                 "login_hint" => begin.login_hint.replace(hint(&value)).is_some(),
                 "iss" => begin.issuer.replace(value.into_owned()).is_some(),
                 "target_link_uri" => target_link_uri.replace(value.into_owned()).is_some(),
@@ -104,7 +107,8 @@ impl Login {
         if begin.issuer.is_some_and(|issuer| !party.issuer_matches(&issuer)) {
             return Err(Error::Parameters);
         }
-        let wish = Wish { login_hint: begin.login_hint, ..Wish::default() };
+        let prompt = begin.again.then_some(Prompt::Login);
+        let wish = Wish { login_hint: begin.login_hint, prompt, ..Wish::default() };
         let begun = party.begin(wish, now).await?;
         let return_to = begin.return_to.unwrap_or_else(ReturnTo::account_page);
         let pending = Pending {

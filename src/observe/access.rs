@@ -85,7 +85,7 @@ impl Access<'_> {
     }
 
     fn write_json(&self, line: &mut Vec<u8>, second: &mut Second) {
-        line.extend_from_slice(b"{\"time\":\"");
+        line.extend_from_slice(b"{\"timestamp\":\"");
         second.write(self.at, line);
         line.extend_from_slice(b"\",\"level\":\"INFO\",\"event\":\"request\",\"request.id\":\"");
         text::escape(cut(self.request_id, MAX_HOST), line);
@@ -230,7 +230,7 @@ mod tests {
         check(
             &access,
             Format::Json,
-            "{\"time\":\"2025-11-24T16:00:00.042Z\",\"level\":\"INFO\",\"event\":\"request\",\
+            "{\"timestamp\":\"2025-11-24T16:00:00.042Z\",\"level\":\"INFO\",\"event\":\"request\",\
              \"request.id\":\"r1\",\"client.address\":\"10.0.0.1\",\"request.method\":\"GET\",\
              \"request.host\":\"hub.example.com\",\"request.path\":\"/acme/bert\",\
              \"response.status\":403,\"decision\":\"deny\",\"reason\":\"role-too-low\",\

@@ -236,3 +236,81 @@ impl Collector for Process {
         ConstGauge::new(1i64).encode(build.encode_family(&labels)?)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use http::{Method, StatusCode};
+
+    use super::*;
+
+    /// Every metric, with one value at least.
+    fn text() -> String {
+        let requests = Requests::default();
+        let metrics = Metrics::new(requests.clone(), Sink::none());
+        let acme = OrganizationId::parse("acme").unwrap();
+        let counts = requests.for_thread();
+        let method = Method::from_bytes(b"BREW").unwrap();
+        for millis in [0, 3, 70_000] {
+            let took = Duration::from_millis(millis);
+            counts.count(&method, StatusCode::FORBIDDEN, Outcome::Deny, took);
+        }
+        metrics.decided(Some(&acme), Outcome::Deny, Some(Reason::RoleTooLow)).inc();
+        metrics.signed_in(&acme, Protocol::Saml, SignInResult::Refused);
+        metrics.sessions(7);
+        metrics.identity_provider(&acme, true);
+        metrics.upstream_failed(UpstreamError::Timeout);
+        metrics.upstream_connected();
+        metrics.connected(Flow::Plain);
+        metrics.connected(Flow::Plain);
+        metrics.disconnected(Flow::Plain);
+        metrics.connection_failed(Connection::SlowHead);
+        metrics.reloaded(true);
+        metrics.certificate(SystemTime::UNIX_EPOCH + Duration::from_secs(9));
+        metrics.text()
+    }
+
+    #[test]
+    fn every_metric_is_in_the_table_and_nothing_else() {
+        let table: Vec<&str> = include_str!("metrics.rs")
+            .lines()
+            .filter_map(|line| line.strip_prefix("//! | `")?.split('`').next())
+            .collect();
+        let text = text();
+        let shown: Vec<String> = text
+            .lines()
+            .filter_map(|line| line.strip_prefix("# TYPE ")?.split_once(' '))
+            .map(|(name, kind)| format!("{name}{}", if kind == "counter" { "_total" } else { "" }))
+            .collect();
+        for name in &shown {
+            assert!(table.contains(&name.as_str()), "{name} is in no table");
+        }
+        assert_eq!(shown.len(), table.len(), "{text}");
+    }
+
+    #[test]
+    fn values_and_labels_are_what_the_table_says() {
+        let text = text();
+        for line in [
+            r#"hubgate_http_requests_total{method="other",status="4xx",decision="deny"} 3"#,
+            r#"hubgate_http_request_duration_seconds_count{decision="deny"} 3"#,
+            r#"hubgate_http_request_duration_seconds_sum{decision="deny"} 70.003"#,
+            r#"hubgate_http_request_duration_seconds_bucket{le="0.001",decision="deny"} 1"#,
+            r#"hubgate_http_request_duration_seconds_bucket{le="0.005",decision="deny"} 2"#,
+            r#"hubgate_http_request_duration_seconds_bucket{le="60.0",decision="deny"} 2"#,
+            r#"hubgate_http_request_duration_seconds_bucket{le="+Inf",decision="deny"} 3"#,
+            r#"hubgate_decisions_total{organization="acme",decision="deny",reason="role-too-low"} 1"#,
+            r#"hubgate_sign_ins_total{organization="acme",protocol="saml",result="refused"} 1"#,
+            "hubgate_sessions 7",
+            r#"hubgate_identity_provider_up{organization="acme"} 1"#,
+            r#"hubgate_upstream_errors_total{kind="timeout"} 1"#,
+            r#"hubgate_connections{kind="plain"} 1"#,
+            r#"hubgate_connections_accepted_total{kind="plain"} 2"#,
+            r#"hubgate_connection_errors_total{kind="slow-head"} 1"#,
+            "hubgate_tls_certificate_expiry_timestamp_seconds 9",
+        ] {
+            assert!(text.lines().any(|shown| shown == line), "{line} is not in\n{text}");
+        }
+    }
+}

@@ -128,7 +128,7 @@ impl Collector for Requests {
             MetricType::Histogram,
         )?;
         for (row, outcome) in Outcome::ALL.iter().enumerate() {
-            let bounds = BOUNDS.into_iter().chain([f64::MAX]).enumerate();
+            let bounds = BOUNDS.into_iter().chain([f64::INFINITY]).enumerate();
             let buckets: Vec<(f64, u64)> = bounds
                 .map(|(at, bound)| (bound, self.sum(|counts| counts.buckets.get(row)?.get(at))))
                 .collect();

@@ -184,7 +184,9 @@ impl Credentials {
         now: SystemTime,
     ) -> Result<Option<Request<Vec<u8>>>, SigningError> {
         let mut form = form_urlencoded::Serializer::new(String::new());
-        form.extend_pairs(parameters.iter().filter(|(name, _)| *name != "client_id"));
+        // Where the proof says it too, it is not said twice.
+        let basic = matches!(self.proof, Proof::Basic(_));
+        form.extend_pairs(parameters.iter().filter(|(name, _)| basic || *name != "client_id"));
         form.extend_pairs(self.assertion(settings, metadata, now)?);
         let mut request = Request::post(address.as_str())
             .header(ACCEPT, "application/json")

@@ -136,7 +136,7 @@ pub enum Error {
     #[error("the identity provider's keys were asked for too often; a token's key is unknown")]
     KeysExhausted,
     /// The provider said no.
-    #[error("the identity provider's {endpoint} answered {code}")]
+    #[error("the identity provider's {endpoint} answered {code}{}", said(description.as_deref()))]
     Refused {
         /// Where.
         endpoint: Endpoint,
@@ -171,6 +171,11 @@ pub enum Error {
     /// No randomness, no signature.
     #[error("cryptography failed on this machine")]
     Cryptography(#[from] SigningError),
+}
+
+/// What the provider added, in quotes.
+fn said(description: Option<&str>) -> String {
+    description.map(|text| format!(": {text:?}")).unwrap_or_default()
 }
 
 impl Error {

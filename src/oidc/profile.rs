@@ -63,7 +63,8 @@ pub(super) fn merge(
             || settings.required_claims.iter().any(|(required, _)| required == name)
     };
     let about_email = |name: &str| EMAIL.contains(&name) || name == settings.email_claim;
-    let has_email = claims.contains_key(&settings.email_claim);
+    let address = claims.get(&settings.email_claim).cloned();
+    let same_address = address.is_some() && address.as_ref() == userinfo.get(&settings.email_claim);
     let wins = precedence == Precedence::Userinfo;
     if wins && userinfo.contains_key(&settings.email_claim) {
         claims.retain(|name, _| !about_email(name));
@@ -72,7 +73,7 @@ pub(super) fn merge(
         let admitted = if ours(&name) {
             false
         } else if about_email(&name) {
-            wins || !has_email
+            wins || address.is_none() || same_address && !claims.contains_key(&name)
         } else {
             wins || claims.get(&name).is_none_or(Value::is_null)
         };
@@ -85,7 +86,13 @@ pub(super) fn merge(
 
 /// Whether the ID token lacks what userinfo might have.
 pub(super) fn is_thin(settings: &Oidc, role: &Attribute, claims: &Map<String, Value>) -> bool {
-    !claims.contains_key(&settings.email_claim) || role.select(claims) == Selected::Missing
+    let verdict = match settings.email_trust {
+        EmailTrust::IfVerified => claims.contains_key(verdict_claim(settings)),
+        EmailTrust::Always | EmailTrust::Never => true,
+    };
+    !verdict
+        || !claims.contains_key(&settings.email_claim)
+        || role.select(claims) == Selected::Missing
 }
 
 /// The claims that the configuration requires, from the ID token alone.
@@ -142,10 +149,15 @@ pub fn email(settings: &Oidc, claims: &Map<String, Value>) -> Option<EmailAddres
         EmailTrust::Always => true,
         // Either claim speaks of `email` and of no other.
         EmailTrust::IfVerified if settings.email_claim != "email" => false,
-        EmailTrust::IfVerified if settings.provider == OidcProvider::Entra => says("xms_edov"),
-        EmailTrust::IfVerified => says("email_verified"),
+        EmailTrust::IfVerified => says(verdict_claim(settings)),
     };
     believed.then_some(address)
+}
+
+/// The claim that says whether the provider verified the address; Entra's says that the owner of its
+/// domain is the directory's.
+fn verdict_claim(settings: &Oidc) -> &'static str {
+    if settings.provider == OidcProvider::Entra { "xms_edov" } else { "email_verified" }
 }
 
 /// The display name: printable, and not longer than anyone's.

@@ -5,9 +5,11 @@ use std::time::SystemTime;
 use crate::jose::{Claims, Invalid, Use};
 use crate::policy::Subject;
 
+use super::discovery::Metadata;
 use super::error::{AnswerError, Endpoint, Error, Token};
 use super::oauth_error::OauthError;
 use super::profile::{self, Precedence};
+use super::raw_tokens::RawTokens;
 use super::{RelyingParty, Tokens, Verified};
 
 /// Why a sign-in was not renewed.
@@ -16,14 +18,26 @@ pub enum RefreshError {
     /// The provider said no, or what it said does not verify: the session ends now.
     #[error("the identity provider ended the sign-in: {0}")]
     Ended(#[source] Error),
-    /// Nobody said anything: the session goes on for the caller's grace, and no longer.
-    #[error("the sign-in could not be renewed: {0}")]
-    Unavailable(#[source] Error),
+    /// Nobody said anything: the session goes on as it was, and is renewed later.
+    #[error("the sign-in could not be renewed: {source}")]
+    Unavailable {
+        /// Why.
+        #[source]
+        source: Error,
+        /// New tokens, if the provider gave some before it fell silent: they must be kept, since
+        /// the refresh token that they replace may be spent, and using it again would end the
+        /// session (RFC 9700 §4.14.2).
+        tokens: Option<Box<Tokens>>,
+    },
 }
 
-impl From<Error> for RefreshError {
-    fn from(error: Error) -> Self {
-        if is_final(&error) { Self::Ended(error) } else { Self::Unavailable(error) }
+impl RefreshError {
+    fn new(source: Error, tokens: Option<Tokens>) -> Self {
+        if is_final(&source) {
+            Self::Ended(source)
+        } else {
+            Self::Unavailable { source, tokens: tokens.map(Box::new) }
+        }
     }
 }
 
@@ -58,7 +72,9 @@ const fn is_final(error: &Error) -> bool {
                 | AnswerError::TooManyPages => false,
             }
         }
-        Error::Answer { .. }
+        // A new key that the provider signs with before all of its servers publish it.
+        Error::Invalid { invalid: Invalid::UnknownKey, .. }
+        | Error::Answer { .. }
         | Error::Unreachable { .. }
         | Error::Metadata(_)
         | Error::KeysExhausted
@@ -84,24 +100,32 @@ impl RelyingParty {
         subject: &Subject,
         now: SystemTime,
     ) -> Result<Verified, RefreshError> {
-        Ok(self.renew(tokens, subject, now).await?)
-    }
-
-    async fn renew(
-        &self,
-        tokens: &Tokens,
-        subject: &Subject,
-        now: SystemTime,
-    ) -> Result<Verified, Error> {
         let settings = self.settings();
-        let refresh = tokens.refresh.as_ref().ok_or(Error::NoRefreshToken)?;
-        let metadata = self.provider.metadata(now).await?;
+        let not_yet = |error| RefreshError::new(error, None);
+        let refresh = tokens.refresh.as_ref().ok_or(not_yet(Error::NoRefreshToken))?;
+        let metadata = self.provider.metadata(now).await.map_err(not_yet)?;
         let metadata = &metadata.value;
         let http = self.provider.http();
         let raw = self
             .credentials
             .exchange_refresh_token(settings, metadata, http, refresh.expose_secret(), now)
-            .await?;
+            .await
+            .map_err(not_yet)?;
+        self.hear(tokens, subject, metadata, &raw, now)
+            .await
+            .map_err(|error| RefreshError::new(error, Some(tokens.renewed(&raw, None, now))))
+    }
+
+    /// What the provider says of the person now.
+    async fn hear(
+        &self,
+        tokens: &Tokens,
+        subject: &Subject,
+        metadata: &Metadata,
+        raw: &RawTokens,
+        now: SystemTime,
+    ) -> Result<Verified, Error> {
+        let settings = self.settings();
         let fresh = match raw.raw_id_token() {
             Some(id_token) => {
                 let nonce = tokens.nonce.as_deref();
@@ -123,7 +147,7 @@ impl RelyingParty {
         }
         let profile = self.describe(claims, raw.access(), metadata, precedence, now).await?;
         let idp_session = claims.text("sid").map(str::to_owned);
-        Ok(Verified { profile, tokens: tokens.renewed(&raw, fresh, now), idp_session })
+        Ok(Verified { profile, tokens: tokens.renewed(raw, fresh, now), idp_session })
     }
 }
 

@@ -58,7 +58,7 @@ pub(super) fn prepare(
             *request.method(),
             Method::GET | Method::HEAD | Method::OPTIONS | Method::DELETE | Method::TRACE
         );
-    let upload = (!empty).then(|| watch(request, lifeline, rule));
+    let upload = (!empty).then(|| watch(request, version, lifeline, rule));
     Ok(Sent { upload, switch, replayable })
 }
 
@@ -108,11 +108,18 @@ pub(super) fn trailer_rule(managed: Managed) -> TrailerRule {
 }
 
 /// Ties a body to its session, and watches its progress.
-fn watch(request: &mut Request<Body>, lifeline: &Lifeline, rule: &TrailerRule) -> UploadHandle {
-    let expects = request
-        .headers()
-        .get(header::EXPECT)
-        .is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue"));
+fn watch(
+    request: &mut Request<Body>,
+    version: Version,
+    lifeline: &Lifeline,
+    rule: &TrailerRule,
+) -> UploadHandle {
+    // HTTP/1.0 knows no `100 Continue`.
+    let expects = version != Version::HTTP_10
+        && request
+            .headers()
+            .get(header::EXPECT)
+            .is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue"));
     let body = std::mem::take(request.body_mut()).guarded(lifeline, SMALL);
     let (body, handle) = body.upload(expects.then_some(CONTINUE_PATIENCE), rule.clone());
     *request.body_mut() = body;

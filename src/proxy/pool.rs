@@ -41,7 +41,8 @@ pub(super) struct Pool {
     recorder: Recorder,
     idle: RefCell<Vec<Idle>>,
     /// HTTP/2 carries every request of this thread.
-    shared: RefCell<Option<http2::SendRequest<Body>>>,
+    shared: RefCell<Option<Shared>>,
+    generation: Cell<u64>,
     /// Held while the shared connection is made, so that it is made once.
     sharing: tokio::sync::Mutex<()>,
     open: Rc<Cell<usize>>,
@@ -52,6 +53,12 @@ pub(super) struct Pool {
 struct Idle {
     sender: http1::SendRequest<Body>,
     since: Instant,
+}
+
+#[derive(Clone, Debug)]
+struct Shared {
+    sender: http2::SendRequest<Body>,
+    generation: u64,
 }
 
 /// The way into one connection.
@@ -65,7 +72,7 @@ pub(super) struct Sender {
 #[derive(Debug)]
 pub(super) enum Kind {
     Http1(http1::SendRequest<Body>),
-    Http2(http2::SendRequest<Body>),
+    Http2(http2::SendRequest<Body>, u64),
 }
 
 /// What a request needs of its connection.
@@ -86,6 +93,7 @@ impl Pool {
             recorder,
             idle: RefCell::default(),
             shared: RefCell::default(),
+            generation: Cell::new(0),
             sharing: tokio::sync::Mutex::default(),
             open: Rc::default(),
             reaping: Cell::new(false),
@@ -105,7 +113,7 @@ impl Pool {
             return self.connect(needs.upgrade).await;
         }
         let _sharing = self.sharing.lock().await;
-        match self.waiting(Needs { fresh: false, ..needs }) {
+        match self.waiting(needs) {
             Some(sender) => Ok(sender),
             None => self.connect(false).await,
         }
@@ -113,15 +121,16 @@ impl Pool {
 
     /// Whether the hub speaks HTTP/2, as far as is known.
     fn is_shared(&self) -> bool {
-        self.connector.is_h2c() || self.shared.borrow().is_some()
+        self.connector.is_h2c() || self.generation.get() > 0
     }
 
     fn waiting(&self, needs: Needs) -> Option<Sender> {
         if !needs.upgrade
             && let Some(shared) = &*self.shared.borrow()
-            && !shared.is_closed()
+            && !shared.sender.is_closed()
         {
-            return Some(Sender { kind: Kind::Http2(shared.clone()), reused: true });
+            let kind = Kind::Http2(shared.sender.clone(), shared.generation);
+            return Some(Sender { kind, reused: true });
         }
         if needs.fresh {
             return None;
@@ -153,8 +162,10 @@ impl Pool {
             Protocol::Http1 => Kind::Http1(open_http1(stream, open).await?),
             Protocol::Http2 => {
                 let sender = open_http2(stream, open).await?;
-                *self.shared.borrow_mut() = Some(sender.clone());
-                Kind::Http2(sender)
+                let generation = self.generation.get().wrapping_add(1);
+                self.generation.set(generation);
+                *self.shared.borrow_mut() = Some(Shared { sender: sender.clone(), generation });
+                Kind::Http2(sender, generation)
             }
         };
         Ok(Sender { kind, reused: false })
@@ -174,6 +185,16 @@ impl Pool {
                     pool.keep(sender);
                 }
             });
+        }
+    }
+
+    /// Forgets a shared connection that has failed a request that may be sent again.
+    pub(super) fn forget(&self, sender: &Sender) {
+        if let Kind::Http2(_, generation) = sender.kind {
+            let mut shared = self.shared.borrow_mut();
+            if shared.as_ref().is_some_and(|shared| shared.generation == generation) {
+                *shared = None;
+            }
         }
     }
 
@@ -260,7 +281,7 @@ impl Sender {
     ) -> Result<Response<Incoming>, TrySendError<Request<Body>>> {
         match &mut self.kind {
             Kind::Http1(sender) => sender.try_send_request(request).await,
-            Kind::Http2(sender) => sender.try_send_request(request).await,
+            Kind::Http2(sender, _) => sender.try_send_request(request).await,
         }
     }
 }

@@ -4,7 +4,7 @@ use http::header::{self, HeaderName, HeaderValue};
 use http::{HeaderMap, StatusCode};
 use serde_json::json;
 
-use super::{Answer, Dialect, Notice, answer, page, see_other};
+use super::{Answer, Dialect, Notice, answer, page, see_other, wording};
 use crate::policy::Reason;
 
 /// The organization whose sign-in is asked for, or whose rule it was.
@@ -49,9 +49,10 @@ pub fn refuse(dialect: Dialect, refusal: &Refusal<'_>) -> Answer {
     let mut response = match dialect {
         Dialect::Page => match (&refusal.sign_in, refusal.challenge) {
             (Some(sign_in), true) => see_other(sign_in),
-            _ => as_page(refusal),
+            (Some(_) | None, _) => as_page(refusal, false),
         },
-        Dialect::Frame | Dialect::Form => as_page(refusal),
+        Dialect::Frame => as_page(refusal, false),
+        Dialect::Form => as_page(refusal, true),
         Dialect::Script => as_json(refusal, challenged(refusal, StatusCode::UNAUTHORIZED)),
         Dialect::Git { credentials } => as_git(refusal, credentials),
         Dialect::Lfs { credentials } => as_lfs(refusal, credentials),
@@ -66,84 +67,18 @@ fn challenged(refusal: &Refusal<'_>, status: StatusCode) -> StatusCode {
     if refusal.challenge { status } else { refusal.status }
 }
 
-fn as_page(refusal: &Refusal<'_>) -> Answer {
+fn as_page(refusal: &Refusal<'_>, form: bool) -> Answer {
     let status = challenged(refusal, StatusCode::FORBIDDEN);
     page(
         status,
         &Notice {
-            title: title(refusal),
+            title: wording::title(refusal),
             sentence: refusal.reason.sentence().to_owned(),
-            way_out: way_out(refusal),
-            link: refusal
-                .sign_in
-                .clone()
-                .filter(|_| refusal.challenge || retries(refusal.reason))
-                .map(|path| {
-                    let label = refusal.party.map_or_else(
-                        || "Try again".to_owned(),
-                        |party| format!("Sign in with {}", party.display_name),
-                    );
-                    (path, label)
-                }),
+            way_out: wording::way_out(refusal, form),
+            link: wording::link(refusal),
             reason: refusal.reason,
             request_id: refusal.request_id.to_owned(),
         },
-    )
-}
-
-fn title(refusal: &Refusal<'_>) -> String {
-    match (refusal.party, refusal.challenge) {
-        (Some(party), true) => format!("{} requires single sign-on", party.display_name),
-        (Some(party), false) => format!("No access to {}", party.display_name),
-        (None, _) if refusal.status.is_server_error() => "This is not working right now".to_owned(),
-        (None, _) => "This request was refused".to_owned(),
-    }
-}
-
-/// What the person can do about it.
-fn way_out(refusal: &Refusal<'_>) -> String {
-    let name = refusal.party.map_or("your organization", |party| party.display_name.as_str());
-    match refusal.reason {
-        Reason::SignInRequired | Reason::SessionExpired | Reason::SessionRevoked => {
-            format!("Sign in with {name}'s identity provider to go on. What a form held is not sent again.")
-        }
-        Reason::RoleTooLow => {
-            format!("Ask an administrator of {name} for a higher role, then sign in again.")
-        }
-        Reason::EmailDomain | Reason::NotAMember | Reason::RoleAttributeMissing => {
-            format!("Ask an administrator of {name} to check your account, then sign in again.")
-        }
-        Reason::IdpUnreachable => {
-            format!("The identity provider of {name} does not answer. Try again in a moment; who is signed in already is not affected.")
-        }
-        Reason::IdpRefused | Reason::IdpInvalid | Reason::StateUnknown | Reason::TooManyAttempts => {
-            "Begin the sign-in again. If it fails again, give an administrator the request id below.".to_owned()
-        }
-        Reason::UpstreamUnreachable | Reason::UpstreamTimeout | Reason::UpstreamInvalid
-        | Reason::WhoamiUnavailable | Reason::StoreUnavailable | Reason::Internal => {
-            "Try again in a moment.".to_owned()
-        }
-        Reason::AmbiguousPath | Reason::AmbiguousBody | Reason::AmbiguousHeaders
-        | Reason::BodyTooLarge | Reason::UnclaimedNamespace | Reason::NoSuchPage
-        | Reason::MethodNotAllowed | Reason::UnknownOrganization | Reason::CrossSite
-        | Reason::BadParameters | Reason::UntrustedProxy | Reason::UnsupportedRequest => {
-            "Check the address, or go back to where you came from.".to_owned()
-        }
-    }
-}
-
-/// Whether beginning again can help.
-const fn retries(reason: Reason) -> bool {
-    matches!(
-        reason,
-        Reason::IdpUnreachable
-            | Reason::IdpRefused
-            | Reason::IdpInvalid
-            | Reason::StateUnknown
-            | Reason::EmailDomain
-            | Reason::NotAMember
-            | Reason::RoleAttributeMissing
-            | Reason::RoleTooLow
     )
 }
 

@@ -176,7 +176,7 @@ impl<'d> Shape<'d> {
             .descendants()
             .filter(|element| is_assertion(*element) || element.is(SAMLP, "Response"))
             .count();
-        // The response itself, and the assertion that it may hold.
+        // The response itself, and at most one assertion: if that is its child, there is no other.
         if assertions > 2 {
             return Err(Refusal::AssertionDoubled);
         }
@@ -199,9 +199,6 @@ impl<'d> Shape<'d> {
             Some(_) => return Err(Refusal::UnexpectedContent),
             None => None,
         };
-        if assertions != 1 + usize::from(assertion.is_some()) {
-            return Err(Refusal::AssertionDoubled);
-        }
         children.end()?;
         let inner = match assertion {
             Some(Place::Plain(assertion)) => signature_of(assertion)?,

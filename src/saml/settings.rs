@@ -35,7 +35,8 @@ pub struct Settings {
     pub sign_requests: bool,
     /// Which signatures are demanded.
     pub signatures: SignaturePolicy,
-    /// Whether the identity provider may begin a sign-in.
+    /// Whether the identity provider may begin a sign-in. Whoever has an account there can then
+    /// sign anybody's browser in as themselves, since no request binds the answer to a browser.
     pub allow_unsolicited: bool,
     /// Whether the person is authenticated anew each time.
     pub force_authn: bool,

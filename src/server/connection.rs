@@ -40,7 +40,6 @@ pub(super) async fn serve<Serve>(
 {
     // A socket whose ends are not known is closed already.
     let (Ok(address), Ok(local)) = (stream.peer_addr(), stream.local_addr()) else { return };
-    let _ = stream.set_nodelay(true);
     let tls = thread.acceptor.is_some();
     let flow = if tls { Flow::Tls } else { Flow::Plain };
     let watch = Watch::new(&thread.ticks, &thread.load, thread.recorder.metrics(), flow, place);

@@ -11,7 +11,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Sleep;
 
-use super::head_guard::Scanner;
+use super::head_guard::{Refusal, Scanner};
 use super::watched::Watch;
 
 /// How long a client may go on sending after its request was answered early. Closing before
@@ -25,12 +25,18 @@ pub(super) struct GuardedIo<I> {
     inner: I,
     scanner: Scanner,
     watch: Arc<Watch>,
+    /// What hyper reads next, before anything of the socket.
+    owed: &'static [u8],
     linger: Option<Pin<Box<Sleep>>>,
 }
 
+/// The end of a head. hyper looks at a head that came in pieces when its end is there, and a
+/// refusal may have taken that end away.
+const HEAD_END: &[u8] = b"\r\n\r\n";
+
 impl<I> GuardedIo<I> {
     pub(super) fn new(inner: I, watch: Arc<Watch>) -> Self {
-        Self { inner, scanner: Scanner::new(), watch, linger: None }
+        Self { inner, scanner: Scanner::new(), watch, owed: &[], linger: None }
     }
 
     /// Follows what was read.
@@ -43,6 +49,9 @@ impl<I> GuardedIo<I> {
         let (heads, in_head) = (self.scanner.heads(), self.scanner.in_head());
         if let Some(refusal) = self.scanner.scan(bytes) {
             self.watch.refuse(refusal);
+            if refusal == Refusal::Framing {
+                self.owed = HEAD_END;
+            }
         }
         let ended = self.scanner.heads() != heads || self.scanner.is_passing();
         if ended {
@@ -61,6 +70,10 @@ impl<I: AsyncRead + Unpin> AsyncRead for GuardedIo<I> {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
+        if !this.owed.is_empty() && buffer.remaining() >= this.owed.len() {
+            buffer.put_slice(std::mem::take(&mut this.owed));
+            return Poll::Ready(Ok(()));
+        }
         let before = buffer.filled().len();
         ready!(Pin::new(&mut this.inner).poll_read(cx, buffer))?;
         if !this.scanner.is_passing()
@@ -100,7 +113,13 @@ impl<I: AsyncRead + AsyncWrite + Unpin> AsyncWrite for GuardedIo<I> {
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().inner).poll_flush(cx)
+        let this = self.get_mut();
+        let polled = Pin::new(&mut this.inner).poll_flush(cx);
+        // TLS keeps what the socket does not take, and says so here.
+        if polled.is_pending() {
+            this.watch.written(true);
+        }
+        polled
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

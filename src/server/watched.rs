@@ -159,7 +159,9 @@ impl Watch {
             let since = since.load(Ordering::Relaxed);
             since != 0 && now.wrapping_sub(since) > limit
         };
-        if self.in_flight.load(Ordering::Relaxed) > 0 {
+        // What the client has not taken yet is still ours to send, though its body is read.
+        let unsent = self.blocked_since.load(Ordering::Relaxed) != 0;
+        if unsent || self.in_flight.load(Ordering::Relaxed) > 0 {
             let stuck = longer(&self.blocked_since, limits.blocked);
             return if stuck { Verdict::Stuck } else { Verdict::Fine };
         }

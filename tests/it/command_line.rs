@@ -394,10 +394,18 @@ fn admin(status: &'static str) -> (String, std::thread::JoinHandle<String>) {
             stream.read_exact(&mut byte).unwrap();
             request.extend(byte);
         }
-        write!(stream, "{status}\r\nContent-Length: 0\r\n\r\n").unwrap();
+        stream.write_all(format!("{status}\r\nContent-Length: 0\r\n\r\n").as_bytes()).unwrap();
         String::from_utf8_lossy(&request).into_owned()
     });
     (address, served)
+}
+
+/// An address where nobody listens, and what keeps others from listening there.
+fn closed() -> (socket2::Socket, String) {
+    let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+    socket.bind(&std::net::SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
+    let address = socket.local_addr().unwrap().as_socket().unwrap().to_string();
+    (socket, address)
 }
 
 #[test]
@@ -412,7 +420,7 @@ fn healthcheck_asks_the_admin_port() {
         let request = served.join().unwrap();
         assert!(request.starts_with("GET /readyz HTTP/1.1\r\nHost: "), "{request}");
     }
-    let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    let (_held, closed) = closed();
     check_exit(&["healthcheck", "--address", &closed], 69);
     check_exit(&["healthcheck", "--address", "nonsense"], 64);
 }
@@ -463,8 +471,7 @@ async fn check_online_reaches_the_hub_and_every_provider() {
     }
     silent(&output, "online");
 
-    // Nobody listens where a listener has been.
-    let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let (_held, closed) = closed();
     for key in ["hub.upstream", "organization.oidc.issuer"] {
         let bad = good.clone().set(key, &format!("\"http://{closed}\""));
         let output = online(&bad, &["--format", "json"]).await;

@@ -141,8 +141,6 @@ fn an_unknown_key_is_a_mistake_that_names_the_one_that_was_meant() {
 fn what_is_not_built_yet_is_refused_and_not_ignored() {
     for (key, value) in [
         ("server.grpc", "\"127.0.0.1:9091\""),
-        ("organization.tokens", "\"exempt\""),
-        ("organization.external_collaborators", "[\"kim@partner.example\"]"),
         ("hub.identity", "\"hub\""),
         ("session.store", "{ disk = \"/var/lib/hubgate\" }"),
         ("session.store", "{ redis = \"rediss://:hunter2@redis\" }"),
@@ -563,10 +561,13 @@ fn a_provider_that_serves_many_must_be_narrowed_down() {
         .set("organization.oidc.provider", "\"google\"")
         .without("organization.oidc.issuer");
     refuse(
-        &google.clone().set("organization.email_domains", "[\"corp.example\"]"),
+        &google.clone().set("organization.email_domains", "[\"corp.example\", \"b.example\"]"),
         "organization[acme].oidc.required_claims: names no Workspace, so everybody with a Google account could sign in; write { hd = \"corp.example\" }, your Workspace",
     );
-    accept(&google.set("organization.oidc.required_claims", "{ hd = \"corp.example\" }"));
+    accept(&google.clone().set("organization.oidc.required_claims", "{ hd = \"corp.example\" }"));
+    let one = accept(&google.set("organization.email_domains", "[\"corp.example\"]"));
+    let Provider::Oidc(oidc) = &one.organizations[0].provider;
+    assert_eq!(oidc.required_claims, [("hd".to_owned(), "corp.example".to_owned())]);
 
     let entra = Document::minimal()
         .set("organization.oidc.provider", "\"entra\"")

@@ -190,7 +190,7 @@ async fn answer(
 pub(crate) enum TestKey {
     Rsa(RsaKeyPair),
     P256(EcdsaKeyPair),
-    Weak(CoreRsaPrivateSigningKey),
+    Weak(Box<CoreRsaPrivateSigningKey>),
     /// The published RSA key's modulus, as a secret.
     Hmac,
     /// Anything that is no signature.
@@ -212,8 +212,9 @@ pub(crate) static RSA: LazyLock<TestKey> = LazyLock::new(new_rsa);
 pub(crate) static TWIN: LazyLock<TestKey> = LazyLock::new(new_rsa);
 pub(crate) static STRANGER: LazyLock<TestKey> = LazyLock::new(new_rsa);
 pub(crate) static P256: LazyLock<TestKey> = LazyLock::new(new_p256);
-pub(crate) static WEAK: LazyLock<TestKey> =
-    LazyLock::new(|| TestKey::Weak(CoreRsaPrivateSigningKey::from_pem(WEAK_KEY, None).unwrap()));
+pub(crate) static WEAK: LazyLock<TestKey> = LazyLock::new(|| {
+    TestKey::Weak(Box::new(CoreRsaPrivateSigningKey::from_pem(WEAK_KEY, None).unwrap()))
+});
 
 impl TestKey {
     pub(crate) fn named(name: &str) -> &'static Self {
@@ -276,10 +277,8 @@ impl TestKey {
 }
 
 fn secret() -> Vec<u8> {
-    match &*RSA {
-        TestKey::Rsa(pair) => RsaPublicKeyComponents::<Vec<u8>>::from(pair.public_key()).n,
-        _ => panic!("an RSA key"),
-    }
+    let TestKey::Rsa(pair) = &*RSA else { panic!("an RSA key") };
+    RsaPublicKeyComponents::<Vec<u8>>::from(pair.public_key()).n
 }
 
 /// The keys that the provider publishes: two that may sign, and many that may not.
@@ -352,7 +351,6 @@ pub(crate) struct Answer {
     pub(crate) tokens: Map<String, Value>,
     /// What comes back through the browser.
     pub(crate) callback: Vec<(String, String)>,
-    pub(crate) nonce: String,
 }
 
 impl Answer {
@@ -458,7 +456,6 @@ impl World {
                 ("code".to_owned(), "a-code".to_owned()),
                 ("state".to_owned(), asked["state"].clone()),
             ],
-            nonce: asked["nonce"].clone(),
         };
         change(&mut answer);
         let token = answer.token();
@@ -479,8 +476,9 @@ pub(crate) fn party(settings: Oidc, role: &str) -> RelyingParty {
 
 /// The check that a token did not pass, as text; or what else happened.
 pub(crate) fn failure(error: &Error) -> String {
-    match error {
-        Error::Invalid { invalid, .. } => format!("{invalid:?}"),
-        other => format!("{other:?}"),
+    if let Error::Invalid { invalid, .. } = error {
+        format!("{invalid:?}")
+    } else {
+        format!("{error:?}")
     }
 }

@@ -362,6 +362,26 @@ async fn parameters_are_pushed_to_the_provider_where_it_offers_that() {
     assert!(matches!(error, Error::Refused { code: OauthError::InvalidRequest, .. }), "{error:?}");
 }
 
+#[tokio::test]
+async fn a_pushed_request_names_the_client_once_however_it_proves_itself() {
+    for auth in [
+        ClientAuth::SecretBasic(Secret::new("s".to_owned())),
+        ClientAuth::SecretPost(Secret::new("s".to_owned())),
+        ClientAuth::None,
+    ] {
+        let case = format!("{auth:?}");
+        let world = World::with(|settings| settings.client_auth = auth).await;
+        let issuer = world.idp.issuer.clone();
+        world.idp.change_metadata(|metadata| {
+            metadata["pushed_authorization_request_endpoint"] = json!(format!("{issuer}/par"));
+        });
+        world.idp.reply("/par", Reply::json(&json!({"request_uri": "urn:x:1"})).status(201));
+        world.begin(Wish::default()).await;
+        let body = world.idp.asked("/par").pop().unwrap().body;
+        assert_eq!(body.matches("client_id=hub").count(), 1, "{case}");
+    }
+}
+
 #[test]
 fn settings_that_would_lower_a_guard_make_no_relying_party() {
     let refused = |change: &dyn Fn(&mut hubgate::config::Oidc)| {

@@ -150,17 +150,17 @@ async fn outcome(world: &World, path: &Path) -> (String, String) {
             .await
             .map(|_| ()),
         Purpose::RefreshedIdToken => {
+            world.idp.reply("/userinfo", Reply::json(&json!({"sub": "alice"})));
             let verified = world.answer(&transaction, &asked, honest).await.unwrap();
             let answer = json!({
                 "access_token": "an-access-token", "token_type": "bearer", "id_token": token,
             });
             world.idp.reply("/token", Reply::json(&answer));
-            world.idp.reply("/userinfo", Reply::json(&json!({"sub": "alice"})));
             let alice = Subject::parse("alice").unwrap();
             match world.rp.refresh(&verified.tokens, &alice, now()).await {
                 Ok(_) => Ok(()),
                 Err(RefreshError::Ended(error)) => Err(error),
-                Err(RefreshError::Unavailable(error)) => panic!("{}: {error}", path.display()),
+                Err(error) => panic!("{}: {error}", path.display()),
             }
         }
         Purpose::LogoutToken => world.rp.logout_token(&token, now()).await.map(|_| ()),

@@ -1,3 +1,10 @@
-//! What several tests build on.
+//! What the tests of the gate build on: a world of real servers, a browser, a socket, vectors.
 
+pub(crate) mod answer;
+pub(crate) mod browser;
+pub(crate) mod moving_clock;
+pub(crate) mod served;
+pub(crate) mod setup;
+pub(crate) mod tool;
 pub(crate) mod vectors;
+pub(crate) mod world;

@@ -42,7 +42,8 @@ pub(super) fn explain(
     for (name, wanted) in &oidc.required_claims {
         let holds = match claims.get(name) {
             Some(Value::String(text)) => text == wanted,
-            Some(value @ (Value::Bool(_) | Value::Number(_))) => value.to_string() == *wanted,
+            Some(Value::Bool(flag)) => flag.to_string() == *wanted,
+            Some(Value::Number(number)) => number.to_string() == *wanted,
             Some(Value::Null | Value::Array(_) | Value::Object(_)) | None => false,
         };
         if !holds {

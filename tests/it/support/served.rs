@@ -1,0 +1,176 @@
+//! The gate as a server of this process, and what it says of itself.
+
+use std::io::Write;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::{Arc, Mutex, OnceLock};
+use std::time::Duration;
+
+use http::Request;
+use hubgate::clock::Clock;
+use hubgate::config::{self, Config};
+use hubgate::gate::{Gate, Site};
+use hubgate::observe::{Format, Observer, Recorder, Sink};
+use hubgate::peer::Peer;
+use hubgate::proxy::{Connector, Proxy};
+use hubgate::server::{self, Context, Listeners};
+use hyper::body::Incoming;
+use serde_json::Value;
+use tokio::sync::{Notify, oneshot};
+
+use super::answer::Answer;
+
+/// A gate on a port of its own; dropping it ends it.
+pub(crate) struct Served {
+    pub(crate) address: SocketAddr,
+    pub(crate) lines: Lines,
+    observer: Observer,
+    _running: oneshot::Sender<()>,
+}
+
+impl Served {
+    /// Serves what a configuration file says.
+    pub(crate) fn start(text: &str, environment: &[(String, String)], clock: &Clock) -> Self {
+        events();
+        let config = config::parse(text, Path::new("hub.toml"), environment.to_vec())
+            .unwrap_or_else(|problems| panic!("{problems}\n{text}"));
+        let lines = Lines::default();
+        let observer = Observer::new(Sink::to(lines.clone(), Format::Json));
+        let (running, end) = oneshot::channel();
+        let address = serve(&config, clock, &observer, end);
+        Self { address, lines, observer, _running: running }
+    }
+
+    /// The metrics, as Prometheus reads them.
+    pub(crate) fn metrics(&self) -> String {
+        self.observer.metrics().text()
+    }
+
+    /// The value of one line of the metrics; zero when there is none.
+    pub(crate) fn metric(&self, name_and_labels: &str) -> u64 {
+        let text = self.metrics();
+        let line = text.lines().find_map(|line| line.strip_prefix(name_and_labels));
+        line.map_or(0, |value| value.trim().parse().unwrap())
+    }
+}
+
+fn serve(
+    config: &Config,
+    clock: &Clock,
+    observer: &Observer,
+    end: oneshot::Receiver<()>,
+) -> SocketAddr {
+    let site = Arc::new(Site::new(config, clock.clone()).unwrap());
+    let connector = Connector::new(&config.hub).unwrap();
+    let listeners = Listeners::bind(&config.server).unwrap();
+    let address = listeners.addresses()[0];
+    let make = move |recorder: Recorder| {
+        let proxy = Proxy::new(&connector, site.managed(), recorder.clone());
+        let gate = Gate::new(Arc::clone(&site), proxy, recorder.clone());
+        async move |request: Request<Incoming>, peer: Peer| {
+            let response = gate.serve(request, peer).await;
+            // Tests read the line of a request as soon as they have its answer.
+            recorder.flush();
+            response
+        }
+    };
+    let context =
+        Context { config: config.server.clone(), observer: observer.clone(), clock: clock.clone() };
+    tokio::spawn(async move {
+        let ended = async {
+            let _ = end.await;
+        };
+        server::run(listeners, &context, make, ended).await.unwrap();
+    });
+    address
+}
+
+/// The access log, line by line.
+#[derive(Clone, Default)]
+pub(crate) struct Lines(Arc<(Mutex<Vec<u8>>, Notify)>);
+
+impl Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.0.lock().unwrap().extend_from_slice(bytes);
+        self.0.1.notify_waiters();
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Lines {
+    /// Everything that was written so far.
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8(self.0.0.lock().unwrap().clone()).unwrap()
+    }
+
+    /// The last line that holds this.
+    pub(crate) fn find(&self, wanted: &str) -> Option<String> {
+        let bytes = self.0.0.lock().unwrap();
+        let text = std::str::from_utf8(&bytes).unwrap();
+        let at = text.rfind(wanted)?;
+        let from = text[..at].rfind('\n').map_or(0, |end| end + 1);
+        text[from..].lines().next().map(str::to_owned)
+    }
+
+    /// The line of a request.
+    pub(crate) async fn of(&self, request_id: &str) -> Value {
+        let wanted = format!("\"request.id\":\"{request_id}\"");
+        let found = async {
+            loop {
+                let written = self.0.1.notified();
+                if let Some(line) = self.find(&wanted) {
+                    return serde_json::from_str(&line).unwrap();
+                }
+                written.await;
+            }
+        };
+        let patience = Duration::from_secs(10);
+        tokio::time::timeout(patience, found).await.expect("a line of the access log")
+    }
+}
+
+/// The events of every gate in this process, at the level that people ask for when they look for
+/// a fault. `HUBGATE_LOG` shows them on standard error too.
+pub(crate) fn events() -> &'static Lines {
+    static EVENTS: OnceLock<Lines> = OnceLock::new();
+    EVENTS.get_or_init(|| {
+        let lines = Lines::default();
+        let shown = std::env::var_os("HUBGATE_LOG").is_some();
+        let writer = lines.clone();
+        let installed = tracing_subscriber::fmt()
+            .with_env_filter("debug,hubgate=trace")
+            .with_ansi(false)
+            .with_writer(move || Both(writer.clone(), shown))
+            .try_init();
+        installed.expect("no other test installs a logger");
+        lines
+    })
+}
+
+/// What the log says of why a request was refused: the cause, which clients are not told.
+#[track_caller]
+pub(crate) fn cause_of(answer: &Answer) -> String {
+    let request = format!("request_id=\"{}\"", answer.request_id());
+    let line = events().find(&request).unwrap_or_else(|| panic!("no event of {answer:?}"));
+    line.split_once("cause=").unwrap_or_else(|| panic!("no cause: {line}")).1.to_owned()
+}
+
+/// Writes into the lines, and perhaps to standard error.
+struct Both(Lines, bool);
+
+impl Write for Both {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        if self.1 {
+            std::io::stderr().write_all(bytes)?;
+        }
+        self.0.write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}

@@ -1,0 +1,114 @@
+//! What a world is made of: the configuration, key by key, and what the providers know of it.
+
+use hubgate::demo::people::{self, Person};
+use hubgate::demo::provider::{Client, ClientAuthentication};
+
+/// Where people see the site. The gate itself is on a loopback port, as behind an ingress.
+pub(crate) const SITE: &str = "https://hub.example.com";
+
+/// The secret of every organization's client.
+pub(crate) const CLIENT_SECRET: &str = "a secret that no log may show";
+
+/// A configuration of two organizations, each with a provider, which a test may change.
+pub(crate) struct Setup {
+    keys: Vec<(String, String, String)>,
+    pub(crate) environment: Vec<(String, String)>,
+    pub(crate) acme: Party,
+    pub(crate) globex: Party,
+}
+
+/// One organization's provider: how it knows the gate, and whom it knows.
+pub(crate) struct Party {
+    pub(crate) client: Client,
+    pub(crate) people: Vec<Person>,
+    pub(crate) claims_in_id_token: bool,
+}
+
+const SECTIONS: [&str; 7] =
+    ["", "server", "hub", "session", "session.cookie", "headers", "organization"];
+
+impl Setup {
+    pub(crate) fn new() -> Self {
+        let mut setup = Self {
+            keys: Vec::new(),
+            environment: vec![("CLIENT_SECRET".to_owned(), CLIENT_SECRET.to_owned())],
+            acme: Party::new("acme", people::acme()),
+            globex: Party::new("globex", people::globex()),
+        };
+        setup.set("", "public_url", &format!("{SITE:?}"));
+        setup.set("server", "listen", "[\"127.0.0.1:0\"]");
+        setup.set("server", "admin", "\"\"");
+        setup.set("server", "threads", "1");
+        setup.set("server", "drain", "\"1s\"");
+        for id in ["acme", "globex"] {
+            setup.set(id, "id", &format!("{id:?}"));
+            let oidc = format!("{id}.oidc");
+            setup.set(&oidc, "provider", "\"generic\"");
+            setup.set(&oidc, "client_id", &format!("\"hub-at-{id}\""));
+            setup.set(&oidc, "client_secret", "{ env = \"CLIENT_SECRET\" }");
+            setup.set(&oidc, "client_auth", "\"client_secret_post\"");
+            setup.set(&oidc, "algorithms", "[\"ES256\"]");
+            setup.set(&oidc, "pushed_requests", "false");
+            setup.set(&oidc, "scopes", "[\"profile\", \"email\", \"groups\"]");
+            setup.set(&format!("{id}.role_mapping"), "attribute", "\"$.groups\"");
+        }
+        setup.set("acme", "display_name", "\"ACME Corp\"");
+        setup.set("acme", "namespaces", "[\"acme\", \"acme-labs\"]");
+        setup.set("acme", "email_domains", "[\"acme.com\"]");
+        setup.set("acme", "public", "[\"demo\", \"datasets/open-*\"]");
+        setup.set("globex", "display_name", "\"Globex\"");
+        let acme = "{ admin = [\"hub-admins\"], write = [\"ml\"], read = [\"everyone\"] }";
+        setup.set("acme.role_mapping", "roles", acme);
+        let globex = "{ admin = [\"platform\"], write = [\"research\"], read = [\"all-staff\"] }";
+        setup.set("globex.role_mapping", "roles", globex);
+        setup
+    }
+
+    /// Writes a key of a section: `""`, `hub`, `acme`, `acme.oidc`, `globex.role_mapping` …
+    pub(crate) fn set(&mut self, section: &str, key: &str, value: &str) -> &mut Self {
+        self.unset(section, key);
+        self.keys.push((section.to_owned(), key.to_owned(), value.to_owned()));
+        self
+    }
+
+    pub(crate) fn unset(&mut self, section: &str, key: &str) -> &mut Self {
+        self.keys.retain(|(own, name, _)| own != section || name != key);
+        self
+    }
+
+    fn lines(&self, section: &str) -> String {
+        let own = self.keys.iter().filter(|(own, _, _)| own == section);
+        own.map(|(_, key, value)| format!("{key} = {value}\n")).collect()
+    }
+
+    /// The configuration file.
+    pub(crate) fn text(&self) -> String {
+        let mut text = String::new();
+        for section in SECTIONS {
+            match section {
+                "" => text += &self.lines(""),
+                "organization" => {
+                    for id in ["acme", "globex"] {
+                        text += &format!("[[organization]]\n{}", self.lines(id));
+                        for table in ["role_mapping", "oidc"] {
+                            let lines = self.lines(&format!("{id}.{table}"));
+                            text += &format!("[organization.{table}]\n{lines}");
+                        }
+                    }
+                }
+                _ => text += &format!("[{section}]\n{}", self.lines(section)),
+            }
+        }
+        text
+    }
+}
+
+impl Party {
+    fn new(id: &str, people: Vec<Person>) -> Self {
+        let secret = ClientAuthentication::SecretPost(CLIENT_SECRET.to_owned());
+        let callback = format!("{SITE}/-/sso/{id}/oidc/callback");
+        let mut client = Client::new(&format!("hub-at-{id}"), secret, &callback);
+        client.post_logout_redirect_uris.push(format!("{SITE}/-/sso/signed-out"));
+        Self { client, people, claims_in_id_token: true }
+    }
+}

@@ -1,0 +1,116 @@
+//! A hub, a provider for each of two organizations, and the gate in front of them.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hubgate::demo::Listener;
+use hubgate::demo::hub::{self, Hub, Received};
+use hubgate::demo::provider::{Provider, Settings};
+use url::Url;
+
+use super::browser::Browser;
+use super::moving_clock::MovingClock;
+use super::served::Served;
+use super::setup::{Party, SITE, Setup};
+
+pub(crate) struct World {
+    pub(crate) hub: Hub,
+    pub(crate) acme: Provider,
+    pub(crate) globex: Provider,
+    pub(crate) clock: MovingClock,
+    pub(crate) gate: Served,
+    pub(crate) configuration: String,
+    environment: Vec<(String, String)>,
+}
+
+impl World {
+    pub(crate) async fn start() -> Self {
+        Self::with(|_| {}).await
+    }
+
+    /// A world whose making a test changes first.
+    pub(crate) async fn with(change: impl FnOnce(&mut Setup)) -> Self {
+        let mut setup = Setup::new();
+        change(&mut setup);
+        let clock = MovingClock::new();
+        let hub = Hub::start(Listener::loopback().await.unwrap(), hub::Settings::default());
+        let hub = hub.unwrap();
+        setup.set("hub", "upstream", &format!("{:?}", hub.origin()));
+        let acme = provider("ACME", &setup.acme, &clock).await;
+        let globex = provider("Globex", &setup.globex, &clock).await;
+        for (id, provider) in [("acme", &acme), ("globex", &globex)] {
+            setup.set(&format!("{id}.oidc"), "issuer", &format!("{:?}", provider.issuer()));
+        }
+        let configuration = setup.text();
+        let gate = Served::start(&configuration, &setup.environment, &clock.clock());
+        let world =
+            Self { hub, acme, globex, clock, gate, configuration, environment: setup.environment };
+        world.register(&setup.acme, &world.acme, "acme");
+        world.register(&setup.globex, &world.globex, "globex");
+        world
+    }
+
+    /// Tells a provider who we are, with the addresses that exist only now.
+    fn register(&self, party: &Party, provider: &Provider, id: &str) {
+        let mut client = party.client.clone();
+        let back = format!("http://{}/-/sso/{id}/oidc/backchannel-logout", self.gate.address);
+        client.backchannel_logout_uri = Some(back);
+        provider.register(client).unwrap();
+    }
+
+    /// The same gate once more, as a second replica or after a restart: sessions are its own.
+    pub(crate) fn another_gate(&self, change: impl FnOnce(String) -> String) -> Served {
+        let text = change(self.configuration.clone());
+        Served::start(&text, &self.environment, &self.clock.clock())
+    }
+
+    /// A browser that has never been here.
+    pub(crate) fn browser(&self) -> Browser {
+        self.browser_at(self.gate.address)
+    }
+
+    /// A browser that reaches the site at this address.
+    pub(crate) fn browser_at(&self, address: SocketAddr) -> Browser {
+        let routes = HashMap::from([(SITE.to_owned(), address)]);
+        Browser::new(Arc::new(routes), self.clock.clone())
+    }
+
+    /// A browser with a sign-in.
+    pub(crate) async fn signed_in(&self, organization: &str, person: &str) -> Browser {
+        let mut browser = self.browser();
+        browser.sign_in(organization, person).await;
+        browser
+    }
+
+    /// The last request that arrived at the hub.
+    #[track_caller]
+    pub(crate) fn last_at_hub(&self) -> Received {
+        self.hub.received().pop().expect("a request at the hub")
+    }
+
+    /// Repeats a request until its answer is as wished.
+    pub(crate) async fn until<T>(&self, mut ask: impl AsyncFnMut() -> Option<T>) -> T {
+        let asking = async {
+            loop {
+                if let Some(found) = ask().await {
+                    return found;
+                }
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(10), asking).await.expect("it came about")
+    }
+}
+
+async fn provider(name: &str, party: &Party, clock: &MovingClock) -> Provider {
+    let mut settings = Settings::new(name, party.people.clone(), clock.clock());
+    settings.claims_in_id_token = party.claims_in_id_token;
+    Provider::start(Listener::loopback().await.unwrap(), settings).unwrap()
+}
+
+/// An address on the site.
+pub(crate) fn on_site(path: &str) -> Url {
+    Url::parse(SITE).unwrap().join(path).unwrap()
+}

@@ -24,6 +24,7 @@ pub mod peer;
 pub mod policy;
 pub mod proxy;
 pub mod respond;
+pub mod saml;
 pub mod serve;
 pub mod server;
 pub mod session;

@@ -31,6 +31,7 @@ mod races;
 mod redirects;
 mod refusals;
 mod rig;
+mod saml;
 mod secrets;
 mod served_decisions;
 mod sessions;

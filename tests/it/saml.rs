@@ -1,0 +1,15 @@
+//! The SAML service provider against identity providers that sign, forge and mutate.
+//!
+//! Documents are written in their canonical form by hand and signed at test time, so that the
+//! signer shares nothing with the verifier but the specification.
+
+mod attacks;
+mod encryption;
+mod explain;
+mod logout;
+mod metadata;
+mod mutations;
+mod protocol;
+mod provider;
+mod requests;
+mod sign_in;

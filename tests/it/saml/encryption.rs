@@ -1,0 +1,271 @@
+//! Encrypted assertions: what is accepted, and that failures look alike.
+
+use aws_lc_rs::aead::{AES_128_GCM, AES_192_GCM, AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
+use aws_lc_rs::cipher::{
+    AES_128, AES_256, EncryptionContext, PaddedBlockEncryptingKey, UnboundCipherKey,
+};
+use aws_lc_rs::iv::FixedLength;
+use aws_lc_rs::rsa::{
+    OAEP_SHA1_MGF1SHA1, OAEP_SHA256_MGF1SHA256, OaepPublicEncryptingKey, PrivateDecryptingKey,
+};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use hubgate::saml::{DecryptionKey, Refusal, Settings, SignaturePolicy};
+
+use super::provider::{
+    EC, RSA, SAML, STRANGER, Says, Signer, accepted_by, post, refused, refused_by,
+};
+
+const MGF1P: &str = "http://www.w3.org/2001/04/xmlenc#rsa-oaep-mgf1p";
+const OAEP: &str = "http://www.w3.org/2009/xmlenc11#rsa-oaep";
+const GCM256: &str = "http://www.w3.org/2009/xmlenc11#aes256-gcm";
+
+/// Changes the wrapped key and the ciphertext.
+type Alter = fn(&mut Vec<u8>, &mut Vec<u8>);
+
+/// How to encrypt: the good way, until a test bends it.
+struct Encryptor {
+    data: &'static str,
+    key_transport: &'static str,
+    key_method: String,
+    sibling: bool,
+    alter: Alter,
+}
+
+impl Default for Encryptor {
+    fn default() -> Self {
+        Self {
+            data: GCM256,
+            key_transport: MGF1P,
+            key_method: String::new(),
+            sibling: false,
+            alter: |_, _| (),
+        }
+    }
+}
+
+impl Encryptor {
+    /// An EncryptedAssertion in its canonical form.
+    fn encrypt(&self, plain: &str) -> String {
+        let secret = |length: usize| (7..).take(length).collect::<Vec<u8>>();
+        let gcm = |algorithm, length| {
+            let key = LessSafeKey::new(UnboundKey::new(algorithm, &secret(length)).unwrap());
+            let nonce = [9; 12];
+            let mut body = plain.as_bytes().to_vec();
+            let unique = Nonce::assume_unique_for_key(nonce);
+            key.seal_in_place_append_tag(unique, Aad::empty(), &mut body).unwrap();
+            (secret(length), [nonce.to_vec(), body].concat())
+        };
+        let cbc = |algorithm, length| {
+            let key = UnboundCipherKey::new(algorithm, &secret(length)).unwrap();
+            let key = PaddedBlockEncryptingKey::cbc_pkcs7(key).unwrap();
+            let mut body = plain.as_bytes().to_vec();
+            let iv = [9; 16];
+            let context = EncryptionContext::Iv128(FixedLength::from(iv));
+            key.less_safe_encrypt(&mut body, context).unwrap();
+            (secret(length), [iv.to_vec(), body].concat())
+        };
+        let (secret, mut ciphertext) = match self.data.rsplit('#').next().unwrap() {
+            "aes128-gcm" => gcm(&AES_128_GCM, 16),
+            "aes192-gcm" => gcm(&AES_192_GCM, 24),
+            "aes128-cbc" => cbc(&AES_128, 16),
+            "aes256-cbc" => cbc(&AES_256, 32),
+            _ => gcm(&AES_256_GCM, 32),
+        };
+        let public = PrivateDecryptingKey::from_pkcs8(&RSA.pkcs8).unwrap().public_key();
+        let public = OaepPublicEncryptingKey::new(public).unwrap();
+        let mut wrapped = vec![0; public.ciphertext_size()];
+        let oaep =
+            if self.key_transport == OAEP { &OAEP_SHA256_MGF1SHA256 } else { &OAEP_SHA1_MGF1SHA1 };
+        public.encrypt(oaep, &secret, &mut wrapped, None).unwrap();
+        (self.alter)(&mut wrapped, &mut ciphertext);
+
+        let Self { data, key_transport, key_method, .. } = self;
+        let value = |bytes: &[u8]| {
+            format!(
+                "<xenc:CipherData><xenc:CipherValue>{}</xenc:CipherValue></xenc:CipherData>",
+                STANDARD.encode(bytes)
+            )
+        };
+        let key = |declaration: &str| {
+            format!(
+                "<xenc:EncryptedKey{declaration}><xenc:EncryptionMethod Algorithm=\"{key_transport}\">\
+                 {key_method}</xenc:EncryptionMethod>{}</xenc:EncryptedKey>",
+                value(&wrapped)
+            )
+        };
+        let xenc = " xmlns:xenc=\"http://www.w3.org/2001/04/xmlenc#\"";
+        let ds = "xmlns:ds=\"http://www.w3.org/2000/09/xmldsig#\"";
+        let (info, behind) = if self.sibling {
+            (String::new(), key(xenc))
+        } else {
+            (format!("<ds:KeyInfo {ds}>{}</ds:KeyInfo>", key("")), String::new())
+        };
+        format!(
+            "<saml:EncryptedAssertion xmlns:saml=\"{SAML}\"><xenc:EncryptedData{xenc} \
+             Type=\"http://www.w3.org/2001/04/xmlenc#Element\"><xenc:EncryptionMethod \
+             Algorithm=\"{data}\"></xenc:EncryptionMethod>{info}{}</xenc:EncryptedData>{behind}\
+             </saml:EncryptedAssertion>",
+            value(&ciphertext)
+        )
+    }
+}
+
+fn with_key(settings: &mut Settings) {
+    let key = DecryptionKey::parse_pem(&RSA.private_key, &RSA.certificate).unwrap();
+    settings.decryption_keys = vec![key];
+}
+
+/// A signed assertion, encrypted; and a signed response with an encrypted assertion that is not.
+fn inner_and_outer(encryptor: &Encryptor) -> (String, String) {
+    let says = Says::default();
+    let inner = Signer::new(&EC).envelop(&says.assertion());
+    let inner = says.response(&encryptor.encrypt(&inner));
+    let outer = says.response(&encryptor.encrypt(&says.assertion()));
+    (inner, Signer::new(&EC).envelop(&outer))
+}
+
+#[test]
+fn an_encrypted_assertion_signs_the_person_in() {
+    let method = |digest: &str| {
+        format!(
+            "<d:DigestMethod xmlns:d=\"http://www.w3.org/2000/09/xmldsig#\" Algorithm=\"{digest}\"></d:DigestMethod>"
+        )
+    };
+    let sha1 = method("http://www.w3.org/2000/09/xmldsig#sha1");
+    let sha256 = method("http://www.w3.org/2001/04/xmlenc#sha256")
+        + "<xenc11:MGF xmlns:xenc11=\"http://www.w3.org/2009/xmlenc11#\" Algorithm=\"http://www.w3.org/2009/xmlenc11#mgf1sha256\"></xenc11:MGF>";
+    for encryptor in [
+        Encryptor::default(),
+        Encryptor { data: "http://www.w3.org/2009/xmlenc11#aes128-gcm", ..Encryptor::default() },
+        Encryptor { data: "http://www.w3.org/2009/xmlenc11#aes192-gcm", ..Encryptor::default() },
+        Encryptor { key_method: sha1, ..Encryptor::default() },
+        Encryptor { key_transport: OAEP, key_method: sha256, ..Encryptor::default() },
+        Encryptor { sibling: true, ..Encryptor::default() },
+    ] {
+        let (inner, outer) = inner_and_outer(&encryptor);
+        accepted_by(&inner, with_key);
+        accepted_by(&outer, with_key);
+        // The newest key is tried first, the older ones after it.
+        accepted_by(&inner, |settings| {
+            with_key(settings);
+            with_key(settings);
+        });
+    }
+}
+
+#[test]
+fn encryption_does_not_stand_for_a_signature() {
+    let says = Says::default();
+    let bare = says.response(&Encryptor::default().encrypt(&says.assertion()));
+    refused_by(&bare, Refusal::SignatureMissing, with_key);
+    let forged = Signer::new(&STRANGER).envelop(&says.assertion());
+    let forged = says.response(&Encryptor::default().encrypt(&forged));
+    refused_by(&forged, Refusal::SignatureInvalid, with_key);
+
+    let (inner, outer) = inner_and_outer(&Encryptor::default());
+    let demand = |xml: &str, signatures| {
+        post(xml, |settings| {
+            with_key(settings);
+            settings.signatures = signatures;
+        })
+        .map(drop)
+    };
+    let missing = Err(Refusal::SignatureMissing);
+    assert_eq!(demand(&inner, SignaturePolicy::Assertion), Ok(()));
+    assert_eq!(demand(&inner, SignaturePolicy::Response), missing);
+    assert_eq!(demand(&outer, SignaturePolicy::Response), Ok(()));
+    assert_eq!(demand(&outer, SignaturePolicy::Assertion), missing);
+    assert_eq!(demand(&outer, SignaturePolicy::Both), missing);
+    let both = Signer::new(&EC).envelop(&inner);
+    assert_eq!(demand(&both, SignaturePolicy::Both), Ok(()));
+    // An inner signature that is there must be good, also where it is not needed.
+    let half = Signer::new(&EC).envelop(&forged);
+    assert_eq!(demand(&half, SignaturePolicy::Either), Err(Refusal::SignatureInvalid));
+}
+
+#[test]
+fn cbc_is_accepted_by_opt_in_and_inside_a_signed_response_only() {
+    for data in [
+        "http://www.w3.org/2001/04/xmlenc#aes128-cbc",
+        "http://www.w3.org/2001/04/xmlenc#aes256-cbc",
+    ] {
+        let (inner, outer) = inner_and_outer(&Encryptor { data, ..Encryptor::default() });
+        let opted_in = |settings: &mut Settings| {
+            with_key(settings);
+            settings.insecure_aes_cbc = true;
+        };
+        refused_by(&inner, Refusal::EncryptionUnauthenticated, with_key);
+        refused_by(&outer, Refusal::EncryptionUnauthenticated, with_key);
+        refused_by(&inner, Refusal::EncryptionUnauthenticated, opted_in);
+        accepted_by(&outer, opted_in);
+    }
+}
+
+#[test]
+fn whatever_depends_on_the_key_fails_in_one_way() {
+    let alterations: [Alter; 9] = [
+        |wrapped, _| wrapped[0] ^= 1,
+        |wrapped, _| wrapped[255] ^= 1,
+        |wrapped, _| wrapped.truncate(255),
+        |wrapped, _| wrapped.clear(),
+        |_, ciphertext| ciphertext[0] ^= 1,
+        |_, ciphertext| *ciphertext.last_mut().unwrap() ^= 1,
+        |_, ciphertext| ciphertext.truncate(27),
+        |_, ciphertext| ciphertext.truncate(3),
+        |_, ciphertext| ciphertext.clear(),
+    ];
+    for alter in alterations {
+        let (inner, outer) = inner_and_outer(&Encryptor { alter, ..Encryptor::default() });
+        refused_by(&inner, Refusal::Decryption, with_key);
+        refused_by(&outer, Refusal::Decryption, with_key);
+    }
+    // No key, another kind of content, another kind of document.
+    let (inner, _) = inner_and_outer(&Encryptor::default());
+    refused(&inner, Refusal::Decryption);
+    let says = Says::default();
+    for plain in ["", "x", "<x/>", "<!-- -->", "\u{0}"] {
+        let xml = says.response(&Encryptor::default().encrypt(plain));
+        refused_by(&xml, Refusal::Decryption, with_key);
+    }
+    let two = format!("{}{}", says.assertion(), says.assertion());
+    refused_by(&says.response(&Encryptor::default().encrypt(&two)), Refusal::Decryption, with_key);
+    let nested = Encryptor::default().encrypt(&says.assertion());
+    let nested = says.response(&Encryptor::default().encrypt(&nested));
+    refused_by(&nested, Refusal::Decryption, with_key);
+}
+
+#[test]
+fn other_algorithms_are_refused() {
+    for key_transport in ["http://www.w3.org/2001/04/xmlenc#rsa-1_5", "", "none"] {
+        let (inner, outer) = inner_and_outer(&Encryptor { key_transport, ..Encryptor::default() });
+        refused_by(&inner, Refusal::EncryptionAlgorithm, with_key);
+        refused_by(&outer, Refusal::EncryptionAlgorithm, with_key);
+    }
+    for data in ["http://www.w3.org/2001/04/xmlenc#tripledes-cbc", "", "none"] {
+        let (inner, _) = inner_and_outer(&Encryptor { data, ..Encryptor::default() });
+        refused_by(&inner, Refusal::EncryptionAlgorithm, with_key);
+    }
+    let label = "<xenc:OAEPparams>AAAA</xenc:OAEPparams>".to_owned();
+    let (inner, _) = inner_and_outer(&Encryptor { key_method: label, ..Encryptor::default() });
+    refused_by(&inner, Refusal::EncryptionAlgorithm, with_key);
+}
+
+#[test]
+fn references_are_not_followed_and_keys_are_counted() {
+    let (inner, _) = inner_and_outer(&Encryptor::default());
+    let (_, rest) = inner.split_once("<xenc:CipherValue>").unwrap();
+    let (value, _) = rest.split_once("</xenc:CipherValue>").unwrap();
+    let xml = inner.replacen(
+        &format!("<xenc:CipherValue>{value}</xenc:CipherValue>"),
+        "<xenc:CipherReference URI=\"http://evil.example/\"></xenc:CipherReference>",
+        1,
+    );
+    refused_by(&xml, Refusal::UnexpectedContent, with_key);
+    let start = inner.find("<xenc:EncryptedKey").unwrap();
+    let end = inner.find("</xenc:EncryptedKey>").unwrap() + "</xenc:EncryptedKey>".len();
+    let key = &inner[start..end];
+    refused_by(&inner.replace(key, ""), Refusal::UnexpectedContent, with_key);
+    refused_by(&inner.replace(key, &key.repeat(5)), Refusal::UnexpectedContent, with_key);
+    accepted_by(&inner.replace(key, &key.repeat(2)), with_key);
+}

@@ -167,21 +167,25 @@ async fn a_quiet_connection_gives_its_buffers_back_and_goes_on_as_before() {
 #[tokio::test]
 async fn an_upload_that_was_answered_early_is_not_quiet() {
     let hub = Hub::bind().await;
-    let mut setup = Setup::http(&hub);
-    setup.server.idle_timeout = Duration::from_secs(1);
-    let rig = setup.start();
+    let rig = Setup::http(&hub).start();
     let mut client = rig.client().await;
     client.send("PUT /a HTTP/1.1\r\nhost: h\r\ncontent-length: 20\r\n\r\n").await;
     let mut upstream = hub.accept().await;
     upstream.head().await;
     upstream.send(OK).await;
     client.until("ok").await;
-    let mut pace = tokio::time::interval(Duration::from_millis(100));
-    for _ in 0..20 {
-        pace.tick().await;
-        client.send("x").await;
-    }
-    assert_eq!(upstream.take(20).await, [b'x'; 20]);
+    client.send([b'x'; 10]).await;
+    assert_eq!(upstream.take(10).await, [b'x'; 10]);
+    // Another connection, which has been quiet for less time, is parked meanwhile.
+    let mut other = rig.client().await;
+    other.send(GET).await;
+    let mut second = hub.accept().await;
+    second.head().await;
+    second.send(OK).await;
+    other.until("ok").await;
+    rig.metric("hubgate_connections_parked 1").await;
+    client.send([b'x'; 10]).await;
+    assert_eq!(upstream.take(10).await, [b'x'; 10]);
     client.send(GET).await;
     upstream.head().await;
 }

@@ -9,12 +9,15 @@ mod request_id;
 mod site;
 mod target;
 
+use std::cell::Cell;
+
 use http::{Request, Response};
 use hyper::body::Incoming;
 
 use crate::body::Body;
 use crate::clock::stopwatch;
 use crate::error::Error;
+use crate::headers::Hop;
 use crate::hub::Found;
 use crate::observe::{Access, Outcome, Recorder};
 use crate::peer::Peer;
@@ -27,12 +30,19 @@ use request_id::RequestIds;
 pub use site::{SetupError, Site};
 
 /// The gate of one thread: the site is shared, connections to the hub are not.
-#[derive(Debug)]
 pub struct Gate {
     site: std::sync::Arc<Site>,
     proxy: Proxy,
     recorder: Recorder,
     ids: RequestIds,
+    /// The way that the last request came.
+    hop: Cell<Option<Hop>>,
+}
+
+impl std::fmt::Debug for Gate {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Gate")
+    }
 }
 
 /// What is noted on a request's way, for its line in the access log.
@@ -48,7 +58,7 @@ impl Gate {
     /// A gate for this thread.
     #[must_use]
     pub fn new(site: std::sync::Arc<Site>, proxy: Proxy, recorder: Recorder) -> Self {
-        Self { site, proxy, recorder, ids: RequestIds::new() }
+        Self { site, proxy, recorder, ids: RequestIds::new(), hop: Cell::new(None) }
     }
 
     /// Answers a request, whatever happens, and notes it.
@@ -98,14 +108,14 @@ impl Gate {
         let target = target::parse(&mut request, &site.public_url)?;
         if let Some(endpoint) = Endpoint::of(&target, site.profile) {
             trace.outcome = Outcome::Own;
-            return self
-                .own_page(endpoint.map_err(Error::Page)?, request, &target, now, trace)
-                .await;
+            let endpoint = endpoint.map_err(Error::Page)?;
+            // In a box: a sign-in's state is large, and would be moved about with every request.
+            return Box::pin(self.own_page(endpoint, request, &target, now, trace)).await;
         }
         let claimed = match site.hub.find(&target)? {
             Found::Claimed(claimed) => claimed,
             Found::InBody(rule) => {
-                let (claimed, again) = in_body::read(&rule, request).await?;
+                let (claimed, again) = Box::pin(in_body::read(&rule, request)).await?;
                 request = again;
                 claimed
             }
@@ -124,5 +134,20 @@ impl Gate {
             Decision::Challenge(challenge) => Err(Error::Challenge(challenge)),
             Decision::Deny { reason, organization } => Err(Error::Deny { reason, organization }),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The future of a request is moved from hand to hand; what it weighs is paid for each time.
+    #[test]
+    fn a_request_does_not_weigh_much() {
+        fn weight<'g, F: Future>(_: impl FnOnce(&'g Gate, Request<Incoming>, Peer) -> F) -> usize {
+            std::mem::size_of::<F>()
+        }
+        let weight = weight(|gate, request, peer| gate.serve(request, peer));
+        assert!(weight <= 4096, "{weight} bytes");
     }
 }

@@ -10,7 +10,7 @@ use http::header::{HeaderMap, HeaderName, HeaderValue};
 use crate::config;
 
 pub use cookies::{cookie, pairs, without_ours};
-pub use forwarded::{Client, Forwarding};
+pub use forwarded::{Client, Forwarding, Hop};
 pub use hop::{Upgrade, strip_request, strip_response};
 pub use identity::{Identity, stable_subject};
 

@@ -67,7 +67,8 @@ impl Proxy {
         let _used = permit;
         let result = async {
             let sent = prepare(&mut request, upgrade, &lifeline, &self.trailers)?;
-            let answer = self.exchange(request, &sent);
+            // In a box, so that the futures around it are moved about without its weight.
+            let answer = Box::pin(self.exchange(request, &sent));
             let timeout = self.pool.connector().response_timeout();
             let response = wait(timeout, sent.upload.as_ref(), answer).await?;
             if response.status() == StatusCode::SWITCHING_PROTOCOLS {
@@ -106,7 +107,7 @@ impl Proxy {
                     }
                 }
             }
-            let spare = (sender.reused && needs.replayable && !needs.fresh).then(|| copy(&request));
+            let spare = (sender.rested && needs.replayable && !needs.fresh).then(|| copy(&request));
             match sender.send(request).await {
                 Ok(response) => {
                     self.pool.give_back(sender);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use http::header::{HeaderName, HeaderValue};
+use http::header::{self, HeaderName, HeaderValue};
 use http::{Request, Response};
 
 use super::{Gate, Site};
@@ -11,7 +11,7 @@ use crate::body::{Body, Lifeline};
 use crate::clock::stopwatch;
 use crate::credential::Credential;
 use crate::error::Error;
-use crate::headers::{self, Identity, stable_subject};
+use crate::headers::{Hop, Identity, stable_subject, value, without_ours};
 use crate::jose::{ASSERTION_LIFE, AssertionClaims};
 use crate::peer::Peer;
 use crate::policy::{Notice, Permit};
@@ -33,8 +33,15 @@ impl Gate {
         let notice = permit.notice().cloned();
         let headers = request.headers_mut();
         let upgrade = site.managed.rewrite(headers, &identity);
-        headers::without_ours(headers, site.cookie.name());
-        site.forwarding.rewrite(headers, peer.address, peer.tls);
+        without_ours(headers, site.cookie.name());
+        // Most requests of a thread come the same way: its words are made once.
+        let host = headers.get(header::HOST);
+        let hop = match self.hop.take() {
+            Some(hop) if hop.is(peer.address, peer.tls, host) => hop,
+            Some(_) | None => Hop::new(peer.address, peer.tls, host),
+        };
+        site.forwarding.rewrite(headers, &hop);
+        self.hop.set(Some(hop));
         let mut response = self.proxy.forward(permit, request, upgrade, lifeline).await?;
         if let Some(notice) = notice {
             site.tell(&mut response, &notice);
@@ -96,7 +103,7 @@ impl Site {
             entry.config.policy.display_name,
         );
         let headers = response.headers_mut();
-        headers.insert(HeaderName::from_static("x-hf-warning"), headers::value(&text));
+        headers.insert(HeaderName::from_static("x-hf-warning"), value(&text));
         let text = format!("optional; organization={}; url={url}", notice.organization);
         if let Ok(value) = HeaderValue::from_str(&text) {
             headers.insert(HeaderName::from_static("x-hub-sso"), value);

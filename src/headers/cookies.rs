@@ -1,6 +1,8 @@
 //! Our cookies among the client's.
 
 use http::header::{self, HeaderMap, HeaderValue};
+use memchr::memchr;
+use memchr::memmem;
 
 /// The value of the cookie of that name.
 ///
@@ -8,14 +10,20 @@ use http::header::{self, HeaderMap, HeaderValue};
 /// domain has the same name as ours, and nothing in `Cookie` tells them apart.
 #[must_use]
 pub fn cookie<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
-    let mut found = None;
-    for (_, value) in pairs(headers).filter(|(candidate, _)| *candidate == name) {
-        if found.is_some_and(|earlier| earlier != value) {
-            return None;
+    let mut found: Option<&[u8]> = None;
+    for header in headers.get_all(header::COOKIE) {
+        for pair in split(header.as_bytes()) {
+            let Some(value) = pair.strip_prefix(name.as_bytes()).and_then(|v| v.strip_prefix(b"="))
+            else {
+                continue;
+            };
+            if found.is_some_and(|earlier| earlier != value) {
+                return None;
+            }
+            found = Some(value);
         }
-        found = Some(value);
     }
-    found
+    std::str::from_utf8(found?).ok()
 }
 
 /// Every cookie of a request, in order (RFC 6265bis §5.8.3; HTTP/2 may send several headers).
@@ -23,44 +31,87 @@ pub fn pairs(headers: &HeaderMap) -> impl Iterator<Item = (&str, &str)> {
     headers
         .get_all(header::COOKIE)
         .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|text| text.split(';'))
-        .filter_map(|pair| pair.trim().split_once('='))
+        .flat_map(|value| split(value.as_bytes()))
+        .filter_map(|pair| std::str::from_utf8(pair).ok()?.split_once('='))
 }
 
 /// Takes cookies whose names begin with `prefix` out of the request; the others stay as they are.
 pub fn without_ours(headers: &mut HeaderMap, prefix: &str) {
-    let ours = |pair: &str| {
-        let name = pair.trim_start().split('=').next().unwrap_or_default();
-        name.len() >= prefix.len()
-            && name.as_bytes().iter().zip(prefix.as_bytes()).all(|(a, b)| a.eq_ignore_ascii_case(b))
-    };
-    let any = headers
-        .get_all(header::COOKIE)
-        .iter()
-        .any(|value| String::from_utf8_lossy(value.as_bytes()).split(';').any(ours));
-    if !any {
+    let mut values = headers.get_all(header::COOKIE).iter();
+    let (Some(first), second) = (values.next(), values.next()) else { return };
+    if second.is_none() {
+        // What nearly every request has: one header.
+        match kept(first.as_bytes(), prefix) {
+            Kept::All => {}
+            Kept::None => {
+                headers.remove(header::COOKIE);
+            }
+            Kept::Some(rest) => {
+                headers.insert(header::COOKIE, rest);
+            }
+        }
         return;
     }
-    let mut kept: Vec<Vec<u8>> = Vec::new();
-    for value in headers.get_all(header::COOKIE) {
-        let rest: Vec<&[u8]> = value
-            .as_bytes()
-            .split(|b| *b == b';')
-            .filter(|pair| !ours(&String::from_utf8_lossy(pair)))
-            .map(<[u8]>::trim_ascii)
-            .filter(|pair| !pair.is_empty())
-            .collect();
-        if !rest.is_empty() {
-            kept.push(rest.join(&b"; "[..]));
-        }
-    }
+    let all: Vec<HeaderValue> = headers.get_all(header::COOKIE).iter().cloned().collect();
     headers.remove(header::COOKIE);
-    for value in kept {
-        if let Ok(value) = HeaderValue::from_bytes(&value) {
-            headers.append(header::COOKIE, value);
+    for value in all {
+        match kept(value.as_bytes(), prefix) {
+            Kept::All => {
+                headers.append(header::COOKIE, value);
+            }
+            Kept::None => {}
+            Kept::Some(rest) => {
+                headers.append(header::COOKIE, rest);
+            }
         }
     }
+}
+
+/// What is left of one `Cookie` header.
+enum Kept {
+    All,
+    None,
+    Some(HeaderValue),
+}
+
+fn kept(text: &[u8], prefix: &str) -> Kept {
+    let ours = |pair: &[u8]| {
+        pair.get(..prefix.len()).is_some_and(|name| name.eq_ignore_ascii_case(prefix.as_bytes()))
+    };
+    // Names compare without case here, so the search is for what is left of them in any case.
+    if memmem::find(text, prefix.as_bytes()).is_none() && !split(text).any(ours) {
+        return Kept::All;
+    }
+    let mut rest: Vec<u8> = Vec::with_capacity(text.len());
+    for pair in split(text).filter(|pair| !ours(pair) && !pair.is_empty()) {
+        if !rest.is_empty() {
+            rest.extend_from_slice(b"; ");
+        }
+        rest.extend_from_slice(pair);
+    }
+    if rest.is_empty() {
+        return Kept::None;
+    }
+    HeaderValue::try_from(rest).map_or(Kept::None, Kept::Some)
+}
+
+/// The pairs of a `Cookie` header, without the blanks around them.
+fn split(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut rest = Some(text);
+    std::iter::from_fn(move || {
+        let here = rest?;
+        let pair = match memchr(b';', here) {
+            Some(at) => {
+                rest = here.get(at + 1..);
+                here.get(..at).unwrap_or_default()
+            }
+            None => {
+                rest = None;
+                here
+            }
+        };
+        Some(pair.trim_ascii())
+    })
 }
 
 #[cfg(test)]

@@ -59,32 +59,69 @@ impl Forwarding {
     }
 
     /// Writes what we know of the client: believed parts are continued, others are replaced.
-    pub fn rewrite(&self, headers: &mut HeaderMap, peer: SocketAddr, tls: bool) {
-        let ip = peer.ip().to_canonical();
-        let trusted = self.trusts(ip);
-        if !trusted {
+    pub fn rewrite(&self, headers: &mut HeaderMap, hop: &Hop) {
+        if !self.trusts(hop.ip) {
             strip(headers);
+            headers.insert(X_FORWARDED_FOR, hop.address.clone());
+            headers.insert(X_FORWARDED_PROTO, hop.proto.clone());
+            if let Some(host) = &hop.host {
+                headers.insert(X_FORWARDED_HOST, host.clone());
+            }
+            headers.insert(header::FORWARDED, hop.element.clone());
+            return;
         }
-        let host = headers.get(header::HOST).cloned();
-        let proto = if tls { "https" } else { "http" };
         let earlier = headers
             .get_all(X_FORWARDED_FOR)
             .iter()
             .filter_map(|value| value.to_str().ok())
             .collect::<Vec<_>>()
             .join(", ");
-        let chain = if earlier.is_empty() { ip.to_string() } else { format!("{earlier}, {ip}") };
-        insert(headers, X_FORWARDED_FOR, &chain);
-        if !headers.contains_key(X_FORWARDED_PROTO) {
-            headers.insert(X_FORWARDED_PROTO, HeaderValue::from_static(proto));
+        if earlier.is_empty() {
+            headers.insert(X_FORWARDED_FOR, hop.address.clone());
+        } else {
+            insert(headers, X_FORWARDED_FOR, &format!("{earlier}, {}", hop.ip));
         }
-        if !headers.contains_key(X_FORWARDED_HOST)
-            && let Some(host) = &host
-        {
-            headers.insert(X_FORWARDED_HOST, host.clone());
+        headers.entry(X_FORWARDED_PROTO).or_insert_with(|| hop.proto.clone());
+        if let Some(host) = &hop.host {
+            headers.entry(X_FORWARDED_HOST).or_insert_with(|| host.clone());
         }
-        let hop = forwarded(ip, host.as_ref().and_then(|host| host.to_str().ok()), proto);
-        headers.append(header::FORWARDED, hop);
+        headers.append(header::FORWARDED, hop.element.clone());
+    }
+}
+
+/// One step on a request's way, in the words of these headers: the same for every request of a
+/// connection to one host.
+#[derive(Clone, Debug)]
+pub struct Hop {
+    ip: IpAddr,
+    tls: bool,
+    host: Option<HeaderValue>,
+    address: HeaderValue,
+    proto: HeaderValue,
+    element: HeaderValue,
+}
+
+impl Hop {
+    /// The step from `peer` to us, by a request for `host`.
+    #[must_use]
+    pub fn new(peer: SocketAddr, tls: bool, host: Option<&HeaderValue>) -> Self {
+        let ip = peer.ip().to_canonical();
+        let proto = if tls { "https" } else { "http" };
+        Self {
+            ip,
+            tls,
+            host: host.cloned(),
+            address: HeaderValue::from_str(&ip.to_string())
+                .unwrap_or(const { HeaderValue::from_static("unknown") }),
+            proto: HeaderValue::from_static(proto),
+            element: forwarded(ip, host.and_then(|host| host.to_str().ok()), proto),
+        }
+    }
+
+    /// Whether it is the step of another request, too.
+    #[must_use]
+    pub fn is(&self, peer: SocketAddr, tls: bool, host: Option<&HeaderValue>) -> bool {
+        self.ip == peer.ip().to_canonical() && self.tls == tls && self.host.as_ref() == host
     }
 }
 
@@ -160,6 +197,11 @@ mod tests {
         headers
     }
 
+    fn rewrite(headers: &mut HeaderMap, peer: &str) {
+        let hop = Hop::new(peer.parse().unwrap(), false, headers.get(header::HOST));
+        forwarding().rewrite(headers, &hop);
+    }
+
     #[track_caller]
     fn check(peer: &str, hops: &str, expected: &str) {
         let headers = map(&[("x-forwarded-for", hops)]);
@@ -187,7 +229,7 @@ mod tests {
             ("forwarded", "for=1.2.3.4"),
             ("x-real-ip", "1.2.3.4"),
         ]);
-        forwarding().rewrite(&mut headers, "192.0.2.1:5".parse().unwrap(), false);
+        rewrite(&mut headers, "192.0.2.1:5");
         let expected = map(&[
             ("host", "hub.example.com"),
             ("x-forwarded-for", "192.0.2.1"),
@@ -206,7 +248,7 @@ mod tests {
             ("x-forwarded-host", "hub.example.com"),
             ("x-forwarded-proto", "https"),
         ]);
-        forwarding().rewrite(&mut headers, "10.0.0.9:5".parse().unwrap(), false);
+        rewrite(&mut headers, "10.0.0.9:5");
         assert_eq!(headers["x-forwarded-for"], "198.51.100.7, 10.0.0.9");
         assert_eq!(headers["x-forwarded-host"], "hub.example.com");
         assert_eq!(headers["x-forwarded-proto"], "https");

@@ -15,6 +15,9 @@ use crate::support::world::World;
 
 const CLIENT: &str = "hub-at-acme";
 
+/// What a provider is ordered to do.
+type Order = Box<dyn FnOnce(&mut Behaviour)>;
+
 /// A logout token, sent as the provider sends it.
 async fn back_channel(world: &World, token: &str) -> Answer {
     back_channel_form(world, &format!("logout_token={token}")).await
@@ -108,7 +111,7 @@ async fn a_form_of_another_site_signs_nobody_out() {
     browser.fetch("/acme/bert").await.expect(200);
     // And a browser that knows SameSite sends no cookie with such a form.
     let ask = Ask::post("/-/sso/logout")
-        .from_another_site()
+        .sent_by_another_site()
         .page()
         .header("Origin", "https://evil.example");
     browser.send(ask).await.refused(403, "cross-site");
@@ -186,7 +189,7 @@ async fn a_logout_token_that_does_not_verify_ends_nothing() {
     };
     let signing = |signing: Signing| move |behaviour: &mut Behaviour| behaviour.signing = signing;
     let event = "http://schemas.openid.net/event/backchannel-logout";
-    let orders: Vec<(&str, Box<dyn FnOnce(&mut Behaviour)>)> = vec![
+    let orders: Vec<(&str, Order)> = vec![
         ("alg none", Box::new(signing(Signing::Nothing))),
         ("a stranger's key under our kid", Box::new(signing(Signing::Stranger))),
         ("a stranger's key", Box::new(signing(Signing::Unpublished))),

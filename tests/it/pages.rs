@@ -55,7 +55,7 @@ async fn pages(world: &World) -> Vec<(&'static str, Answer)> {
     all.push(("account, signed in", bob.load("/-/sso/").await));
     all.push(("sign out", bob.load("/-/sso/logout").await));
     all.push(("role too low", bob.load("/acme/bert/settings").await));
-    let foreign = Ask::post("/-/sso/logout").from_another_site().page();
+    let foreign = Ask::post("/-/sso/logout").sent_by_another_site().page();
     all.push(("cross-site", bob.send(foreign).await));
     world.hub.fail("/acme/bert", Some(Fault::Close));
     all.push(("hub down", bob.load("/acme/bert").await));

@@ -316,8 +316,10 @@ async fn a_denial_speaks_the_clients_dialect() {
         let target = match dialect {
             Dialect::Git { .. } => "/acme/bert/info/refs?service=git-receive-pack",
             Dialect::Lfs { .. } => "/acme/bert.git/info/lfs/locks/verify",
-            _ if method == "GET" || method == "HEAD" => "/acme/bert/settings",
-            _ => target,
+            Dialect::Page | Dialect::Notice | Dialect::Script | Dialect::Tool => match method {
+                "GET" | "HEAD" => "/acme/bert/settings",
+                _ => target,
+            },
         };
         let method = if matches!(dialect, Dialect::Lfs { .. }) { "POST" } else { method };
         let method = if target.contains("receive-pack") { "GET" } else { method };

@@ -334,7 +334,7 @@ async fn who_i_am_is_told_as_json_and_never_a_token() {
     assert_eq!(bob, expected);
     // Another site's script may send the request, and cannot read the answer.
     let ask = Ask::get("/-/sso/session")
-        .from_another_site()
+        .sent_by_another_site()
         .script()
         .header("Origin", "https://evil.example");
     let answer = browser.send(ask).await;

@@ -86,7 +86,7 @@ impl Ask {
         ask
     }
 
-    pub(crate) fn from_another_site(mut self) -> Self {
+    pub(crate) fn sent_by_another_site(mut self) -> Self {
         self.cross_site = true;
         self
     }
@@ -167,19 +167,6 @@ impl Browser {
             answer = self.follow(&answer).await;
         }
         panic!("it goes round and round: {answer:?}");
-    }
-
-    /// Follows redirects as long as they lead to other pages of the same kind of place: until the
-    /// next address begins with `prefix`, which is then not asked.
-    pub(crate) async fn finish_before(&mut self, mut answer: Answer, prefix: &str) -> Url {
-        for _ in 0..20 {
-            let to = answer.location().unwrap_or_else(|| panic!("no redirect: {answer:?}"));
-            if to.as_str().starts_with(prefix) {
-                return to;
-            }
-            answer = self.follow(&answer).await;
-        }
-        panic!("it never leads to {prefix}");
     }
 
     /// Sends a form of a page as its button does; a redirect is not followed.

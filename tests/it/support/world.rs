@@ -8,7 +8,6 @@ use std::time::Duration;
 use hubgate::demo::Listener;
 use hubgate::demo::hub::{self, Hub, Received};
 use hubgate::demo::provider::{Provider, Settings};
-use url::Url;
 
 use super::browser::Browser;
 use super::moving_clock::MovingClock;
@@ -108,9 +107,4 @@ async fn provider(name: &str, party: &Party, clock: &MovingClock) -> Provider {
     let mut settings = Settings::new(name, party.people.clone(), clock.clock());
     settings.claims_in_id_token = party.claims_in_id_token;
     Provider::start(Listener::loopback().await.unwrap(), settings).unwrap()
-}
-
-/// An address on the site.
-pub(crate) fn on_site(path: &str) -> Url {
-    Url::parse(SITE).unwrap().join(path).unwrap()
 }

@@ -2,12 +2,14 @@
 
 mod accept;
 mod admin;
+mod answering;
 mod connection;
 mod guarded_io;
 mod head_guard;
 mod incoming;
 mod listeners;
 mod registry;
+mod stage;
 mod tls;
 mod watched;
 mod worker;

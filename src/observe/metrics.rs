@@ -14,6 +14,7 @@
 //! | `hubgate_upstream_errors_total` | `kind` | requests that the hub did not answer |
 //! | `hubgate_upstream_connections_total` | | connections made to the hub |
 //! | `hubgate_connections` | `kind` | connections of clients that are open: `plain` or `tls` |
+//! | `hubgate_connections_parked` | | connections of clients that are quiet, and hold no buffers |
 //! | `hubgate_connections_accepted_total` | `kind` | connections of clients that were accepted |
 //! | `hubgate_connection_errors_total` | `kind` | connections that ended before a request could be answered |
 //! | `hubgate_config_reloads_total` | `result` | reloads of the configuration: `ok` or `failed` |
@@ -56,6 +57,7 @@ pub struct Metrics {
     upstream_errors: Family<[(Name, Name); 1], Counter>,
     upstream_connections: Counter,
     open: Family<[(Name, Name); 1], Gauge>,
+    parked: Gauge,
     accepted: Family<[(Name, Name); 1], Counter>,
     connection_errors: Family<[(Name, Name); 1], Counter>,
     reloads: Family<[(Name, Name); 1], Counter>,
@@ -73,6 +75,7 @@ impl Metrics {
             upstream_errors: Family::default(),
             upstream_connections: Counter::default(),
             open: Family::default(),
+            parked: Gauge::default(),
             accepted: Family::default(),
             connection_errors: Family::default(),
             reloads: Family::default(),
@@ -101,6 +104,11 @@ impl Metrics {
             "connections",
             "Connections of clients that are open",
             metrics.open.clone(),
+        );
+        registry.register(
+            "connections_parked",
+            "Connections of clients that are quiet, and hold no buffers",
+            metrics.parked.clone(),
         );
         registry.register(
             "connections_accepted",
@@ -188,6 +196,15 @@ impl Metrics {
         let kind = [("kind", flow.as_str())];
         self.accepted.get_or_create(&kind).inc();
         self.open.get_or_create(&kind).inc();
+    }
+
+    /// A client's connection has given its buffers back, or needs them again.
+    pub fn parked(&self, parked: bool) {
+        if parked {
+            self.parked.inc();
+        } else {
+            self.parked.dec();
+        }
     }
 
     /// A client's connection was closed.

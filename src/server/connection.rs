@@ -1,31 +1,28 @@
 //! One connection of a client, from the handshake to its end.
 
 use std::convert::Infallible;
-use std::future::{Future, poll_fn};
-use std::pin::{Pin, pin};
+use std::future::poll_fn;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode};
-use http_body::{Frame, SizeHint};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::sync::OwnedSemaphorePermit;
 use tracing::debug;
 
+use super::answering::Answering;
 use super::guarded_io::GuardedIo;
 use super::head_guard::Refusal;
 use super::incoming::unify;
-use super::registry::{Entered, Order};
-use super::watched::{InFlight, Watch};
+use super::registry::Entered;
+use super::stage::Stage;
+use super::watched::Watch;
 use super::worker::Thread;
-use crate::body::{self, Body};
+use crate::body::Body;
 use crate::observe::{Access, Connection, Flow, Outcome};
 use crate::peer::Peer;
 use crate::policy::Reason;
@@ -49,7 +46,8 @@ pub(super) async fn serve<Serve>(
         Some(acceptor) => {
             let handshake = acceptor.accept(stream);
             match tokio::time::timeout(thread.limits.handshake, handshake).await {
-                Ok(Ok(stream)) => http(stream, watch, peer, &thread).await,
+                // In a box of its own, so that a plain connection is not as large.
+                Ok(Ok(stream)) => Box::pin(http(stream, watch, peer, &thread)).await,
                 Ok(Err(error)) => {
                     thread.recorder.metrics().connection_failed(Connection::Handshake);
                     debug!(%error, client = %address, "the TLS handshake failed");
@@ -70,10 +68,11 @@ where
     Serve: AsyncFn(Request<Incoming>, Peer) -> Response<Body> + 'static,
 {
     let entered = thread.registry.enter(Arc::clone(&watch));
-    let io = TokioIo::new(GuardedIo::new(io, Arc::clone(&watch)));
-    let service = service_fn(|mut request: Request<Incoming>| {
+    let io = GuardedIo::new(io, Arc::clone(&watch));
+    let serving = Rc::clone(thread);
+    let service = service_fn(move |mut request: Request<Incoming>| {
         let in_flight = watch.answering();
-        let thread = Rc::clone(thread);
+        let thread = Rc::clone(&serving);
         let watch = Arc::clone(&watch);
         async move {
             unify(&mut request);
@@ -81,41 +80,22 @@ where
             if response.status() == StatusCode::SWITCHING_PROTOCOLS {
                 watch.upgrades();
             }
-            Ok::<_, Infallible>(response.map(|body| Answering { body, _in_flight: in_flight }))
+            Ok::<_, Infallible>(response.map(|body| Answering::new(body, in_flight)))
         }
     });
-    let connection = thread.builder.serve_connection_with_upgrades(io, service);
-    let mut connection = pin!(connection);
-    let mut finishing = false;
-    let ended = poll_fn(|cx| {
-        let finish = match entered.order(cx) {
-            Order::Serve => false,
-            Order::ServeOne => entered.watch().has_served(),
-            Order::Finish => true,
-            Order::Cut => return Poll::Ready(Ok(())),
-        };
-        if finish && !finishing {
-            finishing = true;
-            connection.as_mut().graceful_shutdown();
-        }
-        connection.as_mut().poll(cx)
-    });
+    let mut stage = Stage::new(io, service);
+    let ended = poll_fn(|cx| stage.poll(cx, &entered, &thread.builders));
     if let Err(error) = ended.await {
-        refused(&*error, &entered, peer, thread);
+        refused(&error, &entered, peer, thread);
     }
 }
 
 /// Records a request that never became one.
-fn refused<Serve>(
-    error: &(dyn std::error::Error + Send + Sync + 'static),
-    entered: &Entered,
-    peer: Peer,
-    thread: &Thread<Serve>,
-) {
+fn refused<Serve>(error: &hyper::Error, entered: &Entered, peer: Peer, thread: &Thread<Serve>) {
     debug!(error = %error, client = %peer.address, "a connection ended");
-    let Some(error) = error.downcast_ref::<hyper::Error>().filter(|error| error.is_parse()) else {
+    if !error.is_parse() {
         return;
-    };
+    }
     thread.recorder.metrics().connection_failed(Connection::Malformed);
     let status = if error.is_parse_too_large() {
         StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE
@@ -144,30 +124,4 @@ fn refused<Serve>(
         duration: Duration::ZERO,
         bytes: None,
     });
-}
-
-/// The body of an answer; the request is in flight until it is dropped.
-struct Answering {
-    body: Body,
-    _in_flight: InFlight,
-}
-
-impl http_body::Body for Answering {
-    type Data = Bytes;
-    type Error = body::Error;
-
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, body::Error>>> {
-        Pin::new(&mut self.get_mut().body).poll_frame(cx)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
-    }
 }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use bytes::{Buf as _, BytesMut};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Sleep;
 
@@ -19,28 +20,62 @@ use super::watched::Watch;
 /// (RFC 9112 §9.6).
 const LINGER: Duration = Duration::from_secs(2);
 
+/// The end of a head. hyper looks at a head that came in pieces when its end is there, and a
+/// refusal may have taken that end away.
+const HEAD_END: &[u8] = b"\r\n\r\n";
+
+/// How an HTTP/2 client with prior knowledge begins (RFC 9113 §3.4).
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
 /// A client's socket.
 #[derive(Debug)]
 pub(super) struct GuardedIo<I> {
     inner: I,
     scanner: Scanner,
     watch: Arc<Watch>,
-    /// What hyper reads next, before anything of the socket.
+    /// What was read, and hyper reads next.
+    ahead: BytesMut,
+    /// What hyper reads then, of our own.
     owed: &'static [u8],
+    /// Whether the version is known: it does not change.
+    http1: bool,
     linger: Option<Pin<Box<Sleep>>>,
 }
 
-/// The end of a head. hyper looks at a head that came in pieces when its end is there, and a
-/// refusal may have taken that end away.
-const HEAD_END: &[u8] = b"\r\n\r\n";
+/// What a quiet connection has to say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ahead {
+    Http1,
+    Http2,
+    /// Nothing any more.
+    End,
+}
 
 impl<I> GuardedIo<I> {
     pub(super) fn new(inner: I, watch: Arc<Watch>) -> Self {
-        Self { inner, scanner: Scanner::new(), watch, owed: &[], linger: None }
+        Self {
+            inner,
+            scanner: Scanner::new(),
+            watch,
+            ahead: BytesMut::new(),
+            owed: &[],
+            http1: false,
+            linger: None,
+        }
+    }
+
+    /// Takes back what hyper has read, and not used, of a connection between two requests. Empty
+    /// lines are forgotten, as they would be in front of the next request (RFC 9112 §2.2).
+    pub(super) fn put_back(&mut self, unused: &[u8]) {
+        let blank = unused.iter().take_while(|b| matches!(b, b'\r' | b'\n')).count();
+        self.ahead.extend_from_slice(unused.get(blank..).unwrap_or_default());
     }
 
     /// Follows what was read.
     fn follow(&mut self, bytes: &mut [u8]) {
+        if self.scanner.is_passing() {
+            return;
+        }
         if self.watch.is_upgraded() {
             self.scanner.pass();
             self.watch.head_ends();
@@ -60,6 +95,37 @@ impl<I> GuardedIo<I> {
         if self.scanner.in_head() && (ended || !in_head) {
             self.watch.head_begins();
         }
+        self.watch.read(self.scanner.is_between());
+    }
+
+    /// Whether what was read ends with a request.
+    pub(super) const fn is_between(&self) -> bool {
+        self.scanner.is_between()
+    }
+}
+
+impl<I: AsyncRead + Unpin> GuardedIo<I> {
+    /// Waits until there is something to read, and says what it is; it is kept for hyper.
+    pub(super) fn poll_ahead(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Ahead>> {
+        loop {
+            let preface = self.ahead.len().min(PREFACE.len());
+            let (begun, whole) = (PREFACE.get(..preface), self.ahead.len() >= PREFACE.len());
+            let differs = self.ahead.get(..preface) != begun;
+            if !self.ahead.is_empty() && (self.http1 || differs) {
+                self.http1 = true;
+                return Poll::Ready(Ok(Ahead::Http1));
+            }
+            if whole {
+                return Poll::Ready(Ok(Ahead::Http2));
+            }
+            let mut bytes = [0; 1024];
+            let mut buffer = ReadBuf::new(&mut bytes);
+            ready!(Pin::new(&mut self.inner).poll_read(cx, &mut buffer))?;
+            if buffer.filled().is_empty() {
+                return Poll::Ready(Ok(Ahead::End));
+            }
+            self.ahead.extend_from_slice(buffer.filled());
+        }
     }
 }
 
@@ -70,15 +136,21 @@ impl<I: AsyncRead + Unpin> AsyncRead for GuardedIo<I> {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
-        if !this.owed.is_empty() && buffer.remaining() >= this.owed.len() {
+        let before = buffer.filled().len();
+        if !this.ahead.is_empty() {
+            let count = this.ahead.len().min(buffer.remaining());
+            buffer.put_slice(this.ahead.get(..count).unwrap_or_default());
+            this.ahead.advance(count);
+            if this.ahead.is_empty() {
+                this.ahead = BytesMut::new();
+            }
+        } else if !this.owed.is_empty() && buffer.remaining() >= this.owed.len() {
             buffer.put_slice(std::mem::take(&mut this.owed));
             return Poll::Ready(Ok(()));
+        } else {
+            ready!(Pin::new(&mut this.inner).poll_read(cx, buffer))?;
         }
-        let before = buffer.filled().len();
-        ready!(Pin::new(&mut this.inner).poll_read(cx, buffer))?;
-        if !this.scanner.is_passing()
-            && let Some(bytes) = buffer.filled_mut().get_mut(before..)
-        {
+        if let Some(bytes) = buffer.filled_mut().get_mut(before..) {
             this.follow(bytes);
         }
         Poll::Ready(Ok(()))
@@ -124,6 +196,7 @@ impl<I: AsyncRead + AsyncWrite + Unpin> AsyncWrite for GuardedIo<I> {
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
+        this.watch.ends();
         if this.linger.is_none() {
             ready!(Pin::new(&mut this.inner).poll_shutdown(cx))?;
             let read_all = this.scanner.is_between() || this.watch.is_upgraded();

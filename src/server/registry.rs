@@ -14,6 +14,8 @@ use crate::observe::{Connection, Metrics};
 pub(super) enum Order {
     /// Go on.
     Serve,
+    /// Give the buffers back: nothing is being said.
+    Park,
     /// End after the next request: it was accepted, and said nothing yet.
     ServeOne,
     /// Finish what is under way, and end.
@@ -27,6 +29,7 @@ pub(super) enum Order {
 pub(super) struct Entry {
     watch: Arc<Watch>,
     order: Cell<Order>,
+    parkable: Cell<bool>,
     waker: RefCell<Option<Waker>>,
 }
 
@@ -42,6 +45,14 @@ impl Entry {
             *waker = Some(cx.waker().clone());
         }
         self.order.get()
+    }
+
+    /// Says whether there are buffers to give back; an order to do so is done with.
+    pub(super) fn set_parkable(&self, parkable: bool) {
+        self.parkable.set(parkable);
+        if self.order.get() == Order::Park {
+            self.order.set(Order::Serve);
+        }
     }
 
     fn tell(&self, order: Order) {
@@ -64,7 +75,12 @@ impl Registry {
     /// Enters a connection; it leaves when what is returned is dropped.
     pub(super) fn enter(self: &Rc<Self>, watch: Arc<Watch>) -> Entered {
         let order = if self.draining.get() { Order::ServeOne } else { Order::Serve };
-        let entry = Rc::new(Entry { watch, order: Cell::new(order), waker: RefCell::default() });
+        let entry = Rc::new(Entry {
+            watch,
+            order: Cell::new(order),
+            parkable: Cell::new(false),
+            waker: RefCell::default(),
+        });
         let key = self.next.replace(self.next.get().wrapping_add(1));
         self.entries.borrow_mut().insert(key, Rc::clone(&entry));
         Entered { registry: Rc::clone(self), key, entry }
@@ -75,6 +91,12 @@ impl Registry {
         for entry in self.entries.borrow().values() {
             let order = match entry.watch.judge(now, patience) {
                 Verdict::Fine => continue,
+                Verdict::Quiet => {
+                    if entry.order.get() == Order::Serve && entry.parkable.get() {
+                        entry.tell(Order::Park);
+                    }
+                    continue;
+                }
                 Verdict::Idle => Order::Finish,
                 Verdict::SlowHead => {
                     metrics.connection_failed(Connection::SlowHead);

@@ -64,6 +64,9 @@ pub(super) struct Watch {
     /// Since when the client takes nothing of what we send; 0: it does.
     blocked_since: AtomicU32,
     in_flight: AtomicU32,
+    /// Whether what was read ends with a request, and nothing has begun to end.
+    between: AtomicBool,
+    parked: AtomicBool,
     served: AtomicBool,
     upgraded: AtomicBool,
     refusal: AtomicU8,
@@ -91,6 +94,8 @@ impl Watch {
             quiet_since: AtomicU32::new(now),
             blocked_since: AtomicU32::new(0),
             in_flight: AtomicU32::new(0),
+            between: AtomicBool::new(true),
+            parked: AtomicBool::new(false),
             served: AtomicBool::new(false),
             upgraded: AtomicBool::new(false),
             refusal: AtomicU8::new(0),
@@ -110,6 +115,27 @@ impl Watch {
     pub(super) fn head_ends(&self) {
         self.head_since.store(0, Ordering::Relaxed);
         self.quiet_since.store(self.ticks.now(), Ordering::Relaxed);
+    }
+
+    /// Something was read; whether it ends with a request. Inside of a body, the client is not
+    /// quiet while it sends.
+    pub(super) fn read(&self, between: bool) {
+        self.between.store(between, Ordering::Relaxed);
+        if !between {
+            self.quiet_since.store(self.ticks.now(), Ordering::Relaxed);
+        }
+    }
+
+    /// The connection is being closed.
+    pub(super) fn ends(&self) {
+        self.between.store(false, Ordering::Relaxed);
+    }
+
+    /// The connection's buffers were given back, or are needed again.
+    pub(super) fn park(&self, parked: bool) {
+        if self.parked.swap(parked, Ordering::Relaxed) != parked {
+            self.metrics.parked(parked);
+        }
     }
 
     /// The client took something, or nothing.
@@ -169,12 +195,19 @@ impl Watch {
             let slow = longer(&self.head_since, limits.head);
             return if slow { Verdict::SlowHead } else { Verdict::Fine };
         }
-        if longer(&self.quiet_since, limits.idle) { Verdict::Idle } else { Verdict::Fine }
+        if longer(&self.quiet_since, limits.idle) {
+            Verdict::Idle
+        } else if self.between.load(Ordering::Relaxed) && longer(&self.quiet_since, limits.quiet) {
+            Verdict::Quiet
+        } else {
+            Verdict::Fine
+        }
     }
 }
 
 impl Drop for Watch {
     fn drop(&mut self) {
+        self.park(false);
         self.metrics.disconnected(self.flow);
         if self.load.open.fetch_sub(1, Ordering::AcqRel) == 1 {
             self.load.emptied.notify_waiters();
@@ -186,6 +219,7 @@ impl Drop for Watch {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Patience {
     pub(super) head: u32,
+    pub(super) quiet: u32,
     pub(super) idle: u32,
     pub(super) blocked: u32,
 }
@@ -194,7 +228,9 @@ pub(super) struct Patience {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
     Fine,
-    /// Nothing was asked for a while.
+    /// Nothing was asked for a moment.
+    Quiet,
+    /// Nothing was asked for as long as may be.
     Idle,
     /// A head does not come to its end.
     SlowHead,

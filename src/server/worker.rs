@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use http::{Request, Response};
 use hyper::body::Incoming;
+use hyper::server::conn::{http1, http2};
 use hyper_util::rt::TokioTimer;
-use hyper_util::server::conn::auto;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::spawn_local;
 use tokio_rustls::TlsAcceptor;
@@ -16,6 +16,7 @@ use tracing::{error, warn};
 
 use super::accept::accept;
 use super::registry::Registry;
+use super::stage::Builders;
 use super::watched::{Load, Patience, Ticks};
 use super::{Ended, Phase};
 use crate::body::Body;
@@ -27,6 +28,9 @@ use crate::proxy::Local;
 
 /// How often lines are handed to the writer, and quiet connections looked for at least.
 const TICK: Duration = Duration::from_millis(250);
+
+/// How long a connection may be quiet before its buffers are given back.
+const QUIET: Duration = Duration::from_millis(500);
 
 /// How long a client may take nothing of its answer.
 const BLOCKED: Duration = Duration::from_secs(180);
@@ -80,20 +84,24 @@ impl Limits {
     fn patience(&self) -> Patience {
         let tick = self.tick().as_millis().max(1);
         let ticks = |time: Duration| u32::try_from(time.as_millis() / tick).unwrap_or(u32::MAX);
-        Patience { head: ticks(self.header), idle: ticks(self.idle), blocked: ticks(BLOCKED) }
+        Patience {
+            head: ticks(self.header),
+            quiet: ticks(QUIET.min(self.idle / 4)),
+            idle: ticks(self.idle),
+            blocked: ticks(BLOCKED),
+        }
     }
 
-    fn builder(&self) -> auto::Builder<Local> {
-        let mut builder = auto::Builder::new(Local);
+    fn builders(&self) -> Builders {
         // The buffer of a client's connection stays as large as its largest read: bounded here,
-        // since 10,000 clients may have uploaded something once.
-        let mut http1 = builder.http1();
+        // since 10,000 clients may upload something at once.
+        let mut http1 = http1::Builder::new();
         http1.max_buf_size(self.head_bytes);
         if self.headers != HEADERS {
             http1.max_headers(self.headers);
         }
-        builder
-            .http2()
+        let mut http2 = http2::Builder::new(Local);
+        http2
             .timer(TokioTimer::new())
             .keep_alive_interval(PING)
             .keep_alive_timeout(PING)
@@ -101,7 +109,7 @@ impl Limits {
             .initial_stream_window_size(STREAM_WINDOW)
             .initial_connection_window_size(CONNECTION_WINDOW)
             .max_header_list_size(u32::try_from(self.head_bytes).unwrap_or(u32::MAX));
-        builder
+        Builders { http1, http2 }
     }
 }
 
@@ -118,7 +126,7 @@ pub(super) struct Worker {
 /// What the connections of one thread share.
 pub(super) struct Thread<Serve> {
     pub(super) serve: Serve,
-    pub(super) builder: auto::Builder<Local>,
+    pub(super) builders: Builders,
     pub(super) acceptor: Option<TlsAcceptor>,
     pub(super) recorder: Recorder,
     pub(super) clock: Clock,
@@ -154,7 +162,7 @@ impl Worker {
         let mut phases = self.phases.clone();
         let thread = Rc::new(Thread {
             serve: make(recorder.clone()),
-            builder: self.limits.builder(),
+            builders: self.limits.builders(),
             acceptor: self.acceptor,
             recorder,
             clock: self.clock,

@@ -117,6 +117,105 @@ async fn a_client_that_reads_slowly_gets_the_end_of_its_answer() {
 }
 
 #[tokio::test]
+async fn a_quiet_connection_gives_its_buffers_back_and_goes_on_as_before() {
+    let hub = Hub::bind().await;
+    let mut setup = Setup::http(&hub);
+    setup.server.idle_timeout = Duration::from_secs(4);
+    let mut rig = setup.start();
+    let mut client = rig.client().await;
+    client.send(GET).await;
+    let mut upstream = hub.accept().await;
+    // While it is answered it is not quiet, however long that takes.
+    let mut streaming = rig.client().await;
+    streaming.send(GET).await;
+    let mut events = hub.accept().await;
+    events.head().await;
+    events.send("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n").await;
+    streaming.head().await;
+    for round in 0..3 {
+        upstream.head().await;
+        upstream.send(OK).await;
+        client.until("ok").await;
+        // Blank lines between requests are no request, and do not change that.
+        client.send("\r\n").await;
+        rig.metric("hubgate_connections_parked 1").await;
+        if round == 1 {
+            client.send("GET /acme HT").await;
+            rig.metric("hubgate_connections_parked 0").await;
+            client.send("TP/1.1\r\nhost: h\r\n\r\n").await;
+        } else {
+            client.send(GET).await;
+        }
+    }
+    upstream.head().await;
+    // One that was answered early goes on with its upload, and what is refused stays refused.
+    upstream.send(OK).await;
+    client.until("ok").await;
+    rig.metric("hubgate_connections_parked 1").await;
+    assert!(client.ask("GET /#a HTTP/1.1\r\nhost: h\r\n\r\n").await.starts_with("HTTP/1.1 400 "));
+    client.until("encoded").await;
+    rig.metric("hubgate_connections_parked 1").await;
+    events.send("2\r\nok\r\n0\r\n\r\n").await;
+    streaming.until("0\r\n\r\n").await;
+    rig.metric("hubgate_connections_parked 2").await;
+    rig.drain();
+    assert!(client.is_closed().await);
+    assert!(streaming.is_closed().await);
+    rig.ended().await.unwrap();
+}
+
+#[tokio::test]
+async fn an_upload_that_was_answered_early_is_not_quiet() {
+    let hub = Hub::bind().await;
+    let rig = Setup::http(&hub).start();
+    let mut client = rig.client().await;
+    client.send("PUT /a HTTP/1.1\r\nhost: h\r\ncontent-length: 20\r\n\r\n").await;
+    let mut upstream = hub.accept().await;
+    upstream.head().await;
+    upstream.send(OK).await;
+    client.until("ok").await;
+    client.send([b'x'; 10]).await;
+    assert_eq!(upstream.take(10).await, [b'x'; 10]);
+    // Another connection, which has been quiet for less time, is parked meanwhile.
+    let mut other = rig.client().await;
+    other.send(GET).await;
+    let mut second = hub.accept().await;
+    second.head().await;
+    second.send(OK).await;
+    other.until("ok").await;
+    rig.metric("hubgate_connections_parked 1").await;
+    client.send([b'x'; 10]).await;
+    assert_eq!(upstream.take(10).await, [b'x'; 10]);
+    client.send(GET).await;
+    upstream.head().await;
+}
+
+#[tokio::test]
+async fn what_follows_a_refusal_is_never_read_as_a_request() {
+    let hub = Hub::bind().await;
+    let mut setup = Setup::http(&hub);
+    setup.server.idle_timeout = Duration::from_millis(400);
+    let rig = setup.start();
+    let mut client = rig.client().await;
+    client
+        .send("POST / HTTP/1.1\r\nhost: h\r\ncontent-length: 1\r\ncontent-length: 1\r\n\r\nx")
+        .await;
+    assert!(client.head().await.starts_with("HTTP/1.1 400 "));
+    // The connection lingers for whoever still sends: for longer than it would take to be parked.
+    let mut pace = tokio::time::interval(Duration::from_millis(50));
+    for _ in 0..20 {
+        pace.tick().await;
+        if tokio::io::AsyncWriteExt::write_all(&mut client.stream, GET.as_bytes()).await.is_err() {
+            break;
+        }
+    }
+    assert!(client.is_closed().await);
+    let mut good = rig.client().await;
+    good.send("GET /first HTTP/1.1\r\nhost: h\r\n\r\n").await;
+    assert!(hub.accept().await.head().await.starts_with("GET /first "));
+}
+
+#[tokio::test]
 async fn there_are_only_so_many_connections_at_once() {
     let hub = Hub::bind().await;
     let mut setup = Setup::http(&hub);

@@ -23,6 +23,8 @@ pub enum Theme {
     Plain,
     /// With forms that lead to an identity provider.
     Forms,
+    /// No form, and shown in somebody's frame: it holds nothing but links that open at the top.
+    Framed,
 }
 
 /// Something that can be shown as a page.
@@ -59,25 +61,33 @@ pub fn page(status: StatusCode, page: &impl Page) -> Answer {
     let mut response = answer(status, "text/html; charset=utf-8", html);
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_SECURITY_POLICY, content_security_policy(page.theme()));
-    headers.insert(header::X_FRAME_OPTIONS, const { HeaderValue::from_static("DENY") });
+    if page.theme() != Theme::Framed {
+        headers.insert(header::X_FRAME_OPTIONS, const { HeaderValue::from_static("DENY") });
+    }
     headers.insert(header::REFERRER_POLICY, const { HeaderValue::from_static("no-referrer") });
     response
 }
 
 fn content_security_policy(theme: Theme) -> HeaderValue {
-    static POLICIES: LazyLock<[HeaderValue; 2]> = LazyLock::new(|| {
+    static POLICIES: LazyLock<[HeaderValue; 3]> = LazyLock::new(|| {
         let hash = BASE64_STANDARD.encode(digest::digest(&digest::SHA256, STYLE.as_bytes()));
-        ["'none'", "'self' https: http:"].map(|forms| {
+        let policies = [
+            ("'none'", "; frame-ancestors 'none'"),
+            ("'self' https: http:", "; frame-ancestors 'none'"),
+            ("'none'", ""),
+        ];
+        policies.map(|(forms, frames)| {
             HeaderValue::try_from(format!(
-                "default-src 'none'; style-src 'sha256-{hash}'; form-action {forms}; base-uri 'none'; frame-ancestors 'none'"
+                "default-src 'none'; style-src 'sha256-{hash}'; form-action {forms}; base-uri 'none'{frames}"
             ))
             .unwrap_or(const { HeaderValue::from_static("default-src 'none'") })
         })
     });
-    let [plain, forms] = &*POLICIES;
+    let [plain, forms, framed] = &*POLICIES;
     match theme {
         Theme::Plain => plain.clone(),
         Theme::Forms => forms.clone(),
+        Theme::Framed => framed.clone(),
     }
 }
 
@@ -98,6 +108,8 @@ pub struct Notice {
     pub reason: Reason,
     /// For those who look into the log.
     pub request_id: String,
+    /// Whether it is shown in a frame.
+    pub framed: bool,
 }
 
 /// Who I am, in each organization.
@@ -161,7 +173,7 @@ impl Page for Notice {
         &self.title
     }
     fn theme(&self) -> Theme {
-        Theme::Plain
+        if self.framed { Theme::Framed } else { Theme::Plain }
     }
     fn main(&self) -> Result<String, askama::Error> {
         self.render()

@@ -49,10 +49,9 @@ pub fn refuse(dialect: Dialect, refusal: &Refusal<'_>) -> Answer {
     let mut response = match dialect {
         Dialect::Page => match (&refusal.sign_in, refusal.challenge) {
             (Some(sign_in), true) => see_other(sign_in),
-            (Some(_) | None, _) => as_page(refusal, false),
+            (Some(_) | None, _) => as_page(refusal, dialect),
         },
-        Dialect::Frame => as_page(refusal, false),
-        Dialect::Form => as_page(refusal, true),
+        Dialect::Frame | Dialect::Form => as_page(refusal, dialect),
         Dialect::Script => as_json(refusal, challenged(refusal, StatusCode::UNAUTHORIZED)),
         Dialect::Git { credentials } => as_git(refusal, credentials),
         Dialect::Lfs { credentials } => as_lfs(refusal, credentials),
@@ -67,17 +66,18 @@ fn challenged(refusal: &Refusal<'_>, status: StatusCode) -> StatusCode {
     if refusal.challenge { status } else { refusal.status }
 }
 
-fn as_page(refusal: &Refusal<'_>, form: bool) -> Answer {
+fn as_page(refusal: &Refusal<'_>, dialect: Dialect) -> Answer {
     let status = challenged(refusal, StatusCode::FORBIDDEN);
     page(
         status,
         &Notice {
             title: wording::title(refusal),
             sentence: refusal.reason.sentence().to_owned(),
-            way_out: wording::way_out(refusal, form),
+            way_out: wording::way_out(refusal, dialect == Dialect::Form),
             link: wording::link(refusal),
             reason: refusal.reason,
             request_id: refusal.request_id.to_owned(),
+            framed: dialect == Dialect::Frame,
         },
     )
 }

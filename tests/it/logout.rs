@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::support::answer::Answer;
 use crate::support::browser::{Ask, Browser, SESSION};
-use crate::support::moving_clock::days;
+use crate::support::moving_clock::{days, minutes};
 use crate::support::setup::{CLIENT_SECRET, SITE};
 use crate::support::tool::{self, Wire};
 use crate::support::world::World;
@@ -454,6 +454,32 @@ async fn streams_end_when_the_session_expires() {
     let (stream, upgrade) =
         (event_stream(&world, &browser).await, upgraded(&world, &browser).await);
     is_cut(stream, upgrade).await;
+}
+
+#[tokio::test]
+async fn streams_go_on_over_a_refresh_and_end_when_one_is_refused() {
+    let world = World::with(|setup| {
+        let scopes = "[\"profile\", \"email\", \"groups\", \"offline_access\"]";
+        setup.set("acme.oidc", "scopes", scopes);
+    })
+    .await;
+    let mut browser = world.signed_in("acme", "bob").await;
+    let mut stream = event_stream(&world, &browser).await;
+    world.acme.change("bob", |bob| bob.groups = vec!["everyone".to_owned()]);
+    world.clock.advance(minutes(5));
+    world
+        .until(async || {
+            browser.fetch("/acme/bert").await.expect(200);
+            (browser.sign_in_of("acme").await["role"] == "read").then_some(())
+        })
+        .await;
+    world.hub.signal();
+    stream.until("data: signal").await;
+    world.acme.kill_refresh_tokens("bob");
+    world.clock.advance(minutes(5));
+    browser.fetch("/acme/demo").await;
+    stream.rest().await;
+    browser.fetch("/acme/demo").await.refused(401, "session-revoked");
 }
 
 #[tokio::test]

@@ -27,6 +27,7 @@ mod oidc_sign_in;
 mod oidc_vectors;
 mod pages;
 mod paths;
+mod races;
 mod redirects;
 mod refusals;
 mod rig;

@@ -9,7 +9,7 @@ use serde_json::json;
 use crate::support::browser::{Ask, SESSION};
 use crate::support::moving_clock::{days, minutes};
 use crate::support::setup::{CLIENT_SECRET, SITE, Setup};
-use crate::support::world::World;
+use crate::support::world::{World, all};
 
 /// Refresh tokens come with this scope.
 const OFFLINE: &str = "[\"profile\", \"email\", \"groups\", \"offline_access\"]";
@@ -286,7 +286,7 @@ async fn many_requests_at_once_refresh_once() {
     world.clock.advance(minutes(5));
     let asked = (0..20).map(|_| {
         let mut browser = browser.clone();
-        async move { drop(browser.fetch("/acme/bert").await.expect(200)) }
+        async move { browser.fetch("/acme/bert").await.expect(200) }
     });
     all(asked).await;
     world.until(async || (world.acme.calls(Endpoint::Token) > 1).then_some(())).await;
@@ -584,14 +584,4 @@ async fn revoked(world: &World, browser: &mut crate::support::browser::Browser) 
             (answer.status != 200).then(|| answer.refused(401, "session-revoked"))
         })
         .await;
-}
-
-/// Waits for all of them at once.
-async fn all(futures: impl IntoIterator<Item = impl Future<Output = ()>>) {
-    let mut futures: Vec<_> = futures.into_iter().map(Box::pin).collect();
-    std::future::poll_fn(|context| {
-        futures.retain_mut(|future| future.as_mut().poll(context).is_pending());
-        if futures.is_empty() { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
-    })
-    .await;
 }

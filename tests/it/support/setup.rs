@@ -22,6 +22,8 @@ pub(crate) struct Party {
     pub(crate) client: Client,
     pub(crate) people: Vec<Person>,
     pub(crate) claims_in_id_token: bool,
+    /// Whether the provider runs on a thread of its own, so that a test can hold it.
+    pub(crate) own_thread: bool,
 }
 
 const SECTIONS: [&str; 7] =
@@ -109,6 +111,6 @@ impl Party {
         let callback = format!("{SITE}/-/sso/{id}/oidc/callback");
         let mut client = Client::new(&format!("hub-at-{id}"), secret, &callback);
         client.post_logout_redirect_uris.push(format!("{SITE}/-/sso/signed-out"));
-        Self { client, people, claims_in_id_token: true }
+        Self { client, people, claims_in_id_token: true, own_thread: false }
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use hubgate::demo::Listener;
@@ -106,5 +107,32 @@ impl World {
 async fn provider(name: &str, party: &Party, clock: &MovingClock) -> Provider {
     let mut settings = Settings::new(name, party.people.clone(), clock.clock());
     settings.claims_in_id_token = party.claims_in_id_token;
-    Provider::start(Listener::loopback().await.unwrap(), settings).unwrap()
+    let starting =
+        async { Provider::start(Listener::loopback().await.unwrap(), settings).unwrap() };
+    if !party.own_thread {
+        return starting.await;
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let started = runtime.spawn(starting);
+    // The thread ends with the process; the provider's port is closed when it is dropped.
+    std::thread::spawn(move || runtime.block_on(std::future::pending::<()>()));
+    started.await.unwrap()
+}
+
+/// Waits for all of them at once; what they say is in the order in which they end.
+pub(crate) async fn all<T>(futures: impl IntoIterator<Item = impl Future<Output = T>>) -> Vec<T> {
+    let mut futures: Vec<_> = futures.into_iter().map(Box::pin).collect();
+    let mut ended = Vec::new();
+    std::future::poll_fn(|context| {
+        futures.retain_mut(|future| match future.as_mut().poll(context) {
+            Poll::Ready(value) => {
+                ended.push(value);
+                false
+            }
+            Poll::Pending => true,
+        });
+        if futures.is_empty() { Poll::Ready(()) } else { Poll::Pending }
+    })
+    .await;
+    ended
 }

@@ -107,7 +107,7 @@ impl Proxy {
                     }
                 }
             }
-            let spare = (sender.rested && needs.replayable && !needs.fresh).then(|| copy(&request));
+            let spare = (sender.reused && needs.replayable && !needs.fresh).then(|| copy(&request));
             match sender.send(request).await {
                 Ok(response) => {
                     self.pool.give_back(sender);

@@ -24,10 +24,6 @@ const KEEP: Duration = Duration::from_secs(60);
 /// close after five seconds, and a close that crosses the request on its way loses it.
 const FRESH: Duration = Duration::from_secs(2);
 
-/// How long a connection may have been idle for no close to be on its way: then a request is sent
-/// without keeping a copy of it for a second try.
-const BUSY: Duration = Duration::from_millis(200);
-
 /// How many connections one thread has at most.
 const MOST: usize = 16 * 1024;
 
@@ -71,8 +67,6 @@ pub(super) struct Sender {
     pub(super) kind: Kind,
     /// Whether it carried a request before: then the hub may have closed it meanwhile.
     pub(super) reused: bool,
-    /// Whether that was a while ago: then it is likely enough to be prepared for.
-    pub(super) rested: bool,
 }
 
 #[derive(Debug)]
@@ -136,7 +130,7 @@ impl Pool {
             && !shared.sender.is_closed()
         {
             let kind = Kind::Http2(shared.sender.clone(), shared.generation);
-            return Some(Sender { kind, reused: true, rested: true });
+            return Some(Sender { kind, reused: true });
         }
         if needs.fresh {
             return None;
@@ -146,14 +140,12 @@ impl Pool {
             if last.sender.is_closed() {
                 continue;
             }
-            let idle_for = stopwatch().saturating_duration_since(last.since);
-            if !needs.replayable && idle_for > FRESH {
+            if !needs.replayable && stopwatch().saturating_duration_since(last.since) > FRESH {
                 // The others have been idle for longer still.
                 idle.push(last);
                 return None;
             }
-            let rested = idle_for > BUSY;
-            return Some(Sender { kind: Kind::Http1(last.sender), reused: true, rested });
+            return Some(Sender { kind: Kind::Http1(last.sender), reused: true });
         }
         None
     }
@@ -176,7 +168,7 @@ impl Pool {
                 Kind::Http2(sender, generation)
             }
         };
-        Ok(Sender { kind, reused: false, rested: false })
+        Ok(Sender { kind, reused: false })
     }
 
     /// Keeps a connection for the next request, as soon as it has carried this one.

@@ -5,7 +5,7 @@
 
 use std::convert::Infallible;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use http::{Request, Response};
 use hyper::body::Incoming;
@@ -127,8 +127,11 @@ where
                     return polled;
                 }
                 Now::Closing(mut io) => {
-                    // Whether the client hears of the end or not, this is it.
-                    let _ = ready!(Pin::new(&mut io).poll_shutdown(cx));
+                    if Pin::new(&mut io).poll_shutdown(cx).is_pending() {
+                        self.now = Now::Closing(io);
+                        return Poll::Pending;
+                    }
+                    // Whether the client has heard of the end or not, this is it.
                     return Poll::Ready(Ok(()));
                 }
                 Now::Gone => return Poll::Ready(Ok(())),

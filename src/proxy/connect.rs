@@ -59,6 +59,14 @@ struct Inner {
     tls: Option<Tls>,
     connect_timeout: Duration,
     response_timeout: Duration,
+    authorities: Vec<Authorities>,
+}
+
+/// A file of authorities, as it was read.
+#[derive(Debug, PartialEq, Eq)]
+struct Authorities {
+    path: PathBuf,
+    pem: Vec<u8>,
 }
 
 struct Tls {
@@ -86,8 +94,28 @@ impl Connector {
     /// # Errors
     /// When a file cannot be read, or the name is none.
     pub fn new(hub: &Hub) -> Result<Self, ConnectorError> {
+        Self::with(hub, Authorities::read(hub)?)
+    }
+
+    /// The way to the hub that another configuration names: this one, with its connections, when
+    /// nothing of it has changed.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn again(&self, hub: &Hub) -> Result<Self, ConnectorError> {
+        let authorities = Authorities::read(hub)?;
+        let Inner { upstream, tls: _, connect_timeout, response_timeout, authorities: earlier } =
+            &*self.0;
+        let same = *upstream == hub.upstream
+            && *connect_timeout == hub.connect_timeout
+            && *response_timeout == hub.response_timeout
+            && *earlier == authorities;
+        if same { Ok(self.clone()) } else { Self::with(hub, authorities) }
+    }
+
+    fn with(hub: &Hub, authorities: Vec<Authorities>) -> Result<Self, ConnectorError> {
         let tls = match &hub.upstream {
-            Upstream::Https { server_name, .. } => Some(Tls::new(server_name, hub)?),
+            Upstream::Https { server_name, .. } => Some(Tls::new(server_name, &authorities)?),
             Upstream::Http { .. } | Upstream::H2c { .. } | Upstream::Unix(_) => None,
         };
         Ok(Self(Arc::new(Inner {
@@ -95,7 +123,13 @@ impl Connector {
             tls,
             connect_timeout: hub.connect_timeout,
             response_timeout: hub.response_timeout,
+            authorities,
         })))
+    }
+
+    /// Whether both are the same, so that connections of one may carry requests of the other.
+    pub(super) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
     }
 
     /// Connects once and hangs up: whether the hub can be reached.
@@ -163,14 +197,32 @@ async fn tcp(authority: &str) -> io::Result<TcpStream> {
     Ok(stream)
 }
 
+impl Authorities {
+    /// The files that the configuration names, where they matter.
+    fn read(hub: &Hub) -> Result<Vec<Self>, ConnectorError> {
+        let paths = match &hub.upstream {
+            Upstream::Https { .. } => hub.ca_certificates.as_slice(),
+            Upstream::Http { .. } | Upstream::H2c { .. } | Upstream::Unix(_) => &[],
+        };
+        let read = |path: &PathBuf| match std::fs::read(path) {
+            Ok(pem) => Ok(Self { path: path.clone(), pem }),
+            Err(source) => Err(ConnectorError::Certificates {
+                path: path.clone(),
+                source: rustls::pki_types::pem::Error::Io(source),
+            }),
+        };
+        paths.iter().map(read).collect()
+    }
+}
+
 impl Tls {
-    fn new(name: &str, hub: &Hub) -> Result<Self, ConnectorError> {
+    fn new(name: &str, authorities: &[Authorities]) -> Result<Self, ConnectorError> {
         let mut roots = RootCertStore::empty();
         // What cannot be used of the machine's store is no reason to refuse the rest of it.
         roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-        for path in &hub.ca_certificates {
+        for Authorities { path, pem } in authorities {
             let unreadable = |source| ConnectorError::Certificates { path: path.clone(), source };
-            for certificate in CertificateDer::pem_file_iter(path).map_err(unreadable)? {
+            for certificate in CertificateDer::pem_slice_iter(pem) {
                 roots
                     .add(certificate.map_err(unreadable)?)
                     .map_err(|source| ConnectorError::Certificate { path: path.clone(), source })?;

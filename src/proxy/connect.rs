@@ -1,5 +1,7 @@
 //! Connecting to the hub: TCP, a Unix socket, or TLS.
 
+mod tls;
+
 use std::io;
 use std::path::PathBuf;
 use std::pin::Pin;
@@ -7,15 +9,14 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, InvalidDnsNameError, ServerName};
-use rustls::{ClientConfig, RootCertStore};
+use rustls::pki_types::InvalidDnsNameError;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
-use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use crate::config::{Hub, Upstream};
+
+use tls::{Authorities, Tls};
 
 /// Why the hub can never be reached as it is configured.
 #[derive(Debug, thiserror::Error)]
@@ -60,25 +61,6 @@ struct Inner {
     connect_timeout: Duration,
     response_timeout: Duration,
     authorities: Vec<Authorities>,
-}
-
-/// A file of authorities, as it was read.
-#[derive(Debug, PartialEq, Eq)]
-struct Authorities {
-    path: PathBuf,
-    pem: Vec<u8>,
-}
-
-struct Tls {
-    any: TlsConnector,
-    http1: TlsConnector,
-    name: ServerName<'static>,
-}
-
-impl std::fmt::Debug for Tls {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Tls").field("name", &self.name).finish_non_exhaustive()
-    }
 }
 
 /// What HTTP the hub speaks.
@@ -195,56 +177,6 @@ async fn tcp(authority: &str) -> io::Result<TcpStream> {
     let stream = TcpStream::connect(authority).await?;
     stream.set_nodelay(true)?;
     Ok(stream)
-}
-
-impl Authorities {
-    /// The files that the configuration names, where they matter.
-    fn read(hub: &Hub) -> Result<Vec<Self>, ConnectorError> {
-        let paths = match &hub.upstream {
-            Upstream::Https { .. } => hub.ca_certificates.as_slice(),
-            Upstream::Http { .. } | Upstream::H2c { .. } | Upstream::Unix(_) => &[],
-        };
-        let read = |path: &PathBuf| match std::fs::read(path) {
-            Ok(pem) => Ok(Self { path: path.clone(), pem }),
-            Err(source) => Err(ConnectorError::Certificates {
-                path: path.clone(),
-                source: rustls::pki_types::pem::Error::Io(source),
-            }),
-        };
-        paths.iter().map(read).collect()
-    }
-}
-
-impl Tls {
-    fn new(name: &str, authorities: &[Authorities]) -> Result<Self, ConnectorError> {
-        let mut roots = RootCertStore::empty();
-        // What cannot be used of the machine's store is no reason to refuse the rest of it.
-        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-        for Authorities { path, pem } in authorities {
-            let unreadable = |source| ConnectorError::Certificates { path: path.clone(), source };
-            for certificate in CertificateDer::pem_slice_iter(pem) {
-                roots
-                    .add(certificate.map_err(unreadable)?)
-                    .map_err(|source| ConnectorError::Certificate { path: path.clone(), source })?;
-            }
-        }
-        if roots.is_empty() {
-            return Err(ConnectorError::NoAuthorities);
-        }
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let mut any = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()?
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        let mut http1 = any.clone();
-        any.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-        http1.alpn_protocols = vec![b"http/1.1".to_vec()];
-        Ok(Self {
-            any: TlsConnector::from(Arc::new(any)),
-            http1: TlsConnector::from(Arc::new(http1)),
-            name: ServerName::try_from(name.to_owned())?,
-        })
-    }
 }
 
 /// One connection to the hub.

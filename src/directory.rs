@@ -32,6 +32,23 @@ pub enum Provider {
     Oidc(RelyingParty),
 }
 
+/// Every provider that cannot be set up; there is at least one.
+#[derive(Debug)]
+pub struct SetupErrors(pub Vec<SetupError>);
+
+impl std::fmt::Display for SetupErrors {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut between = "";
+        for error in &self.0 {
+            write!(f, "{between}{error}")?;
+            between = "; ";
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for SetupErrors {}
+
 /// Why a provider cannot be set up.
 #[derive(Debug, thiserror::Error)]
 #[error("organization {organization}: {source}")]
@@ -42,20 +59,64 @@ pub struct SetupError {
     pub source: oidc::SettingsError,
 }
 
+impl Provider {
+    fn new(
+        config: &Config,
+        organization: &OrganizationConfig,
+        http: &HttpClient,
+    ) -> Result<Self, oidc::SettingsError> {
+        let policy = &organization.policy;
+        match &organization.provider {
+            config::Provider::Oidc(settings) => {
+                let own = || callback_path(&policy.id);
+                let path = settings.callback_path.clone().unwrap_or_else(own);
+                RelyingParty::new(
+                    (**settings).clone(),
+                    policy.role_mapping.attribute.clone(),
+                    config.public_url.join(&path),
+                    http,
+                )
+                .map(Self::Oidc)
+            }
+        }
+    }
+}
+
+impl Entry {
+    /// Whether a sign-in by this issuer is one of this organization's.
+    #[must_use]
+    pub fn vouches(&self, issuer: &str) -> bool {
+        match &self.provider {
+            Provider::Oidc(party) => party.issuer_matches(issuer),
+        }
+    }
+
+    /// Whether the same identity provider vouches for the members of both.
+    #[must_use]
+    pub fn has_the_issuer_of(&self, other: &Self) -> bool {
+        match (&self.config.provider, &other.config.provider) {
+            (config::Provider::Oidc(own), config::Provider::Oidc(others)) => {
+                own.issuer == others.issuer
+            }
+        }
+    }
+}
+
 impl Directory {
     /// Sets up every provider; nothing is fetched yet. An entry of `previous` whose organization
     /// and address are unchanged is taken over, with what it has learned of its provider.
     ///
     /// # Errors
-    /// The first provider whose settings cannot work.
+    /// Every provider whose settings cannot work.
     pub fn new(
         config: &Config,
         http: &HttpClient,
         previous: Option<&Self>,
-    ) -> Result<Self, SetupError> {
+    ) -> Result<Self, SetupErrors> {
         let previous = previous.filter(|earlier| earlier.public_url == config.public_url);
         let mut entries = HashMap::with_capacity(config.organizations.len());
         let mut order = Vec::with_capacity(config.organizations.len());
+        let mut errors = Vec::new();
         for organization in &config.organizations {
             let id = organization.policy.id.clone();
             order.push(id.clone());
@@ -64,22 +125,16 @@ impl Directory {
                 entries.insert(id, Arc::clone(entry));
                 continue;
             }
-            let provider = match &organization.provider {
-                config::Provider::Oidc(settings) => {
-                    let callback = config.public_url.join(
-                        &settings.callback_path.clone().unwrap_or_else(|| callback_path(&id)),
-                    );
-                    RelyingParty::new(
-                        (**settings).clone(),
-                        organization.policy.role_mapping.attribute.clone(),
-                        callback,
-                        http,
-                    )
-                    .map(Provider::Oidc)
-                    .map_err(|source| SetupError { organization: id.clone(), source })?
+            match Provider::new(config, organization, http) {
+                Ok(provider) => {
+                    let entry = Entry { config: Arc::clone(organization), provider };
+                    entries.insert(id, Arc::new(entry));
                 }
-            };
-            entries.insert(id, Arc::new(Entry { config: Arc::clone(organization), provider }));
+                Err(source) => errors.push(SetupError { organization: id, source }),
+            }
+        }
+        if !errors.is_empty() {
+            return Err(SetupErrors(errors));
         }
         Ok(Self { public_url: config.public_url.clone(), entries, order })
     }

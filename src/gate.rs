@@ -3,6 +3,7 @@
 mod admit;
 mod endpoint;
 mod in_body;
+mod mode;
 mod own;
 mod refuse;
 mod request_id;
@@ -25,6 +26,7 @@ use crate::policy::{Decision, OrganizationId, Reason, Subject, decide};
 use crate::proxy::Proxy;
 
 use endpoint::Endpoint;
+use mode::Mode;
 use request_id::RequestIds;
 
 pub use site::{SetupError, Site};
@@ -32,7 +34,7 @@ pub use site::{SetupError, Site};
 /// The gate of one thread: the site is shared, connections to the hub are not.
 pub struct Gate {
     site: std::sync::Arc<Site>,
-    proxy: Proxy,
+    proxy: Option<Proxy>,
     recorder: Recorder,
     ids: RequestIds,
     /// The way that the last request came.
@@ -55,9 +57,10 @@ struct Trace {
 }
 
 impl Gate {
-    /// A gate for this thread.
+    /// A gate for this thread; without a proxy it answers the questions of others', and serves its
+    /// own pages.
     #[must_use]
-    pub fn new(site: std::sync::Arc<Site>, proxy: Proxy, recorder: Recorder) -> Self {
+    pub fn new(site: std::sync::Arc<Site>, proxy: Option<Proxy>, recorder: Recorder) -> Self {
         Self { site, proxy, recorder, ids: RequestIds::new(), hop: Cell::new(None) }
     }
 
@@ -67,14 +70,19 @@ impl Gate {
         let at = self.site.clock.now();
         let mut request = request.map(Body::from);
         let request_id = self.ids.of(&request, &self.site.forwarding, &peer);
+        let mode = self.mode(&request);
+        let opened = self.open(mode, &mut request, &peer);
         let about = refuse::About::of(&request);
         let mut trace =
             Trace { outcome: Outcome::Allow, reason: None, organization: None, subject: None };
         request_id.write(request.headers_mut());
-        let answered = self.answer(request, &peer, &mut trace).await;
+        let answered = match opened {
+            Ok(()) => self.answer(mode, request, &peer, &mut trace).await,
+            Err(error) => Err(error),
+        };
         let mut response = match answered {
             Ok(response) => response,
-            Err(error) => self.refuse(&error, &about, request_id.as_str(), &mut trace),
+            Err(error) => self.refuse(mode, &error, &about, request_id.as_str(), &mut trace),
         };
         request_id.write_if_missing(response.headers_mut());
         let host = about.host();
@@ -99,6 +107,7 @@ impl Gate {
     /// The whole product in one function.
     async fn answer(
         &self,
+        mode: Option<Mode<'_>>,
         mut request: Request<Body>,
         peer: &Peer,
         trace: &mut Trace,
@@ -110,12 +119,13 @@ impl Gate {
             trace.outcome = Outcome::Own;
             let endpoint = endpoint.map_err(Error::Page)?;
             // In a box: a sign-in's state is large, and would be moved about with every request.
-            return Box::pin(self.own_page(endpoint, request, &target, now, trace)).await;
+            return Box::pin(self.own_page(mode, endpoint, request, &target, now, trace)).await;
         }
+        let Some(mode) = mode else { return Err(Error::Elsewhere) };
         let claimed = match site.hub.find(&target)? {
             Found::Claimed(claimed) => claimed,
             Found::InBody(rule) => {
-                let (claimed, again) = Box::pin(in_body::read(&rule, request)).await?;
+                let (claimed, again) = Box::pin(in_body::read(mode, &rule, request)).await?;
                 request = again;
                 claimed
             }
@@ -129,7 +139,7 @@ impl Gate {
                 let noticed = permit.notice().map(|notice| notice.organization.clone());
                 let own = || permit.organization().map(|o| o.id.clone());
                 trace.organization = noticed.or_else(own);
-                self.admit(permit, &credential, request, peer, now).await
+                self.admit(mode, permit, &credential, request, peer, now).await
             }
             Decision::Challenge(challenge) => Err(Error::Challenge(challenge)),
             Decision::Deny { reason, organization } => Err(Error::Deny { reason, organization }),

@@ -21,7 +21,7 @@ const KEY_ROUND: Duration = Duration::from_secs(600);
 pub struct Prepared {
     listeners: Listeners,
     site: Arc<Site>,
-    connector: Connector,
+    connector: Option<Connector>,
     context: Context,
 }
 
@@ -46,7 +46,8 @@ impl Prepared {
     /// When something that the configuration names cannot work, or a port cannot be had.
     pub fn new(config: &Config, observer: Observer, clock: Clock) -> Result<Self, StartError> {
         let site = Arc::new(Site::new(config, clock.clone())?);
-        let connector = Connector::new(&config.hub)?;
+        let upstream = config.hub.upstream.as_ref();
+        let connector = upstream.map(|at| Connector::new(&config.hub, at)).transpose()?;
         let listeners = Listeners::bind(&config.server)?;
         let context = Context { config: config.server.clone(), observer, clock };
         Ok(Self { listeners, site, connector, context })
@@ -78,7 +79,9 @@ impl Prepared {
         let Self { listeners, site, connector, context } = self;
         let keys = rotate_keys(Arc::clone(&site), context.clock.clone());
         let make = move |recorder: crate::observe::Recorder| {
-            let proxy = Proxy::new(&connector, site.managed(), recorder.clone());
+            let proxy = connector
+                .as_ref()
+                .map(|connector| Proxy::new(connector, site.managed(), recorder.clone()));
             let gate = Rc::new(Gate::new(Arc::clone(&site), proxy, recorder));
             async move |request, peer| gate.serve(request, peer).await
         };

@@ -81,17 +81,17 @@ pub(super) enum Protocol {
 }
 
 impl Connector {
-    /// Reads the authorities that the hub's certificate may come from.
+    /// The way to `upstream`; reads the authorities that the hub's certificate may come from.
     ///
     /// # Errors
     /// When a file cannot be read, or the name is none.
-    pub fn new(hub: &Hub) -> Result<Self, ConnectorError> {
-        let tls = match &hub.upstream {
+    pub fn new(hub: &Hub, upstream: &Upstream) -> Result<Self, ConnectorError> {
+        let tls = match upstream {
             Upstream::Https { server_name, .. } => Some(Tls::new(server_name, hub)?),
             Upstream::Http { .. } | Upstream::H2c { .. } | Upstream::Unix(_) => None,
         };
         Ok(Self(Arc::new(Inner {
-            upstream: hub.upstream.clone(),
+            upstream: upstream.clone(),
             tls,
             connect_timeout: hub.connect_timeout,
             response_timeout: hub.response_timeout,

@@ -61,11 +61,14 @@ fn serve(
     end: oneshot::Receiver<()>,
 ) -> SocketAddr {
     let site = Arc::new(Site::new(config, clock.clone()).unwrap());
-    let connector = Connector::new(&config.hub).unwrap();
+    let upstream = config.hub.upstream.as_ref();
+    let connector = upstream.map(|upstream| Connector::new(&config.hub, upstream).unwrap());
     let listeners = Listeners::bind(&config.server).unwrap();
     let address = listeners.addresses()[0];
     let make = move |recorder: Recorder| {
-        let proxy = Proxy::new(&connector, site.managed(), recorder.clone());
+        let proxy = connector
+            .as_ref()
+            .map(|connector| Proxy::new(connector, site.managed(), recorder.clone()));
         let gate = Gate::new(Arc::clone(&site), proxy, recorder.clone());
         async move |request: Request<Incoming>, peer: Peer| {
             let response = gate.serve(request, peer).await;

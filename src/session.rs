@@ -1,6 +1,7 @@
 //! The sign-ins remembered for one browser.
 
 mod memory;
+mod recent;
 mod record;
 mod seal;
 mod tombstone;
@@ -21,6 +22,7 @@ pub use seal::{Sealer, SealerError};
 pub use tombstone::Selector;
 
 use memory::Memory;
+use recent::Recent;
 use tombstone::Tombstones;
 
 /// How long an ended sign-in is remembered: until then its browser is known to be a member's.
@@ -86,6 +88,7 @@ impl SessionKey {
 #[derive(Debug)]
 pub struct Sessions {
     store: Store,
+    recent: Recent,
     tombstones: Tombstones,
 }
 
@@ -104,7 +107,18 @@ impl Sessions {
                 Store::Memory(Memory::new(config.capacity, longest + REMEMBERED))
             }
         };
-        Self { store, tombstones: Tombstones::new(longest + REMEMBERED) }
+        Self { store, recent: Recent::new(), tombstones: Tombstones::new(longest + REMEMBERED) }
+    }
+
+    /// The session of a cookie.
+    ///
+    /// # Errors
+    /// When the store cannot say.
+    pub fn of_cookie(&self, cookie: &str, now: SystemTime) -> Result<Option<Arc<Session>>, Error> {
+        match &self.store {
+            // A store that others write to, too, must be asked every time.
+            Store::Memory(memory) => self.recent.find(cookie, now, |key| Ok(memory.find(key))),
+        }
     }
 
     /// The session of that key.
@@ -251,16 +265,20 @@ impl Sessions {
     }
 
     fn put(&self, session: Session) -> Result<(), Error> {
+        let key = session.key;
         match &self.store {
             Store::Memory(memory) => memory.put(session),
         }
+        self.recent.changed(&key);
         Ok(())
     }
 
     fn take(&self, key: &SessionKey) -> Result<Option<Arc<Session>>, Error> {
-        match &self.store {
-            Store::Memory(memory) => Ok(memory.take(key)),
-        }
+        let taken = match &self.store {
+            Store::Memory(memory) => memory.take(key),
+        };
+        self.recent.changed(key);
+        Ok(taken)
     }
 
     fn change(
@@ -271,6 +289,7 @@ impl Sessions {
         match &self.store {
             Store::Memory(memory) => memory.change(key, change),
         }
+        self.recent.changed(key);
         Ok(())
     }
 }

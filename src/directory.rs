@@ -8,6 +8,10 @@ use crate::config::{self, Config, OrganizationConfig};
 use crate::http_client::HttpClient;
 use crate::oidc::{self, RelyingParty};
 use crate::policy::{EmailAddress, OrganizationId};
+use crate::saml::{ReplayCache, SigningKey};
+use crate::service_provider::{
+    self, MadeKeyError, ServiceProvider, Surroundings, Verifying, made_key,
+};
 
 /// Every organization with a provider.
 #[derive(Debug)]
@@ -30,6 +34,8 @@ pub struct Entry {
 pub enum Provider {
     /// OpenID Connect.
     Oidc(RelyingParty),
+    /// SAML 2.0.
+    Saml(Arc<ServiceProvider>),
 }
 
 /// Why a provider cannot be set up.
@@ -39,7 +45,21 @@ pub struct SetupError {
     /// Whose provider.
     pub organization: OrganizationId,
     /// What is wrong.
-    pub source: oidc::SettingsError,
+    pub source: Cause,
+}
+
+/// What is wrong with a provider.
+#[derive(Debug, thiserror::Error)]
+pub enum Cause {
+    /// The settings of an OpenID provider.
+    #[error(transparent)]
+    Oidc(#[from] oidc::SettingsError),
+    /// The settings of a SAML identity provider.
+    #[error(transparent)]
+    Saml(#[from] service_provider::SetupError),
+    /// No key could be made to sign with.
+    #[error(transparent)]
+    Key(#[from] MadeKeyError),
 }
 
 impl Directory {
@@ -50,6 +70,7 @@ impl Directory {
     pub fn new(config: &Config, http: &HttpClient) -> Result<Self, SetupError> {
         let mut entries = HashMap::new();
         let mut order = Vec::new();
+        let mut saml = SamlSurroundings::default();
         for organization in &config.organizations {
             let id = organization.policy.id.clone();
             let provider = match &organization.provider {
@@ -64,9 +85,14 @@ impl Directory {
                         http,
                     )
                     .map(Provider::Oidc)
-                    .map_err(|source| SetupError { organization: id.clone(), source })?
+                    .map_err(Cause::from)
+                }
+                config::Provider::Saml(settings) => {
+                    saml.set_up(config, organization, settings, http)
                 }
             };
+            let provider =
+                provider.map_err(|source| SetupError { organization: id.clone(), source })?;
             order.push(id.clone());
             entries.insert(id, Arc::new(Entry { config: Arc::clone(organization), provider }));
         }
@@ -98,6 +124,37 @@ impl Directory {
             .iter()
             .map(|organization| organization.policy.session_timeout)
             .fold(config.session.timeout, Duration::max)
+    }
+}
+
+/// What all SAML service providers share.
+#[derive(Debug, Default)]
+struct SamlSurroundings {
+    made_key: Option<SigningKey>,
+    replay: Arc<ReplayCache>,
+    verifying: Verifying,
+}
+
+impl SamlSurroundings {
+    fn set_up(
+        &mut self,
+        config: &Config,
+        organization: &OrganizationConfig,
+        settings: &config::Saml,
+        http: &HttpClient,
+    ) -> Result<Provider, Cause> {
+        if settings.signing_keys.is_empty() && self.made_key.is_none() {
+            self.made_key = Some(made_key()?);
+        }
+        let around = Surroundings {
+            public_url: &config.public_url,
+            http,
+            made_key: self.made_key.as_ref(),
+            replay: &self.replay,
+            verifying: &self.verifying,
+        };
+        let provider = ServiceProvider::new(&organization.policy.id, settings, &around)?;
+        Ok(Provider::Saml(Arc::new(provider)))
     }
 }
 

@@ -32,6 +32,7 @@ mod redirects;
 mod refusals;
 mod rig;
 mod saml;
+mod saml_gate;
 mod secrets;
 mod served_decisions;
 mod sessions;

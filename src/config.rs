@@ -37,7 +37,7 @@ pub use saml::{Saml, SamlSource, acs_path, consume_path, metadata_path, slo_path
 pub use secret::Secret;
 pub(crate) use section::in_words;
 pub use server::{DEFAULT_ADMIN, Server, TlsFiles};
-pub use session::{Cookie, SameSite, Session, Store};
+pub use session::{Cookie, LONGEST as LONGEST_SESSION, SameSite, Session, Store};
 pub use warnings::Warning;
 
 /// Everything that one gate is told at start.

@@ -2,9 +2,8 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
 
-use crate::config::{self, Config, OrganizationConfig};
+use crate::config::{self, Config, OrganizationConfig, PublicUrl};
 use crate::http_client::HttpClient;
 use crate::oidc::{self, RelyingParty};
 use crate::policy::{EmailAddress, OrganizationId};
@@ -16,8 +15,10 @@ use crate::service_provider::{
 /// Every organization with a provider.
 #[derive(Debug)]
 pub struct Directory {
+    public_url: PublicUrl,
     entries: HashMap<OrganizationId, Arc<Entry>>,
     order: Vec<OrganizationId>,
+    saml: SamlSurroundings,
 }
 
 /// One organization and who vouches for its members.
@@ -63,16 +64,28 @@ pub enum Cause {
 }
 
 impl Directory {
-    /// Sets up every provider; nothing is fetched yet.
+    /// Sets up every provider; nothing is fetched yet. An entry of `previous` whose organization
+    /// and address are unchanged is taken over, with what it has learned of its provider.
     ///
     /// # Errors
     /// The first provider whose settings cannot work.
-    pub fn new(config: &Config, http: &HttpClient) -> Result<Self, SetupError> {
-        let mut entries = HashMap::new();
-        let mut order = Vec::new();
-        let mut saml = SamlSurroundings::default();
+    pub fn new(
+        config: &Config,
+        http: &HttpClient,
+        previous: Option<&Self>,
+    ) -> Result<Self, SetupError> {
+        let mut saml = previous.map(|earlier| earlier.saml.clone()).unwrap_or_default();
+        let previous = previous.filter(|earlier| earlier.public_url == config.public_url);
+        let mut entries = HashMap::with_capacity(config.organizations.len());
+        let mut order = Vec::with_capacity(config.organizations.len());
         for organization in &config.organizations {
             let id = organization.policy.id.clone();
+            order.push(id.clone());
+            let earlier = previous.and_then(|earlier| earlier.find(&id));
+            if let Some(entry) = earlier.filter(|e| Arc::ptr_eq(&e.config, organization)) {
+                entries.insert(id, Arc::clone(entry));
+                continue;
+            }
             let provider = match &organization.provider {
                 config::Provider::Oidc(settings) => {
                     let callback = config.public_url.join(
@@ -93,10 +106,9 @@ impl Directory {
             };
             let provider =
                 provider.map_err(|source| SetupError { organization: id.clone(), source })?;
-            order.push(id.clone());
             entries.insert(id, Arc::new(Entry { config: Arc::clone(organization), provider }));
         }
-        Ok(Self { entries, order })
+        Ok(Self { public_url: config.public_url.clone(), entries, order, saml })
     }
 
     /// The organization of that id.
@@ -115,20 +127,10 @@ impl Directory {
     pub fn by_email(&self, address: &EmailAddress) -> Option<&Arc<Entry>> {
         self.iter().find(|entry| entry.config.policy.email_domains.contains(address))
     }
-
-    /// The longest time that any sign-in may last.
-    #[must_use]
-    pub fn longest_session(config: &Config) -> Duration {
-        config
-            .organizations
-            .iter()
-            .map(|organization| organization.policy.session_timeout)
-            .fold(config.session.timeout, Duration::max)
-    }
 }
 
-/// What all SAML service providers share.
-#[derive(Debug, Default)]
+/// What all SAML service providers share, and what survives a reload.
+#[derive(Clone, Debug, Default)]
 struct SamlSurroundings {
     made_key: Option<SigningKey>,
     replay: Arc<ReplayCache>,

@@ -33,8 +33,19 @@ pub struct Logout {
     cookie: SessionCookie,
     sessions: Arc<Sessions>,
     directory: Arc<Directory>,
-    /// Providers that are still to be visited, by the state that the last one returns.
-    under_way: Cache<String, Arc<UnderWay>>,
+    under_way: SignOuts,
+}
+
+/// Sign-outs on their way through the providers, by the state that the one that is being visited
+/// returns. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct SignOuts(Cache<String, Arc<UnderWay>>);
+
+impl Default for SignOuts {
+    fn default() -> Self {
+        let lifetime = Duration::from_secs(600);
+        Self(Cache::builder().max_capacity(10_000).time_to_live(lifetime).build())
+    }
 }
 
 /// A sign-out on its way through the providers.
@@ -103,9 +114,8 @@ impl Logout {
         cookie: SessionCookie,
         sessions: Arc<Sessions>,
         directory: Arc<Directory>,
+        under_way: SignOuts,
     ) -> Self {
-        let under_way =
-            Cache::builder().max_capacity(10_000).time_to_live(Duration::from_secs(600)).build();
         Self { public_url, cookie, sessions, directory, under_way }
     }
 
@@ -161,7 +171,7 @@ impl Logout {
     /// A provider sent the person back: on to the next one, or to the end.
     pub async fn returned(&self, query: &str, now: SystemTime) -> Answer {
         let state = url::form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "state");
-        let rest = state.and_then(|(_, state)| self.under_way.remove(state.as_ref()));
+        let rest = state.and_then(|(_, state)| self.under_way.0.remove(state.as_ref()));
         // Where a SAML provider is visited, its own answer leads on, and nothing else.
         match rest.filter(|rest| rest.awaited.is_none()) {
             Some(rest) => self.next((*rest).clone(), now).await,
@@ -195,7 +205,7 @@ impl Logout {
                 }
             };
             if let Some(answer) = answer {
-                self.under_way.insert(state, Arc::new(under_way));
+                self.under_way.0.insert(state, Arc::new(under_way));
                 return answer;
             }
         }

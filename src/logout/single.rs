@@ -70,7 +70,7 @@ impl Logout {
         let Provider::Saml(provider) = &entry.provider else { return Err(Error::Protocol) };
         let id = &entry.config.policy.id;
         // A sign-out under way at this organization's provider, and at no other's.
-        let under_way = handle.as_deref().and_then(|handle| self.under_way.get(handle));
+        let under_way = handle.as_deref().and_then(|handle| self.under_way.0.get(handle));
         let under_way = under_way
             .filter(|rest| rest.awaited.as_ref().is_some_and(|(awaited, _)| awaited == id));
         let awaited = under_way.as_ref().and_then(|rest| rest.awaited.as_ref());
@@ -81,7 +81,7 @@ impl Logout {
             }
             (VerifiedLogout::Response(response), _) => {
                 let Some(handle) = handle else { return Err(Error::Parameters) };
-                let Some(rest) = self.under_way.remove(&handle) else {
+                let Some(rest) = self.under_way.0.remove(&handle) else {
                     return Err(Error::Parameters);
                 };
                 let mut rest = (*rest).clone();

@@ -34,7 +34,7 @@ pub struct Entry {
 #[derive(Debug)]
 pub enum Provider {
     /// OpenID Connect.
-    Oidc(RelyingParty),
+    Oidc(Box<RelyingParty>),
     /// SAML 2.0.
     Saml(Arc<ServiceProvider>),
 }
@@ -97,7 +97,7 @@ impl Directory {
                         callback,
                         http,
                     )
-                    .map(Provider::Oidc)
+                    .map(|party| Provider::Oidc(Box::new(party)))
                     .map_err(Cause::from)
                 }
                 config::Provider::Saml(settings) => {

@@ -1,6 +1,7 @@
 //! An organization that signs in by SAML, through the served gate and a browser.
 
-use hubgate::demo::saml::{Sent, orders::Signs};
+use hubgate::demo::saml::Sent;
+use hubgate::demo::saml::orders::{Orders, Signs};
 use serde_json::{Value, json};
 
 use crate::support::answer::{Answer, Form};
@@ -29,6 +30,8 @@ async fn answer_for(browser: &mut Browser, target: &str, person: &str) -> (Answe
     let form = posting.forms().remove(0);
     (posting, form)
 }
+
+type Order = fn(&mut Orders);
 
 const LOGIN: &str = "/-/sso/globex/login";
 
@@ -173,7 +176,7 @@ async fn roles_come_from_attributes_by_name_friendly_name_or_path() {
 #[tokio::test]
 async fn a_forged_or_unsigned_answer_signs_nobody_in() {
     let world = world().await;
-    let orders: [(&str, fn(&mut hubgate::demo::saml::orders::Orders)); 6] = [
+    let orders: [(&str, Order); 6] = [
         ("signature-invalid", |orders| orders.stranger = true),
         ("signature-missing", |orders| orders.signs = Signs::Nothing),
         ("audience", |orders| orders.say(|says| says.audience = "https://other.example".into())),

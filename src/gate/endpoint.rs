@@ -50,6 +50,9 @@ impl Endpoint {
     /// When it is ours by its path, but no such page exists or the method is another one: what
     /// stands under `/-/` never reaches the hub.
     pub(super) fn of(target: &Target, profile: HubProfile) -> Option<Result<Self, Reason>> {
+        if !matches!(target.segment(0), Some("-" | "organizations")) {
+            return None;
+        }
         let segments: Vec<&str> = target.segments().take(6).collect();
         match segments.as_slice() {
             ["-", "sso", rest @ ..] => Some(Self::ours(target.method(), rest)),

@@ -42,13 +42,23 @@ fn logout(id: &str, subject: Option<&str>, idp_session: Option<&str>) -> Selecto
 }
 
 fn stores() -> Vec<Sessions> {
-    let memory =
-        Sessions { store: Store::Memory(Memory::new(100)), tombstones: Tombstones::new(HOUR) };
+    let memory = Sessions {
+        store: Store::Memory(Memory::new(100)),
+        recent: Recent::new(),
+        tombstones: Tombstones::new(HOUR),
+    };
     vec![memory]
 }
 
 fn standing(sessions: &Sessions, id: &SessionId, of: &str) -> &'static str {
-    let Some(session) = sessions.find(&id.key()).unwrap() else { return "gone" };
+    let found = sessions.find(&id.key()).unwrap();
+    // What was found lately is what the store holds, after every change at once.
+    for _ in 0..2 {
+        let lately = sessions.of_cookie(id.expose(), at(1)).unwrap();
+        assert_eq!(lately.is_some(), found.is_some());
+        assert!(lately.iter().zip(&found).all(|(lately, found)| Arc::ptr_eq(lately, found)));
+    }
+    let Some(session) = found else { return "gone" };
     match session.principal.standing(&organization(of), at(1)) {
         Standing::Unknown => "unknown",
         Standing::Live(_) => "live",

@@ -60,6 +60,24 @@ fn rewrite(world: &World, file: &str, change: impl FnOnce(String) -> String) {
     world.gate.folder.write(file, change(text).as_bytes());
 }
 
+/// What reads a file behind the sections' back is not read again when the file changes.
+#[test]
+fn every_file_that_a_key_names_is_read_through_its_section() {
+    fn look(folder: &std::path::Path) {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.file_name().unwrap().to_str().unwrap();
+            if path.is_dir() && !["section", "loader"].contains(&name) {
+                look(&path);
+            } else if path.is_file() && !["files.rs", "load.rs"].contains(&name) {
+                let text = std::fs::read_to_string(&path).unwrap();
+                assert!(!text.contains("fs::"), "{} opens files itself", path.display());
+            }
+        }
+    }
+    look(&std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/config"));
+}
+
 #[tokio::test]
 async fn a_session_survives() {
     let world = World::start().await;

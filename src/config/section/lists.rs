@@ -78,6 +78,12 @@ impl Section<'_> {
         self.reader.touched.borrow_mut().push((self.join(key), path.to_owned()));
     }
 
+    /// The text of a file that a key of this table names; a reload looks at it again.
+    pub(in super::super) fn file_text(&self, key: &str, path: &Path) -> std::io::Result<String> {
+        self.touch(key, path);
+        std::fs::read_to_string(path)
+    }
+
     pub(in super::super) fn is_table(&self, key: &str) -> bool {
         self.value(key).is_some_and(Value::is_table)
     }

@@ -11,7 +11,7 @@ use crate::config;
 
 pub use cookies::{cookie, pairs, without_ours};
 pub use forwarded::{Client, Forwarding, Hop};
-pub use hop::{Upgrade, strip_request, strip_response};
+pub use hop::{Upgrade, is_hop_by_hop, strip_named, strip_request, strip_response};
 pub use identity::{Identity, stable_subject};
 
 /// Header names that only the gate may write, and their values for one caller.

@@ -2,7 +2,6 @@
 
 use http::header::{self, HeaderMap, HeaderValue};
 use memchr::memchr;
-use memchr::memmem;
 
 /// The value of the cookie of that name.
 ///
@@ -78,8 +77,7 @@ fn kept(text: &[u8], prefix: &str) -> Kept {
     let ours = |pair: &[u8]| {
         pair.get(..prefix.len()).is_some_and(|name| name.eq_ignore_ascii_case(prefix.as_bytes()))
     };
-    // Names compare without case here, so the search is for what is left of them in any case.
-    if memmem::find(text, prefix.as_bytes()).is_none() && !split(text).any(ours) {
+    if !split(text).any(ours) {
         return Kept::All;
     }
     let mut rest: Vec<u8> = Vec::with_capacity(text.len());

@@ -50,13 +50,15 @@ pub(super) fn way_out(refusal: &Refusal<'_>, form: bool) -> String {
             "Begin the sign-in again. If it fails again, give an administrator the request id below.".to_owned()
         }
         Reason::UpstreamUnreachable | Reason::UpstreamTimeout | Reason::UpstreamInvalid
-        | Reason::WhoamiUnavailable | Reason::StoreUnavailable | Reason::Internal => {
+        | Reason::WhoamiUnavailable | Reason::StoreUnavailable | Reason::Busy | Reason::Internal => {
             "Try again in a moment.".to_owned()
         }
         Reason::AmbiguousPath | Reason::AmbiguousBody | Reason::AmbiguousHeaders
         | Reason::BodyTooLarge | Reason::UnclaimedNamespace | Reason::NoSuchPage
         | Reason::MethodNotAllowed | Reason::UnknownOrganization | Reason::CrossSite
-        | Reason::BadParameters | Reason::UntrustedProxy | Reason::UnsupportedRequest => {
+        | Reason::BadParameters | Reason::UntrustedProxy | Reason::ForwardAuthFields
+        | Reason::ForeignHost | Reason::ForwardAuthOnly | Reason::BodyUnread
+        | Reason::UnsupportedRequest => {
             "Check the address, or go back to where you came from.".to_owned()
         }
     }

@@ -41,7 +41,7 @@ fn logout(id: &str, subject: Option<&str>, idp_session: Option<&str>) -> Selecto
 
 fn stores() -> Vec<Sessions> {
     let memory = Sessions {
-        store: Store::Memory(Memory::new(100, HOUR)),
+        store: Store::Memory(Memory::new(100)),
         recent: Recent::new(),
         tombstones: Tombstones::new(HOUR),
     };

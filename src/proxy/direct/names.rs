@@ -8,7 +8,10 @@ const PLACES: usize = 128;
 
 /// One thread's names, each in the place that its spelling hashes to.
 #[derive(Debug, Default)]
-pub(in crate::proxy) struct Names(RefCell<Vec<Option<(Box<[u8]>, HeaderName)>>>);
+pub(in crate::proxy) struct Names(RefCell<Vec<Option<Known>>>);
+
+/// How the hub has spelled a name, and the name.
+type Known = (Box<[u8]>, HeaderName);
 
 impl Names {
     /// The name that is spelled so; `None` when it is none.

@@ -12,6 +12,7 @@ mod site;
 mod target;
 
 use std::cell::Cell;
+use std::sync::Arc;
 
 use http::{Request, Response};
 use hyper::body::Incoming;
@@ -35,12 +36,12 @@ pub use site::{SetupError, Site};
 
 /// The gate of one thread for one configuration: the site is shared, connections to the hub are not.
 struct Gate {
-    site: std::sync::Arc<Site>,
+    site: Arc<Site>,
     proxy: Proxy,
     recorder: Recorder,
     ids: RequestIds,
     /// The way that the last request came.
-    hop: Cell<Option<Hop>>,
+    hop: Cell<Option<Arc<Hop>>>,
 }
 
 impl std::fmt::Debug for Gate {
@@ -60,14 +61,14 @@ struct Trace {
 
 impl Gate {
     /// A gate for this thread.
-    fn new(site: std::sync::Arc<Site>, recorder: Recorder) -> Self {
+    fn new(site: Arc<Site>, recorder: Recorder) -> Self {
         let proxy = Proxy::new(&site.connector, site.managed(), recorder.clone());
         Self { site, proxy, recorder, ids: RequestIds::new(), hop: Cell::new(None) }
     }
 
     /// A gate for this thread and another configuration; connections to the hub are handed on,
     /// where they lead to the same one.
-    fn with(&self, site: std::sync::Arc<Site>) -> Self {
+    fn with(&self, site: Arc<Site>) -> Self {
         let proxy = self.proxy.with(&site.connector, site.managed());
         let recorder = self.recorder.clone();
         Self { site, proxy, recorder, ids: RequestIds::new(), hop: Cell::new(None) }
@@ -79,7 +80,7 @@ impl Gate {
         let at = self.site.clock.now();
         let mut request = request.map(Body::from);
         let request_id = self.ids.of(&request, &self.site.forwarding, &peer);
-        let about = refuse::About::of(&request);
+        let about = refuse::About::of(&request, &self.site.forwarding, &peer);
         let mut trace =
             Trace { outcome: Outcome::Allow, reason: None, organization: None, subject: None };
         request_id.write(request.headers_mut());
@@ -93,7 +94,7 @@ impl Gate {
         self.recorder.access(&Access {
             at,
             request_id: request_id.as_str(),
-            client: about.client(&self.site.forwarding, &peer),
+            client: about.client(),
             method: &about.method,
             host: &host,
             path: about.path(),

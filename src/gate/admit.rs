@@ -11,7 +11,7 @@ use crate::body::{Body, Lifeline};
 use crate::clock::stopwatch;
 use crate::credential::Credential;
 use crate::error::Error;
-use crate::headers::{Hop, Identity, stable_subject, value, without_ours};
+use crate::headers::{Hop, Identity, Told, stable_subject, value};
 use crate::jose::{ASSERTION_LIFE, AssertionClaims};
 use crate::peer::Peer;
 use crate::policy::{Notice, Permit};
@@ -32,17 +32,17 @@ impl Gate {
         let lifeline = lifeline(&permit, credential.session(), now);
         let notice = permit.notice().cloned();
         let headers = request.headers_mut();
-        let upgrade = site.managed.rewrite(headers, &identity);
-        without_ours(headers, site.cookie.name());
+        let upgrade = site.managed.clear(headers);
         // Most requests of a thread come the same way: its words are made once.
         let host = headers.get(header::HOST);
         let hop = match self.hop.take() {
             Some(hop) if hop.is(peer.address, peer.tls, host) => hop,
-            Some(_) | None => Hop::new(peer.address, peer.tls, host),
+            Some(_) | None => Arc::new(Hop::new(peer.address, peer.tls, host)),
         };
-        site.forwarding.rewrite(headers, &hop);
-        self.hop.set(Some(hop));
-        let mut response = self.proxy.forward(permit, request, upgrade, lifeline).await?;
+        let untold = site.forwarding.prepare(headers, &hop);
+        self.hop.set(Some(Arc::clone(&hop)));
+        let told = Told::new(identity, untold.then_some(hop), site.cookie.name());
+        let mut response = self.proxy.forward(permit, request, &told, upgrade, lifeline).await?;
         if let Some(notice) = notice {
             site.tell(&mut response, &notice);
         }

@@ -104,7 +104,10 @@ async fn an_answer_that_breaks_off_is_seen_to_be_broken() {
         ("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n", true),
         ("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhel", true),
         ("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n", true),
-        ("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\nx-sum: 1\r\n", true),
+        (
+            "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\nx-sum: 1\r\n",
+            true,
+        ),
     ])
     .await;
 }
@@ -247,7 +250,9 @@ async fn a_hub_that_answers_early_and_hangs_up_is_heard() {
             writer
         });
         upstream.take(1024 * 1024).await;
-        upstream.send("HTTP/1.1 413 No\r\ncontent-length: 5\r\nconnection: close\r\n\r\nlarge").await;
+        upstream
+            .send("HTTP/1.1 413 No\r\ncontent-length: 5\r\nconnection: close\r\n\r\nlarge")
+            .await;
         // What it has not read makes this a reset.
         drop(upstream);
         let mut reader = crate::rig::Wire::new(tokio::io::join(reader, tokio::io::sink()));

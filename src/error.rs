@@ -5,7 +5,7 @@ use http::StatusCode;
 use crate::body::ReadError;
 use crate::hub::BodyError;
 use crate::policy::{Ambiguity, Challenge, OrganizationId, Reason};
-use crate::{login, logout, proxy, session};
+use crate::{forward_auth, login, logout, proxy, session};
 
 /// Why a request was not answered by the upstream or by one of our pages.
 #[derive(Debug, thiserror::Error)]
@@ -25,6 +25,9 @@ pub enum Error {
     /// A sign-in would help.
     #[error("a sign-in is required")]
     Challenge(Challenge),
+    /// Others forward to the hub: it is not reached this way.
+    #[error("the hub is not behind this gate")]
+    Elsewhere,
     /// A rule says no.
     #[error("a rule refuses this: {reason}")]
     Deny {
@@ -51,6 +54,9 @@ pub enum Error {
     /// The store cannot say.
     #[error(transparent)]
     Session(#[from] session::Error),
+    /// A proxy's question cannot be answered.
+    #[error("a proxy's question cannot be answered")]
+    ForwardAuth(#[from] forward_auth::Error),
     /// The hub did not answer.
     #[error("the hub did not answer")]
     Proxy(#[from] proxy::Error),
@@ -76,15 +82,18 @@ impl Error {
         match self {
             Self::Ambiguous(_) => Reason::AmbiguousPath,
             Self::Headers(_) => Reason::AmbiguousHeaders,
+            Self::Body(BodyError::Unseen) => Reason::BodyUnread,
             Self::Body(_) | Self::Read(ReadError::Broken(_) | ReadError::TooSlow) => {
                 Reason::AmbiguousBody
             }
             Self::Read(ReadError::TooLarge(_)) => Reason::BodyTooLarge,
             Self::Challenge(challenge) => challenge.reason,
+            Self::Elsewhere => Reason::ForwardAuthOnly,
             Self::Deny { reason, .. } | Self::Page(reason) => *reason,
             Self::Login { failure, .. } => failure.error.reason(),
             Self::Logout(error) => error.reason(),
             Self::Session(session::Error::Unavailable) => Reason::StoreUnavailable,
+            Self::ForwardAuth(error) => error.reason(),
             Self::Proxy(error) => error.reason(),
         }
     }
@@ -101,10 +110,12 @@ impl Error {
             | Self::Body(_)
             | Self::Read(_)
             | Self::Challenge(_)
+            | Self::Elsewhere
             | Self::Deny { .. }
             | Self::Page(_)
             | Self::Login { .. }
             | Self::Logout(_)
+            | Self::ForwardAuth(_)
             | Self::Session(_) => status(self.reason()),
         }
     }
@@ -131,6 +142,7 @@ impl Error {
             | Reason::AmbiguousPath
             | Reason::AmbiguousBody
             | Reason::BodyTooLarge
+            | Reason::BodyUnread
             | Reason::AmbiguousHeaders
             | Reason::UnclaimedNamespace
             | Reason::NoSuchPage
@@ -141,6 +153,9 @@ impl Error {
             | Reason::StateUnknown
             | Reason::TooManyAttempts
             | Reason::UntrustedProxy
+            | Reason::ForwardAuthFields
+            | Reason::ForeignHost
+            | Reason::ForwardAuthOnly
             | Reason::UnsupportedRequest => Blame::Client,
         }
     }
@@ -156,8 +171,10 @@ impl Error {
             | Self::Headers(_)
             | Self::Body(_)
             | Self::Read(_)
+            | Self::Elsewhere
             | Self::Page(_)
             | Self::Logout(_)
+            | Self::ForwardAuth(_)
             | Self::Session(_)
             | Self::Proxy(_) => None,
         }
@@ -181,6 +198,7 @@ const fn status(reason: Reason) -> StatusCode {
         | Reason::NotAMember
         | Reason::RoleAttributeMissing
         | Reason::UnclaimedNamespace
+        | Reason::BodyUnread
         | Reason::CrossSite
         | Reason::IdpRefused
         | Reason::IdpInvalid
@@ -190,7 +208,10 @@ const fn status(reason: Reason) -> StatusCode {
         | Reason::AmbiguousHeaders
         | Reason::BadParameters
         | Reason::StateUnknown
+        | Reason::ForwardAuthFields
+        | Reason::ForeignHost
         | Reason::UnsupportedRequest => StatusCode::BAD_REQUEST,
+        Reason::ForwardAuthOnly => StatusCode::MISDIRECTED_REQUEST,
         Reason::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         Reason::NoSuchPage | Reason::UnknownOrganization => StatusCode::NOT_FOUND,
         Reason::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,

@@ -11,6 +11,7 @@ pub mod credential;
 pub mod demo;
 pub mod directory;
 pub mod error;
+pub mod forward_auth;
 pub mod gate;
 pub mod headers;
 pub mod http_client;

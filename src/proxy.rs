@@ -77,7 +77,7 @@ impl Proxy {
         &self,
         permit: Permit<'_>,
         mut request: Request<Body>,
-        told: &Told,
+        told: Told,
         upgrade: Option<Upgrade>,
         lifeline: Lifeline,
     ) -> Result<Response<Body>, Error> {
@@ -86,7 +86,7 @@ impl Proxy {
         let result = async {
             let sent = prepare(&mut request, upgrade, &lifeline, &self.trailers)?;
             // In a box, so that the futures around it are moved about without its weight.
-            let answer = Box::pin(self.exchange(request, told, &sent));
+            let answer = Box::pin(self.exchange(request, &told, &sent));
             let timeout = self.pool.connector().response_timeout();
             let mut response = match wait(timeout, sent.upload.as_ref(), answer).await? {
                 Answer::Ready(response) => response,

@@ -1,4 +1,5 @@
-//! What "yes" looks like for a proxy: the request goes on, and the hub is told who asks.
+//! What "yes" looks like: the request goes on, or whoever asked is told so, and the hub hears who it
+//! is.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -6,21 +7,23 @@ use std::time::{Duration, SystemTime};
 use http::header::{self, HeaderName, HeaderValue};
 use http::{Request, Response};
 
-use super::{Gate, Site};
+use super::{Gate, Mode, Site};
 use crate::body::{Body, Lifeline};
 use crate::clock::stopwatch;
 use crate::credential::Credential;
 use crate::error::Error;
-use crate::headers::{Hop, Identity, Told, stable_subject, value};
+use crate::forward_auth::Contract;
+use crate::headers::{Hop, Identity, Told, Upgrade, stable_subject, value};
 use crate::jose::{ASSERTION_LIFE, AssertionClaims};
 use crate::peer::Peer;
 use crate::policy::{Notice, Permit};
 use crate::session::Session;
 
 impl Gate {
-    /// Forwards what was permitted: hop-by-hop headers out, every spelling of ours out, ours in.
+    /// Lets through what was permitted.
     pub(super) async fn admit(
         &self,
+        mode: Mode<'_>,
         permit: Permit<'_>,
         credential: &Credential,
         mut request: Request<Body>,
@@ -29,8 +32,33 @@ impl Gate {
     ) -> Result<Response<Body>, Error> {
         let site = &*self.site;
         let identity = site.identity(&permit, credential.session(), now);
-        let lifeline = lifeline(&permit, credential.session(), now);
         let notice = permit.notice().cloned();
+        let mut response = match mode {
+            Mode::Proxy(proxy) => {
+                let lifeline = lifeline(&permit, credential.session(), now);
+                let (upgrade, told) = self.rewrite(&mut request, identity, peer);
+                proxy.forward(permit, request, told, upgrade, lifeline).await?
+            }
+            Mode::Asked(_) => {
+                let (managed, cookie) = (&site.managed, site.cookie.name());
+                Contract::allow(permit, request.headers(), managed, &identity, cookie)
+            }
+        };
+        if let Some(notice) = notice {
+            site.tell(&mut response, &notice);
+        }
+        Ok(response)
+    }
+
+    /// What is forwarded: hop-by-hop headers out, every spelling of ours out; what is to be told
+    /// instead comes back, and is written by whoever sends the request.
+    fn rewrite(
+        &self,
+        request: &mut Request<Body>,
+        identity: Arc<Identity>,
+        peer: &Peer,
+    ) -> (Option<Upgrade>, Told) {
+        let site = &*self.site;
         let headers = request.headers_mut();
         let upgrade = site.managed.clear(headers);
         // Most requests of a thread come the same way: its words are made once.
@@ -41,12 +69,7 @@ impl Gate {
         };
         let untold = site.forwarding.prepare(headers, &hop);
         self.hop.set(Some(Arc::clone(&hop)));
-        let told = Told::new(identity, untold.then_some(hop), site.cookie.name());
-        let mut response = self.proxy.forward(permit, request, &told, upgrade, lifeline).await?;
-        if let Some(notice) = notice {
-            site.tell(&mut response, &notice);
-        }
-        Ok(response)
+        (upgrade, Told::new(identity, untold.then_some(hop), site.cookie.name()))
     }
 }
 

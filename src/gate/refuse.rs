@@ -7,7 +7,7 @@ use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::{Method, Request, Response, Uri};
 use url::Url;
 
-use super::{Gate, Trace};
+use super::{Gate, Mode, Trace};
 use crate::body::Body;
 use crate::error::{Blame, Error};
 use crate::headers::Forwarding;
@@ -104,6 +104,7 @@ impl About {
 impl Gate {
     pub(super) fn refuse(
         &self,
+        mode: Option<Mode<'_>>,
         error: &Error,
         about: &About,
         request_id: &str,
@@ -119,6 +120,8 @@ impl Gate {
             | Error::Headers(_)
             | Error::Body(_)
             | Error::Read(_)
+            | Error::ForwardAuth(_)
+            | Error::Elsewhere
             | Error::Deny { .. } => Outcome::Deny,
         };
         if let Some(organization) = error.organization() {
@@ -140,6 +143,8 @@ impl Gate {
             | Error::Page(_)
             | Error::Logout(_)
             | Error::Session(_)
+            | Error::ForwardAuth(_)
+            | Error::Elsewhere
             | Error::Proxy(_) => about.return_to(self.site.public_url.origin()),
         };
         let sign_in =
@@ -159,7 +164,11 @@ impl Gate {
         {
             respond::set_cookie(&mut response, clear);
         }
-        response.map(Body::full)
+        let mut response = response.map(Body::full);
+        if let Some(Mode::Asked(contract)) = mode {
+            contract.refuse(&mut response, &self.site.public_url);
+        }
+        response
     }
 
     /// The organization, if there is one of that id: a log label is never the client's word.
@@ -184,7 +193,7 @@ fn report(error: &Error, request_id: &str) {
     let cause = Chain(error);
     match error.blame() {
         Blame::Client => {
-            if matches!(error, Error::Login { .. } | Error::Logout(_)) {
+            if matches!(error, Error::Login { .. } | Error::Logout(_) | Error::ForwardAuth(_)) {
                 tracing::info!(request_id, organization, reason, %cause, "refused");
             }
         }

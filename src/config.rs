@@ -12,6 +12,8 @@ mod problem;
 mod public_url;
 mod read_hub;
 mod read_oidc;
+mod read_saml;
+mod saml;
 mod secret;
 mod section;
 mod server;
@@ -31,6 +33,7 @@ pub use oidc::{
 pub use organization::{HubTokens, OrganizationConfig, Provider};
 pub use problem::{Problem, Problems};
 pub use public_url::{PublicUrl, is_loopback};
+pub use saml::{Saml, SamlSource, acs_path, consume_path, metadata_path, slo_path};
 pub use secret::Secret;
 pub(crate) use section::in_words;
 pub use server::{DEFAULT_ADMIN, Server, TlsFiles};

@@ -7,6 +7,10 @@ use crate::config::{self, Config, OrganizationConfig, PublicUrl};
 use crate::http_client::HttpClient;
 use crate::oidc::{self, RelyingParty};
 use crate::policy::{EmailAddress, OrganizationId};
+use crate::saml::{ReplayCache, SigningKey};
+use crate::service_provider::{
+    self, MadeKeyError, ServiceProvider, Surroundings, Verifying, made_key,
+};
 
 /// Every organization with a provider.
 #[derive(Debug)]
@@ -14,6 +18,7 @@ pub struct Directory {
     public_url: PublicUrl,
     entries: HashMap<OrganizationId, Arc<Entry>>,
     order: Vec<OrganizationId>,
+    saml: SamlSurroundings,
 }
 
 /// One organization and who vouches for its members.
@@ -29,7 +34,9 @@ pub struct Entry {
 #[derive(Debug)]
 pub enum Provider {
     /// OpenID Connect.
-    Oidc(RelyingParty),
+    Oidc(Box<RelyingParty>),
+    /// SAML 2.0.
+    Saml(Arc<ServiceProvider>),
 }
 
 /// Why a provider cannot be set up.
@@ -39,7 +46,21 @@ pub struct SetupError {
     /// Whose provider.
     pub organization: OrganizationId,
     /// What is wrong.
-    pub source: oidc::SettingsError,
+    pub source: Cause,
+}
+
+/// What is wrong with a provider.
+#[derive(Debug, thiserror::Error)]
+pub enum Cause {
+    /// The settings of an OpenID provider.
+    #[error(transparent)]
+    Oidc(#[from] oidc::SettingsError),
+    /// The settings of a SAML identity provider.
+    #[error(transparent)]
+    Saml(#[from] service_provider::SetupError),
+    /// No key could be made to sign with.
+    #[error(transparent)]
+    Key(#[from] MadeKeyError),
 }
 
 impl Directory {
@@ -53,6 +74,7 @@ impl Directory {
         http: &HttpClient,
         previous: Option<&Self>,
     ) -> Result<Self, SetupError> {
+        let mut saml = previous.map(|earlier| earlier.saml.clone()).unwrap_or_default();
         let previous = previous.filter(|earlier| earlier.public_url == config.public_url);
         let mut entries = HashMap::with_capacity(config.organizations.len());
         let mut order = Vec::with_capacity(config.organizations.len());
@@ -75,13 +97,18 @@ impl Directory {
                         callback,
                         http,
                     )
-                    .map(Provider::Oidc)
-                    .map_err(|source| SetupError { organization: id.clone(), source })?
+                    .map(|party| Provider::Oidc(Box::new(party)))
+                    .map_err(Cause::from)
+                }
+                config::Provider::Saml(settings) => {
+                    saml.set_up(config, organization, settings, http)
                 }
             };
+            let provider =
+                provider.map_err(|source| SetupError { organization: id.clone(), source })?;
             entries.insert(id, Arc::new(Entry { config: Arc::clone(organization), provider }));
         }
-        Ok(Self { public_url: config.public_url.clone(), entries, order })
+        Ok(Self { public_url: config.public_url.clone(), entries, order, saml })
     }
 
     /// The organization of that id.
@@ -99,6 +126,37 @@ impl Directory {
     #[must_use]
     pub fn by_email(&self, address: &EmailAddress) -> Option<&Arc<Entry>> {
         self.iter().find(|entry| entry.config.policy.email_domains.contains(address))
+    }
+}
+
+/// What all SAML service providers share, and what survives a reload.
+#[derive(Clone, Debug, Default)]
+struct SamlSurroundings {
+    made_key: Option<SigningKey>,
+    replay: Arc<ReplayCache>,
+    verifying: Verifying,
+}
+
+impl SamlSurroundings {
+    fn set_up(
+        &mut self,
+        config: &Config,
+        organization: &OrganizationConfig,
+        settings: &config::Saml,
+        http: &HttpClient,
+    ) -> Result<Provider, Cause> {
+        if settings.signing_keys.is_empty() && self.made_key.is_none() {
+            self.made_key = Some(made_key()?);
+        }
+        let around = Surroundings {
+            public_url: &config.public_url,
+            http,
+            made_key: self.made_key.as_ref(),
+            replay: &self.replay,
+            verifying: &self.verifying,
+        };
+        let provider = ServiceProvider::new(&organization.policy.id, settings, &around)?;
+        Ok(Provider::Saml(Arc::new(provider)))
     }
 }
 

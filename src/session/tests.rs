@@ -23,6 +23,7 @@ fn sign_in(id: &str, subject: &str, idp_session: Option<&str>) -> SignIn {
         groups: [].into(),
         role: Role::Read,
         idp_session: idp_session.map(Into::into),
+        idp_name: None,
         signed_in_at: at(0),
         expires_at: at(0) + HOUR,
         ended: None,
@@ -35,6 +36,7 @@ fn logout(id: &str, subject: Option<&str>, idp_session: Option<&str>) -> Selecto
         issuer: format!("https://idp.{id}.example").into(),
         subject: subject.map(ToOwned::to_owned),
         idp_session: idp_session.map(ToOwned::to_owned),
+        idp_name: None,
         until: at(10),
     }
 }

@@ -34,9 +34,13 @@ async fn aborted(answers: &[(&str, bool)]) {
         if *hangs_up {
             upstream.shutdown().await;
         }
-        let head = client.head().await;
+        let seen = String::from_utf8(client.rest().await).unwrap();
+        // The end may come before anything was passed on.
+        let Some((head, rest)) = seen.split_once("\r\n\r\n") else {
+            assert_eq!(seen, "", "{answer:?}");
+            continue;
+        };
         assert!(head.starts_with("HTTP/1.1 200 "), "{answer:?}: {head}");
-        let rest = String::from_utf8(client.rest().await).unwrap();
         let whole = match head.split("content-length: ").nth(1) {
             Some(length) => {
                 let length: usize = length.split("\r\n").next().unwrap().parse().unwrap();
@@ -44,7 +48,7 @@ async fn aborted(answers: &[(&str, bool)]) {
             }
             None => rest.ends_with("0\r\n\r\n"),
         };
-        assert!(!whole, "{answer:?} was passed on as if it were whole: {head}{rest}");
+        assert!(!whole, "{answer:?} was passed on as if it were whole: {seen}");
     }
 }
 

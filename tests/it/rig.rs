@@ -16,7 +16,7 @@ use hubgate::observe::{Access, Format, Observer, Outcome, Recorder, Sink};
 use hubgate::peer::Peer;
 use hubgate::policy::{Claimed, Decision, Principal, Target, decide};
 use hubgate::proxy::{Connector, Proxy};
-use hubgate::server::{self, Context, Listeners};
+use hubgate::server::{self, Context, Listeners, Live};
 use hyper::body::Incoming;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -115,8 +115,11 @@ impl Setup {
         let (stop, stopped) = oneshot::channel();
         let hanging = Arc::clone(&cord);
         let thread = std::thread::spawn(move || {
-            let context =
-                Context { config: self.server, observer: observer.clone(), clock: Clock::system() };
+            let context = Context {
+                live: Live::new(self.server),
+                observer: observer.clone(),
+                clock: Clock::system(),
+            };
             let runtime =
                 tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             let served = runtime.block_on(server::run(

@@ -11,7 +11,7 @@ use http::{Request, Response, StatusCode};
 use hubgate::body::{Body, Cord, Lifeline};
 use hubgate::clock::{Clock, stopwatch};
 use hubgate::config::{self, BodyUnknown, HubProfile, Identity, Unclaimed, Upstream};
-use hubgate::headers::{self, Managed};
+use hubgate::headers::{Managed, Told};
 use hubgate::observe::{Access, Format, Observer, Outcome, Recorder, Sink};
 use hubgate::peer::Peer;
 use hubgate::policy::{Claimed, Decision, Principal, Target, decide};
@@ -155,7 +155,7 @@ fn gate(
         } else {
             Lifeline::endless()
         };
-        let upgrade = managed.rewrite(request.headers_mut(), &headers::Identity::anonymous());
+        let upgrade = managed.clear(request.headers_mut());
         let target = request.uri().path_and_query().cloned().map(|raw| {
             Target::parse(method.clone(), raw).map_err(|ambiguity| ambiguity.to_string())
         });
@@ -163,7 +163,7 @@ fn gate(
         let decision = decide(&Claimed::Unclaimed { pass: true }, &principal, now);
         let mut response = match (target, decision) {
             (Some(Ok(_)), Decision::Allow(permit)) => {
-                match proxy.forward(permit, request, upgrade, lifeline).await {
+                match proxy.forward(permit, request, Told::nothing(), upgrade, lifeline).await {
                     Ok(response) => response,
                     Err(error) => refusal(error.status(), error.reason().as_str()),
                 }

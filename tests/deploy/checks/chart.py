@@ -131,6 +131,8 @@ def restarts(report, chart):
     organization = {"organizations": {"acme": {"display_name": "Another"}}}
     report.check("another organization's name: the same Pods", pod() == pod(**organization))
     report.check("another drain: new Pods", pod() != pod(config={"server": {"drain": "1m"}}))
+    report.check("more threads: new Pods", pod() != pod(config={"server": {"threads": 4}}))
+    report.check("more room for sessions: new Pods", pod() != pod(config={"session": {"capacity": 5}}))
     report.check("restartOnChange: another name, new Pods", pod(restartOnChange=True) != pod(restartOnChange=True, **organization))
 
 

@@ -91,7 +91,7 @@ impl Credentials {
 /// The session cookie: its name and its attributes.
 #[derive(Clone, Debug)]
 pub struct SessionCookie {
-    name: String,
+    name: Arc<str>,
     attributes: String,
 }
 
@@ -106,14 +106,14 @@ impl SessionCookie {
         };
         let secure = if public_url.is_secure() { "; Secure" } else { "" };
         Self {
-            name: config.name.clone(),
+            name: config.name.as_str().into(),
             attributes: format!("; Path=/; HttpOnly; SameSite={same_site}{secure}"),
         }
     }
 
     /// Its name; every other cookie of ours begins with it.
     #[must_use]
-    pub fn name(&self) -> &str {
+    pub const fn name(&self) -> &Arc<str> {
         &self.name
     }
 

@@ -227,7 +227,7 @@ mod tests {
             HeaderValue::from_static("acme:alice"),
         )]);
         managed().clear(&mut headers);
-        Told::new(std::sync::Arc::new(identity), None, "").insert(&mut headers);
+        Told::new(std::sync::Arc::new(identity), None, "".into()).insert(&mut headers);
         assert_eq!(headers.get_all("x-auth-user").iter().collect::<Vec<_>>(), ["acme:alice"]);
         assert!(!headers.contains_key("connection"));
     }

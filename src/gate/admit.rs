@@ -69,7 +69,7 @@ impl Gate {
         };
         let untold = site.forwarding.prepare(headers, &hop);
         self.hop.set(Some(Arc::clone(&hop)));
-        (upgrade, Told::new(identity, untold.then_some(hop), site.cookie.name()))
+        (upgrade, Told::new(identity, untold.then_some(hop), Arc::clone(site.cookie.name())))
     }
 }
 

@@ -15,7 +15,7 @@ use super::{Hop, Identity};
 pub struct Told {
     identity: Arc<Identity>,
     hop: Option<Arc<Hop>>,
-    cookies: Box<str>,
+    cookies: Arc<str>,
 }
 
 /// Headers as they stand in a head.
@@ -52,14 +52,14 @@ impl Told {
     /// Nothing: what the client said goes on.
     #[must_use]
     pub fn nothing() -> Self {
-        Self { identity: Arc::new(Identity::anonymous()), hop: None, cookies: Box::default() }
+        Self { identity: Arc::new(Identity::anonymous()), hop: None, cookies: "".into() }
     }
 
     /// Who asks and, if it is not in the headers already, which way the request has come; cookies
     /// whose names begin with `cookies` are ours.
     #[must_use]
-    pub fn new(identity: Arc<Identity>, hop: Option<Arc<Hop>>, cookies: &str) -> Self {
-        Self { identity, hop, cookies: cookies.into() }
+    pub fn new(identity: Arc<Identity>, hop: Option<Arc<Hop>>, cookies: Arc<str>) -> Self {
+        Self { identity, hop, cookies }
     }
 
     /// Writes one header of the client's into a head.
@@ -130,7 +130,7 @@ mod tests {
         let identity = Identity::from_pairs([(user, HeaderValue::from_static("acme:alice"))]);
         let host = HeaderValue::from_static("hub.example.com");
         let hop = Hop::new("192.0.2.1:80".parse().unwrap(), true, Some(&host));
-        let told = Told::new(Arc::new(identity), Some(Arc::new(hop)), "__Host-hubgate");
+        let told = Told::new(Arc::new(identity), Some(Arc::new(hop)), "__Host-hubgate".into());
         check(&told, &[("host", "hub.example.com"), ("accept", "*/*")]);
         check(&told, &[("cookie", "a=1; __Host-hubgate=x; b=2"), ("cookie", "__HOST-hubgate-1=y")]);
         check(&told, &[("cookie", "a=1;  b=\"q; z=3"), ("cookie", "c=3")]);

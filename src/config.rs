@@ -20,6 +20,7 @@ mod section;
 mod server;
 mod session;
 mod warnings;
+mod whoami;
 
 use std::sync::Arc;
 
@@ -32,7 +33,7 @@ pub use oidc::{
     ClientAssertionAudience, ClientAuth, EmailTrust, GroupOverage, Issuer, IssuerError, Oidc,
     OidcDefaults, OidcProvider, ResponseMode, SigningAlgorithm, UserinfoUse,
 };
-pub use organization::{HubTokens, OrganizationConfig, Provider};
+pub use organization::{OrganizationConfig, Provider};
 pub use problem::{Problem, Problems};
 pub use public_url::{PublicUrl, is_loopback};
 pub use saml::{Saml, SamlSource, acs_path, consume_path, metadata_path, slo_path};
@@ -41,6 +42,7 @@ pub(crate) use section::in_words;
 pub use server::{DEFAULT_ADMIN, Server, TlsFiles};
 pub use session::{Cookie, LONGEST as LONGEST_SESSION, SameSite, Session, Store};
 pub use warnings::Warning;
+pub use whoami::{Basic, Forbidden, Whoami};
 
 /// Everything that one gate is told at start.
 #[derive(Clone, Debug)]

@@ -1,6 +1,8 @@
-//! What a request shows: a session, or nothing.
+//! What a request shows: a session, an account of the hub, or nothing.
 
+mod known;
 mod refresh;
+mod visitor;
 
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -11,10 +13,14 @@ use crate::clock::Clock;
 use crate::config::{self, PublicUrl};
 use crate::directory::Directory;
 use crate::headers;
-use crate::policy::Principal;
+use crate::headers::Identity;
+use crate::links::Links;
+use crate::policy::{OrganizationId, Principal};
 use crate::session::{self, Session, SessionKey, Sessions};
 
+pub use known::{Acquaintances, Unknown};
 pub use refresh::Refreshes;
+pub use visitor::{Error, Reception, Visitor};
 
 use refresh::Refreshing;
 
@@ -33,6 +39,8 @@ pub enum Credential {
     Anonymous,
     /// The cookie of a session.
     Session(Arc<Session>),
+    /// What the hub's word and a session make of it, where the hub has accounts.
+    Visitor(Arc<Visitor>),
 }
 
 impl Credential {
@@ -43,15 +51,34 @@ impl Credential {
         match self {
             Self::Anonymous => NOBODY,
             Self::Session(session) => &session.principal,
+            Self::Visitor(visitor) => visitor.principal(),
         }
     }
 
-    /// The session, if there is one.
+    /// The session that `organization`'s sign-in stands in, if there is one.
     #[must_use]
-    pub const fn session(&self) -> Option<&Arc<Session>> {
+    pub fn session_of(&self, organization: &OrganizationId) -> Option<&Arc<Session>> {
         match self {
             Self::Anonymous => None,
             Self::Session(session) => Some(session),
+            Self::Visitor(visitor) => visitor.session(organization),
+        }
+    }
+
+    /// The identity headers for a target of `organization`, made earlier or by `make`, which also
+    /// says until when its result is good; none for nobody.
+    #[must_use]
+    pub fn identity(
+        &self,
+        organization: Option<&OrganizationId>,
+        generation: u64,
+        now: SystemTime,
+        make: impl FnOnce() -> (Identity, SystemTime),
+    ) -> Arc<Identity> {
+        match self {
+            Self::Anonymous => Arc::new(Identity::anonymous()),
+            Self::Session(session) => session.identity(organization, generation, now, make),
+            Self::Visitor(visitor) => visitor.identity(organization, generation, now, make),
         }
     }
 }
@@ -69,6 +96,18 @@ impl Credentials {
         let refreshing =
             Arc::new(Refreshing::new(Arc::clone(&sessions), directory, refreshes, clock));
         Self { sessions, cookie, refreshing }
+    }
+
+    /// Puts these sign-ins together with the hub's accounts.
+    #[must_use]
+    pub fn reception(
+        &self,
+        directory: Arc<Directory>,
+        links: Arc<Links>,
+        acquaintances: Arc<Acquaintances>,
+    ) -> Reception {
+        let (sessions, refreshing) = (Arc::clone(&self.sessions), Arc::clone(&self.refreshing));
+        Reception::new(sessions, refreshing, directory, links, acquaintances)
     }
 
     /// The credential of a request.

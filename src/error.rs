@@ -3,9 +3,10 @@
 use http::StatusCode;
 
 use crate::body::ReadError;
+use crate::credential::Unknown;
 use crate::hub::BodyError;
 use crate::policy::{Ambiguity, Challenge, OrganizationId, Reason};
-use crate::{forward_auth, login, logout, proxy, session};
+use crate::{credential, forward_auth, login, logout, proxy, session};
 
 /// Why a request was not answered by the upstream or by one of our pages.
 #[derive(Debug, thiserror::Error)]
@@ -54,6 +55,9 @@ pub enum Error {
     /// The store cannot say.
     #[error(transparent)]
     Session(#[from] session::Error),
+    /// Nobody can say who is asking.
+    #[error("nobody can say who is asking")]
+    Credential(#[from] credential::Error),
     /// A proxy's question cannot be answered.
     #[error("a proxy's question cannot be answered")]
     ForwardAuth(#[from] forward_auth::Error),
@@ -95,6 +99,13 @@ impl Error {
             Self::Session(session::Error::Unavailable) => Reason::StoreUnavailable,
             Self::ForwardAuth(error) => error.reason(),
             Self::Proxy(error) => error.reason(),
+            Self::Credential(error) => match error {
+                credential::Error::Unknown(Unknown::Contradiction(_)) => Reason::AmbiguousHeaders,
+                credential::Error::Unknown(
+                    Unknown::Unanswered(_) | Unknown::Odd(_) | Unknown::Busy,
+                ) => Reason::WhoamiUnavailable,
+                credential::Error::Session(session::Error::Unavailable) => Reason::StoreUnavailable,
+            },
         }
     }
 
@@ -118,7 +129,8 @@ impl Error {
             | Self::Login { .. }
             | Self::Logout(_)
             | Self::ForwardAuth(_)
-            | Self::Session(_) => status(self.reason()),
+            | Self::Session(_)
+            | Self::Credential(_) => status(self.reason()),
         }
     }
 
@@ -141,6 +153,9 @@ impl Error {
             | Reason::RoleTooLow
             | Reason::EmailDomain
             | Reason::NotAMember
+            | Reason::CredentialUnidentified
+            | Reason::AccountLinked
+            | Reason::AccountUnmatched
             | Reason::AmbiguousPath
             | Reason::AmbiguousBody
             | Reason::BodyTooLarge
@@ -178,6 +193,7 @@ impl Error {
             | Self::Logout(_)
             | Self::ForwardAuth(_)
             | Self::Session(_)
+            | Self::Credential(_)
             | Self::Proxy(_) => None,
         }
     }
@@ -198,6 +214,9 @@ const fn status(reason: Reason) -> StatusCode {
         | Reason::RoleTooLow
         | Reason::EmailDomain
         | Reason::NotAMember
+        | Reason::CredentialUnidentified
+        | Reason::AccountLinked
+        | Reason::AccountUnmatched
         | Reason::RoleAttributeMissing
         | Reason::UnclaimedNamespace
         | Reason::BodyUnread

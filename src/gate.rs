@@ -1,11 +1,13 @@
 //! The life of a request: target, credential, decision, then admit, challenge or deny.
 
 mod admit;
+mod asker;
 mod current;
 mod endpoint;
 mod in_body;
 mod kept;
 mod mode;
+mod offer;
 mod own;
 mod refuse;
 mod request_id;
@@ -147,7 +149,7 @@ impl Gate {
                 claimed
             }
         };
-        let credential = site.credentials.read(request.headers(), now)?;
+        let credential = self.credential(request.headers(), &claimed, now).await?;
         match decide(&claimed, credential.principal(), now) {
             Decision::Allow(permit) => {
                 trace.subject = permit.caller().map(|caller| caller.subject.clone());

@@ -17,6 +17,7 @@ pub mod headers;
 pub mod http_client;
 pub mod hub;
 pub mod jose;
+pub mod links;
 pub mod login;
 pub mod logout;
 pub mod observe;

@@ -3,6 +3,7 @@
 //! Nothing in here is `async`, reads a clock, writes a log or can fail at run time.
 //! Every mode of hubgate calls [`decide`] with the same arguments.
 
+mod account;
 mod decide;
 mod email;
 mod name;
@@ -15,7 +16,9 @@ mod return_to;
 mod role;
 mod role_mapping;
 mod target;
+mod verdict;
 
+pub use account::{Account, AccountId, AccountList, Accounts, HubTokens, LinkBy, Past, Showing};
 pub use decide::{Challenge, Claim, Claimed, Decision, Notice, Permit, decide};
 pub use email::{EmailAddress, EmailDomains};
 pub use name::{NameError, Namespace, OrganizationId, Subject};
@@ -28,3 +31,4 @@ pub use return_to::ReturnTo;
 pub use role::{Need, Role};
 pub use role_mapping::{Attribute, AttributeError, Missing, RoleMapping, Selected};
 pub use target::{Ambiguity, Target, fully_decoded};
+pub use verdict::lacking;

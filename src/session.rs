@@ -1,8 +1,10 @@
 //! The sign-ins remembered for one browser.
 
+mod browsers;
 mod id;
 mod memory;
 mod organization;
+mod prepared;
 mod recent;
 mod record;
 mod seal;
@@ -15,11 +17,14 @@ use crate::config;
 use crate::oidc::Tokens;
 use crate::policy::{Ended, OrganizationId, Principal, SignIn};
 
+pub use browsers::Person;
 pub use id::{SessionId, SessionKey};
+pub use prepared::Prepared;
 pub use record::Session;
 pub use seal::{Sealer, SealerError};
 pub use tombstone::Selector;
 
+use browsers::Browsers;
 use memory::Memory;
 use recent::Recent;
 use tombstone::Tombstones;
@@ -41,6 +46,7 @@ pub struct Sessions {
     store: Store,
     recent: Recent,
     tombstones: Tombstones,
+    browsers: Browsers,
 }
 
 /// Where they are kept. `disk` and `redis` join here.
@@ -56,7 +62,12 @@ impl Sessions {
         let store = match config.store {
             config::Store::Memory => Store::Memory(Memory::new(config.capacity)),
         };
-        Self { store, recent: Recent::new(), tombstones: Tombstones::new(config::LONGEST_SESSION) }
+        Self {
+            store,
+            recent: Recent::new(),
+            tombstones: Tombstones::new(config::LONGEST_SESSION),
+            browsers: Browsers::new(),
+        }
     }
 
     /// The session of a cookie.
@@ -110,6 +121,9 @@ impl Sessions {
             self.tombstones.covers(sign_in, begun_at).then(|| session.ended(&organization))
         })?;
         let session = self.find(&key)?.ok_or(Error::Unavailable)?;
+        for sign_in in session.principal.sign_ins() {
+            self.browsers.note(Person::of(sign_in), key, previous);
+        }
         Ok((id, session))
     }
 

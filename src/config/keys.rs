@@ -75,7 +75,27 @@ pub(super) const HUB: &[Key] = &[
     key("connect_timeout", Text),
     key("response_timeout", Text),
     key("ca_certificates", List),
+    key("links", Text),
+    key("whoami", Section(WHOAMI)),
     key("rule", Sections(RULE)),
+];
+
+/// `[hub.whoami]`
+pub(super) const WHOAMI: &[Key] = &[
+    key("preset", Text),
+    key("path", Text),
+    key("organizations_path", Text),
+    key("cookies", List),
+    key("headers", List),
+    key("basic", Text),
+    key("forbidden", Text),
+    key("id", Text),
+    key("name", Text),
+    key("email", Text),
+    key("email_verified", Text),
+    key("email_trust", Text),
+    key("organizations", Text),
+    key("answer_timeout", Text),
 ];
 
 /// `[[hub.rule]]`
@@ -119,6 +139,8 @@ pub(super) const ORGANIZATION: &[Key] = &[
     key("default_role", Text),
     key("session_timeout", Text),
     key("external_collaborators", List),
+    key("members", Text),
+    key("link_by", Text),
     key("tokens", Text),
     key("role_mapping", Section(ROLE_MAPPING)),
     key("oidc", Section(OIDC)),

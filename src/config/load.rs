@@ -12,8 +12,8 @@ use super::keys::ROOT;
 use super::organization::Surroundings;
 use super::section::{Environment, Place, Reader, Section};
 use super::{
-    Config, Headers, Hub, HubProfile, Loader, OrganizationConfig, Problem, Problems, PublicUrl,
-    Server, Session, files, overrides,
+    Config, Headers, Hub, HubProfile, Identity, Loader, OrganizationConfig, Problem, Problems,
+    PublicUrl, Server, Session, files, overrides,
 };
 
 /// Reads the file at `path`, and the files that it names.
@@ -117,6 +117,7 @@ impl Root {
         Surroundings {
             session_timeout: self.session.as_ref().map_or(super::session::TIMEOUT, |s| s.timeout),
             profile: self.hub.as_ref().map_or(HubProfile::Huggingface, |hub| hub.profile),
+            identity: self.hub.as_ref().map_or(Identity::Idp, |hub| hub.identity),
         }
     }
 

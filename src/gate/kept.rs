@@ -9,6 +9,7 @@ use crate::config::Config;
 use crate::credential::Refreshes;
 use crate::http_client::HttpClient;
 use crate::jose::AssertionKeys;
+use crate::links::Links;
 use crate::login::ConsumedStates;
 use crate::logout::SignOuts;
 use crate::policy::OrganizationId;
@@ -37,6 +38,8 @@ pub struct Kept {
     pub(super) assertion_keys: AssertionKeys,
     /// Seals sign-in state where the configuration names no key.
     pub(super) own_sealer: Arc<Sealer>,
+    /// Which account of the hub is which person.
+    pub(super) links: Arc<Links>,
     generations: AtomicU64,
 }
 
@@ -54,6 +57,7 @@ impl Kept {
             refreshes: Refreshes::default(),
             assertion_keys: AssertionKeys::generate(clock.now())?,
             own_sealer: Arc::new(Sealer::new(&[])?),
+            links: Arc::new(Links::open(config.hub.links.clone())?),
             generations: AtomicU64::new(0),
             clock,
         })

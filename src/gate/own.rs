@@ -64,7 +64,9 @@ impl Gate {
             }
             Endpoint::Callback(id) => {
                 let entry = self.entry(&id)?;
-                let finished = site.login.callback(entry, query, headers, now).await;
+                let account = self.account(headers, now).await;
+                let finished =
+                    site.login.callback(entry, query, headers, account.as_deref(), now).await;
                 self.finished(&id, finished, trace)?
             }
             Endpoint::BackChannelLogout(id) => {

@@ -9,6 +9,7 @@ use url::Url;
 
 use super::{Gate, Mode, Trace};
 use crate::body::Body;
+use crate::credential::{self, Unknown};
 use crate::error::{Blame, Error};
 use crate::headers::Forwarding;
 use crate::login;
@@ -114,7 +115,10 @@ impl Gate {
         trace.reason = Some(reason);
         trace.outcome = match error {
             Error::Challenge(_) => Outcome::Challenge,
-            Error::Proxy(_) | Error::Session(_) => Outcome::Error,
+            Error::Credential(credential::Error::Unknown(Unknown::Contradiction(_))) => {
+                Outcome::Deny
+            }
+            Error::Proxy(_) | Error::Session(_) | Error::Credential(_) => Outcome::Error,
             Error::Login { .. } | Error::Logout(_) | Error::Page(_) => Outcome::Own,
             Error::Ambiguous(_)
             | Error::Headers(_)
@@ -143,6 +147,7 @@ impl Gate {
             | Error::Page(_)
             | Error::Logout(_)
             | Error::Session(_)
+            | Error::Credential(_)
             | Error::ForwardAuth(_)
             | Error::Elsewhere
             | Error::Proxy(_) => about.return_to(self.site.public_url.origin()),

@@ -5,13 +5,14 @@ use std::sync::Arc;
 use super::Kept;
 use crate::account::Account;
 use crate::clock::Clock;
-use crate::config::{Config, HubProfile, PublicUrl};
-use crate::credential::{Credentials, SessionCookie};
+use crate::config::{Config, HubProfile, Identity, PublicUrl, Upstream};
+use crate::credential::{Acquaintances, Credentials, Reception, SessionCookie};
 use crate::directory::{self, Directory};
 use crate::headers::{Forwarding, Managed};
 use crate::http_client::TrustError;
-use crate::hub::Hub;
+use crate::hub::{Hub, Whoami};
 use crate::jose::{AssertionKeys, SigningError};
+use crate::links;
 use crate::login::Login;
 use crate::logout::Logout;
 use crate::proxy::{Connector, ConnectorError};
@@ -26,6 +27,9 @@ pub struct Site {
     pub(super) directory: Arc<Directory>,
     pub(super) sessions: Arc<Sessions>,
     pub(super) credentials: Credentials,
+    upstream: Option<Upstream>,
+    /// Where the hub has accounts.
+    pub(super) reception: Option<Reception>,
     pub(super) cookie: SessionCookie,
     pub(super) login: Login,
     pub(super) logout: Logout,
@@ -59,6 +63,15 @@ pub enum SetupError {
     /// The way to the hub.
     #[error(transparent)]
     Connector(#[from] ConnectorError),
+    /// Which account is which person.
+    #[error("hub.links: {0}")]
+    Links(#[from] links::Error),
+    /// A hub with accounts that cannot be asked.
+    #[error("hub.whoami: nothing says how the hub is asked whose a credential is")]
+    NoWhoami,
+    /// No key for what is remembered of the hub's credentials.
+    #[error("the machine has no random bytes")]
+    NoRandom,
 }
 
 impl Site {
@@ -87,22 +100,46 @@ impl Site {
         let sessions = Arc::clone(&kept.sessions);
         let cookie = SessionCookie::new(&config.session.cookie, &config.public_url);
         let public_url = config.public_url.clone();
+        let credentials = Credentials::new(
+            Arc::clone(&sessions),
+            cookie.clone(),
+            Arc::clone(&directory),
+            kept.refreshes.clone(),
+            kept.clock.clone(),
+        );
+        let reception = match (config.hub.identity, &config.hub.whoami) {
+            (Identity::Idp, _) => None,
+            (Identity::Hub, None) => return Err(SetupError::NoWhoami),
+            (Identity::Hub, Some(settings)) => {
+                let whoami = Whoami::new(settings.clone(), &config.public_url);
+                let same = |earlier: &&Arc<Acquaintances>| {
+                    earlier.whoami().is_the_same_as(&whoami)
+                        && previous.is_some_and(|site| site.upstream == config.hub.upstream)
+                };
+                let earlier = previous.and_then(|site| site.reception.as_ref());
+                let acquaintances = match earlier.map(Reception::acquaintances).filter(same) {
+                    Some(earlier) => Arc::clone(earlier),
+                    None => Arc::new(Acquaintances::new(whoami).map_err(|_| SetupError::NoRandom)?),
+                };
+                let links = Arc::clone(&kept.links);
+                links.read_again()?;
+                let directory = Arc::clone(&directory);
+                Some(credentials.reception(directory, links, acquaintances))
+            }
+        };
         Ok(Self {
             profile: config.hub.profile,
             hub: Hub::new(&config.hub, &config.organizations),
-            credentials: Credentials::new(
-                Arc::clone(&sessions),
-                cookie.clone(),
-                Arc::clone(&directory),
-                kept.refreshes.clone(),
-                kept.clock.clone(),
-            ),
+            credentials,
+            reception,
+            upstream: config.hub.upstream.clone(),
             login: Login::new(
                 public_url.clone(),
                 cookie.clone(),
                 sealer,
                 Arc::clone(&sessions),
                 kept.consumed.clone(),
+                Arc::clone(&kept.links),
             ),
             logout: Logout::new(
                 public_url.clone(),

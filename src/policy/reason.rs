@@ -43,6 +43,12 @@ reasons! {
     NotAMember = "not-a-member", "Your account is not a member of this organization.";
     /// The attribute that decides the role is missing from the profile.
     RoleAttributeMissing = "role-attribute-missing", "Your identity provider did not send what decides your role; its administrator can add it.";
+    /// A credential of which the hub does not say whose it is.
+    CredentialUnidentified = "credential-unidentified", "The hub does not say whose credential this is; use one that may read its owner's account.";
+    /// The hub's account or the provider's subject is linked to somebody else.
+    AccountLinked = "account-linked", "Your account at the hub and your account at the identity provider are linked to others; an administrator can allow the change.";
+    /// Nothing shows that the hub's account and the provider's subject are one person.
+    AccountUnmatched = "account-unmatched", "The account that you use at the hub does not have the verified e-mail address that your identity provider vouches for.";
     /// The path has two readings.
     AmbiguousPath = "ambiguous-path", "This address can be read in two ways.";
     /// The request body that names the organization cannot be read in one way.

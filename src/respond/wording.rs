@@ -12,6 +12,8 @@ pub(super) fn title(refusal: &Refusal<'_>) -> String {
             | Reason::StateUnknown
             | Reason::BadParameters
             | Reason::TooManyAttempts
+            | Reason::AccountLinked
+            | Reason::AccountUnmatched
     );
     if let Some(Party { display_name, .. }) = refusal.party {
         if refusal.reason == Reason::IdpUnreachable {
@@ -42,6 +44,15 @@ pub(super) fn way_out(refusal: &Refusal<'_>, form: bool) -> String {
         }
         Reason::EmailDomain | Reason::NotAMember | Reason::RoleAttributeMissing => {
             format!("Ask an administrator of {name} to check your account, then sign in again.")
+        }
+        Reason::AccountLinked => {
+            format!("Use the account that you signed in to {name} with before. If that account is gone, an administrator of the hub can allow the change.")
+        }
+        Reason::AccountUnmatched => {
+            format!("Sign in to the hub with the account that has your address at {name}, then try again; or ask an administrator of the hub to link the two.")
+        }
+        Reason::CredentialUnidentified => {
+            "Use a token that may read its owner's account.".to_owned()
         }
         Reason::IdpUnreachable => {
             format!("The identity provider of {name} does not answer. Try again in a moment; who is signed in already is not affected.")
@@ -88,6 +99,8 @@ const fn wrong_account(reason: Reason) -> bool {
             | Reason::NotAMember
             | Reason::RoleAttributeMissing
             | Reason::RoleTooLow
+            | Reason::AccountLinked
+            | Reason::AccountUnmatched
     )
 }
 

@@ -1,9 +1,9 @@
 //! One session: immutable, and replaced whole when something changes.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use super::{SessionKey, with_ended};
+use super::{Prepared, SessionKey, with_ended};
 use crate::body::Cord;
 use crate::headers::Identity;
 use crate::oidc::Tokens;
@@ -18,7 +18,7 @@ pub struct Session {
     pub principal: Principal,
     attachments: Vec<Attachment>,
     /// Identity headers made earlier, by organization.
-    prepared: Mutex<Vec<Prepared>>,
+    prepared: Prepared,
 }
 
 /// What belongs to one sign-in and is nobody else's business.
@@ -28,14 +28,6 @@ struct Attachment {
     tokens: Option<Tokens>,
     refresh_at: Option<SystemTime>,
     life: Arc<Cord>,
-}
-
-#[derive(Clone, Debug)]
-struct Prepared {
-    organization: Option<OrganizationId>,
-    generation: u64,
-    identity: Arc<Identity>,
-    good_until: SystemTime,
 }
 
 impl Session {
@@ -68,7 +60,7 @@ impl Session {
     }
 
     fn new(key: SessionKey, principal: Principal, attachments: Vec<Attachment>) -> Self {
-        Self { key, principal, attachments, prepared: Mutex::default() }
+        Self { key, principal, attachments, prepared: Prepared::default() }
     }
 
     /// The same session with a refreshed sign-in.
@@ -173,24 +165,6 @@ impl Session {
         now: SystemTime,
         make: impl FnOnce() -> (Identity, SystemTime),
     ) -> Arc<Identity> {
-        let mut prepared = self.prepared.lock().unwrap_or_else(PoisonError::into_inner);
-        let good = |p: &&Prepared| {
-            p.organization.as_ref() == organization
-                && p.generation == generation
-                && now < p.good_until
-        };
-        if let Some(found) = prepared.iter().find(good) {
-            return Arc::clone(&found.identity);
-        }
-        let (identity, good_until) = make();
-        let identity = Arc::new(identity);
-        prepared.retain(|p| p.organization.as_ref() != organization);
-        prepared.push(Prepared {
-            organization: organization.cloned(),
-            generation,
-            identity: Arc::clone(&identity),
-            good_until,
-        });
-        identity
+        self.prepared.find(organization, generation, now, make)
     }
 }

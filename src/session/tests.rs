@@ -45,6 +45,7 @@ fn stores() -> Vec<Sessions> {
     let memory = Sessions {
         store: Store::Memory(Memory::new(100)),
         recent: Recent::new(),
+        browsers: Browsers::new(),
         tombstones: Tombstones::new(HOUR),
     };
     vec![memory]

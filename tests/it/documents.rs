@@ -11,11 +11,12 @@ pub(crate) struct Document {
 }
 
 /// The tables in an order that TOML can be written in; those with `[[…]]` are marked.
-const TABLES: [(&str, bool); 14] = [
+const TABLES: [(&str, bool); 15] = [
     ("", false),
     ("server", false),
     ("server.tls", false),
     ("hub", false),
+    ("hub.whoami", false),
     ("hub.rule", true),
     ("session", false),
     ("session.cookie", false),

@@ -8,6 +8,7 @@
     reason = "a test that cannot go on fails"
 )]
 
+mod accounts;
 mod command_line;
 mod configuration;
 mod decisions;

@@ -86,6 +86,8 @@ impl Setup {
                 max_connections: 1000,
             },
             hub: config::Hub {
+                whoami: None,
+                links: None,
                 upstream: Some(upstream),
                 profile: HubProfile::Generic,
                 identity: Identity::Idp,

@@ -13,7 +13,7 @@ const LAYERS: &[(u8, &[&str])] = &[
     (7, &["error"]),
     (6, &["account", "forward_auth", "login", "logout", "proxy"]),
     (5, &["credential"]),
-    (4, &["directory", "session"]),
+    (4, &["directory", "links", "session"]),
     (3, &["oidc", "service_provider", "hub"]),
     (2, &["http_client", "jose"]),
     (1, &["body", "clock", "config", "headers", "observe", "peer", "respond"]),

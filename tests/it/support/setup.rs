@@ -15,6 +15,8 @@ pub(crate) struct Setup {
     pub(crate) environment: Vec<(String, String)>,
     pub(crate) acme: Party,
     pub(crate) globex: Party,
+    /// The hub's accounts; none: it trusts the gate's headers.
+    pub(crate) accounts: Vec<people::Account>,
     /// Whether Globex signs in by SAML.
     pub(crate) saml: bool,
 }
@@ -28,8 +30,8 @@ pub(crate) struct Party {
     pub(crate) own_thread: bool,
 }
 
-const SECTIONS: [&str; 7] =
-    ["", "server", "hub", "session", "session.cookie", "headers", "organization"];
+const SECTIONS: [&str; 8] =
+    ["", "server", "hub", "hub.whoami", "session", "session.cookie", "headers", "organization"];
 
 impl Setup {
     pub(crate) fn new() -> Self {
@@ -38,6 +40,7 @@ impl Setup {
             environment: vec![("CLIENT_SECRET".to_owned(), CLIENT_SECRET.to_owned())],
             acme: Party::new("acme", people::acme()),
             globex: Party::new("globex", people::globex()),
+            accounts: Vec::new(),
             saml: false,
         };
         setup.set("", "public_url", &format!("{SITE:?}"));
@@ -67,6 +70,13 @@ impl Setup {
         let globex = "{ admin = [\"platform\"], write = [\"research\"], read = [\"all-staff\"] }";
         setup.set("globex.role_mapping", "roles", globex);
         setup
+    }
+
+    /// In front of a hub with accounts.
+    pub(crate) fn with_accounts(&mut self) -> &mut Self {
+        self.accounts = people::accounts();
+        self.unset("acme", "public");
+        self.set("hub", "identity", "\"hub\"")
     }
 
     /// Lets Globex sign in by SAML, with the metadata's address filled in when it exists.
@@ -115,6 +125,7 @@ impl Setup {
                         }
                     }
                 }
+                "hub.whoami" if self.lines(section).is_empty() => {}
                 _ => text += &format!("[{section}]\n{}", self.lines(section)),
             }
         }

@@ -16,6 +16,7 @@ mod secret;
 mod section;
 mod server;
 mod session;
+mod tokens;
 mod warnings;
 
 use std::sync::Arc;
@@ -35,6 +36,7 @@ pub use secret::Secret;
 pub(crate) use section::in_words;
 pub use server::{DEFAULT_ADMIN, Server, TlsFiles};
 pub use session::{Cookie, SameSite, Session, Store};
+pub use tokens::Tokens;
 pub use warnings::Warning;
 
 /// Everything that one gate is told at start.
@@ -48,6 +50,8 @@ pub struct Config {
     pub hub: Hub,
     /// How long and where sign-ins are remembered.
     pub session: Session,
+    /// What programs may be given.
+    pub tokens: Tokens,
     /// What the upstream's headers are called.
     pub headers: Headers,
     /// Who has an identity provider.

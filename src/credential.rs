@@ -1,27 +1,53 @@
-//! What a request shows: a session, or nothing.
+//! What a request shows: a session, a token, or nothing.
 
+mod devices;
+mod grant;
+mod grants;
+mod pledge;
 mod refresh;
+mod token;
 
 use std::sync::Arc;
 use std::time::SystemTime;
 
 use http::HeaderMap;
+use http::header::HeaderName;
 
 use crate::clock::Clock;
 use crate::config::{self, PublicUrl};
 use crate::directory::Directory;
 use crate::headers;
-use crate::policy::Principal;
+use crate::policy::{Principal, Reason};
 use crate::session::{self, Session, SessionKey, Sessions};
 
+use token::{Kind, Shown};
+
 use refresh::Refreshing;
+
+pub use devices::{Devices, INTERVAL, PATIENCE, Standing, UserCode, Waiting};
+pub use grant::{Grant, Program};
+pub use grants::{Grants, Issued};
+pub use pledge::{Pledge, Refused};
+pub use token::{Hash as TokenHash, Kind as TokenKind, Token, parse as parse_token};
 
 /// Reads credentials, and keeps them fresh.
 #[derive(Debug)]
 pub struct Credentials {
     sessions: Arc<Sessions>,
+    grants: Arc<Grants>,
     cookie: SessionCookie,
     refreshing: Arc<Refreshing>,
+}
+
+/// Why a request's credential is not read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// The session store cannot say.
+    #[error(transparent)]
+    Session(#[from] session::Error),
+    /// It is one of ours and opens nothing.
+    #[error("a credential of ours opens nothing: {}", .0.reason)]
+    Refused(Refused),
 }
 
 /// What one request showed.
@@ -31,6 +57,9 @@ pub enum Credential {
     Anonymous,
     /// The cookie of a session.
     Session(Arc<Session>),
+    /// A token of ours, as whose bearer the session speaks; and the header that held it, which
+    /// nobody else may see.
+    Token(Arc<Session>, HeaderName),
 }
 
 impl Credential {
@@ -40,7 +69,7 @@ impl Credential {
         const NOBODY: &Principal = &Principal::anonymous();
         match self {
             Self::Anonymous => NOBODY,
-            Self::Session(session) => &session.principal,
+            Self::Session(session) | Self::Token(session, _) => &session.principal,
         }
     }
 
@@ -49,7 +78,17 @@ impl Credential {
     pub const fn session(&self) -> Option<&Arc<Session>> {
         match self {
             Self::Anonymous => None,
-            Self::Session(session) => Some(session),
+            Self::Session(session) | Self::Token(session, _) => Some(session),
+        }
+    }
+
+    /// Takes out of a request what it showed to us alone.
+    pub fn strip(&self, headers: &mut HeaderMap) {
+        match self {
+            Self::Anonymous | Self::Session(_) => {}
+            Self::Token(_, header) => {
+                headers.remove(header);
+            }
         }
     }
 }
@@ -59,12 +98,13 @@ impl Credentials {
     #[must_use]
     pub fn new(
         sessions: Arc<Sessions>,
+        grants: Arc<Grants>,
         cookie: SessionCookie,
         directory: Arc<Directory>,
         clock: Clock,
     ) -> Self {
         let refreshing = Arc::new(Refreshing::new(Arc::clone(&sessions), directory, clock));
-        Self { sessions, cookie, refreshing }
+        Self { sessions, grants, cookie, refreshing }
     }
 
     /// The credential of a request.
@@ -72,10 +112,32 @@ impl Credentials {
     /// A sign-in whose tokens are due is refreshed beside the request: nobody waits for a slow
     /// identity provider.
     ///
+    /// A token of ours speaks for itself: beside a session's cookie, or beside another one, there
+    /// would be two answers to who is asking.
+    ///
     /// # Errors
-    /// When the session store cannot say; the request is then refused.
-    pub fn read(&self, headers: &HeaderMap, now: SystemTime) -> Result<Credential, session::Error> {
-        let Some(key) = self.cookie.key(headers) else { return Ok(Credential::Anonymous) };
+    /// When the session store cannot say, or a token of ours opens nothing; the request is then
+    /// refused.
+    pub fn read(&self, headers: &HeaderMap, now: SystemTime) -> Result<Credential, Error> {
+        let refused = |reason| Err(Error::Refused(Refused { reason, organization: None }));
+        let cookie = self.cookie.key(headers);
+        match token::find(headers) {
+            Shown::Nothing | Shown::Foreign(..) => {}
+            Shown::Doubled => return refused(Reason::MixedCredentials),
+            Shown::Ours(..) | Shown::Malformed if cookie.is_some() => {
+                return refused(Reason::MixedCredentials);
+            }
+            Shown::Ours(Kind::Refresh | Kind::Service, ..) | Shown::Malformed => {
+                return refused(Reason::TokenUnknown);
+            }
+            Shown::Ours(Kind::Access, hash, header) => {
+                let found = self.grants.find(hash, &self.sessions, now)?;
+                let session = found.map_err(Error::Refused)?;
+                self.refreshing.if_due(&session, now);
+                return Ok(Credential::Token(session, header));
+            }
+        }
+        let Some(key) = cookie else { return Ok(Credential::Anonymous) };
         let Some(session) = self.sessions.find(&key)? else { return Ok(Credential::Anonymous) };
         self.refreshing.if_due(&session, now);
         Ok(Credential::Session(session))

@@ -3,9 +3,10 @@
 use http::StatusCode;
 
 use crate::body::ReadError;
+use crate::credential::{self, Refused};
 use crate::hub::BodyError;
 use crate::policy::{Ambiguity, Challenge, OrganizationId, Reason};
-use crate::{login, logout, proxy, session};
+use crate::{device, login, logout, proxy, session};
 
 /// Why a request was not answered by the upstream or by one of our pages.
 #[derive(Debug, thiserror::Error)]
@@ -48,12 +49,31 @@ pub enum Error {
     /// A sign-out did not come about.
     #[error("the sign-out did not come about")]
     Logout(#[from] logout::Error),
+    /// A person's answer for a program was not taken.
+    #[error("the answer for a program was not taken")]
+    Device(#[from] device::Error),
     /// The store cannot say.
     #[error(transparent)]
     Session(#[from] session::Error),
+    /// A credential of ours that opens nothing.
+    #[error("a credential is refused: {}", .0.reason)]
+    Credential(Refused),
     /// The hub did not answer.
     #[error("the hub did not answer")]
     Proxy(#[from] proxy::Error),
+}
+
+impl From<credential::Error> for Error {
+    fn from(error: credential::Error) -> Self {
+        match error {
+            credential::Error::Session(error) => Self::Session(error),
+            // Where it is known whose sign-in has ended, signing in again helps.
+            credential::Error::Refused(Refused { reason, organization: Some(organization) }) => {
+                Self::Challenge(Challenge { organization, reason })
+            }
+            credential::Error::Refused(refused) => Self::Credential(refused),
+        }
+    }
 }
 
 /// Who must act.
@@ -82,8 +102,10 @@ impl Error {
             Self::Read(ReadError::TooLarge(_)) => Reason::BodyTooLarge,
             Self::Challenge(challenge) => challenge.reason,
             Self::Deny { reason, .. } | Self::Page(reason) => *reason,
+            Self::Credential(refused) => refused.reason,
             Self::Login { failure, .. } => failure.error.reason(),
             Self::Logout(error) => error.reason(),
+            Self::Device(error) => error.reason(),
             Self::Session(session::Error::Unavailable) => Reason::StoreUnavailable,
             Self::Proxy(error) => error.reason(),
         }
@@ -105,7 +127,9 @@ impl Error {
             | Self::Page(_)
             | Self::Login { .. }
             | Self::Logout(_)
-            | Self::Session(_) => status(self.reason()),
+            | Self::Device(_)
+            | Self::Session(_)
+            | Self::Credential(_) => status(self.reason()),
         }
     }
 
@@ -125,6 +149,10 @@ impl Error {
             Reason::SignInRequired
             | Reason::SessionExpired
             | Reason::SessionRevoked
+            | Reason::TokenUnknown
+            | Reason::TokenExpired
+            | Reason::TokenRevoked
+            | Reason::MixedCredentials
             | Reason::RoleTooLow
             | Reason::EmailDomain
             | Reason::NotAMember
@@ -158,7 +186,9 @@ impl Error {
             | Self::Read(_)
             | Self::Page(_)
             | Self::Logout(_)
+            | Self::Device(_)
             | Self::Session(_)
+            | Self::Credential(_)
             | Self::Proxy(_) => None,
         }
     }
@@ -176,6 +206,9 @@ const fn status(reason: Reason) -> StatusCode {
         Reason::SignInRequired
         | Reason::SessionExpired
         | Reason::SessionRevoked
+        | Reason::TokenUnknown
+        | Reason::TokenExpired
+        | Reason::TokenRevoked
         | Reason::RoleTooLow
         | Reason::EmailDomain
         | Reason::NotAMember
@@ -188,6 +221,7 @@ const fn status(reason: Reason) -> StatusCode {
         Reason::AmbiguousPath
         | Reason::AmbiguousBody
         | Reason::AmbiguousHeaders
+        | Reason::MixedCredentials
         | Reason::BadParameters
         | Reason::StateUnknown
         | Reason::UnsupportedRequest => StatusCode::BAD_REQUEST,

@@ -4,6 +4,7 @@ mod cookies;
 mod forwarded;
 mod hop;
 mod identity;
+mod same_site;
 
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 
@@ -13,6 +14,7 @@ pub use cookies::{cookie, pairs, without_ours};
 pub use forwarded::{Client, Forwarding, Hop};
 pub use hop::{Upgrade, strip_request, strip_response};
 pub use identity::{Identity, stable_subject};
+pub use same_site::is_same_site;
 
 /// Header names that only the gate may write, and their values for one caller.
 #[derive(Clone, Debug)]

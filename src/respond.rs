@@ -1,5 +1,6 @@
 //! Answers of our own: refusals in the client's dialect, redirects, pages.
 
+mod device_pages;
 mod dialect;
 mod pages;
 mod refusal;
@@ -9,8 +10,13 @@ use bytes::Bytes;
 use http::header::{self, HeaderValue};
 use http::{Response, StatusCode};
 
+pub use device_pages::{
+    DeviceAnswered, DeviceCode, DeviceQuestion, DeviceSignIn, OrganizationLink,
+};
 pub use dialect::Dialect;
-pub use pages::{Account, AccountRow, Notice, Page, SignOut, SignedOut, Theme, page};
+pub use pages::{
+    Account, AccountProgram, AccountRow, Notice, Page, SignOut, SignedOut, Theme, page,
+};
 pub use refusal::{Party, Refusal, refuse};
 
 /// An answer of our own, always small.

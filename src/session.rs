@@ -1,5 +1,6 @@
 //! The sign-ins remembered for one browser.
 
+mod browser;
 mod memory;
 mod record;
 mod seal;
@@ -16,10 +17,12 @@ use crate::config;
 use crate::oidc::Tokens;
 use crate::policy::{Ended, OrganizationId, Principal, SignIn};
 
+pub use browser::{BrowserId, Spell};
 pub use record::Session;
 pub use seal::{Sealer, SealerError};
 pub use tombstone::Selector;
 
+use browser::Browsers;
 use memory::Memory;
 use tombstone::Tombstones;
 
@@ -87,6 +90,7 @@ impl SessionKey {
 pub struct Sessions {
     store: Store,
     tombstones: Tombstones,
+    browsers: Browsers,
 }
 
 /// Where they are kept. `disk` and `redis` join here.
@@ -99,12 +103,12 @@ impl Sessions {
     /// Opens the configured store; `longest` is the longest time that a sign-in may last.
     #[must_use]
     pub fn open(config: &config::Session, longest: Duration) -> Self {
+        let lifetime = longest + REMEMBERED;
         let store = match config.store {
-            config::Store::Memory => {
-                Store::Memory(Memory::new(config.capacity, longest + REMEMBERED))
-            }
+            config::Store::Memory => Store::Memory(Memory::new(config.capacity, lifetime)),
         };
-        Self { store, tombstones: Tombstones::new(longest + REMEMBERED) }
+        let browsers = Browsers::new(config.capacity, lifetime);
+        Self { store, tombstones: Tombstones::new(lifetime), browsers }
     }
 
     /// The session of that key.
@@ -134,13 +138,18 @@ impl Sessions {
     ) -> Result<(SessionId, Arc<Session>), Error> {
         let id = SessionId::random()?;
         let key = id.key();
-        let base = match previous {
-            Some(previous) => self.take(previous)?,
-            None => None,
-        };
+        let fresh = (BrowserId::random()?, Spell::random()?);
         let organization = sign_in.organization.clone();
-        let session = Session::merged(key, base.as_deref(), sign_in, tokens);
-        self.put(session)?;
+        {
+            let _renewing = self.browsers.renewing();
+            let base = match previous {
+                Some(previous) => self.take(previous)?,
+                None => None,
+            };
+            let session = Session::merged(key, base.as_deref(), fresh, sign_in, tokens);
+            self.browsers.note(session.browser, key);
+            self.put(session)?;
+        }
         // Stored first, asked second: a logout either finds the session or is found here.
         self.change(&key, |session| {
             let sign_in = session.principal.sign_in(&organization)?;

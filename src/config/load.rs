@@ -13,7 +13,7 @@ use super::organization::{Surroundings, disjoint};
 use super::section::{Place, Reader, Section};
 use super::{
     Config, Headers, Hub, HubProfile, OrganizationConfig, Problem, Problems, PublicUrl, Server,
-    Session, files, overrides,
+    Session, Tokens, files, overrides,
 };
 
 /// Reads the file at `path`, and the files that it names.
@@ -109,6 +109,8 @@ fn read(reader: &Reader, place: &Place, mut table: Table) -> Option<Config> {
     let session = root
         .section_or_empty("session")
         .map(|section| Session::read(&section, public_url.as_ref()));
+    let tokens =
+        root.section_or_empty("tokens").map(|section| Tokens::read(&section, hub.as_ref()));
     let upstream = hub.as_ref().map(|hub| &hub.upstream);
     let headers = root.section_or_empty("headers").map(|section| Headers::read(&section, upstream));
 
@@ -126,6 +128,7 @@ fn read(reader: &Reader, place: &Place, mut table: Table) -> Option<Config> {
         server: server?,
         hub: hub?,
         session: session?,
+        tokens: tokens?,
         headers: headers?,
         organizations,
     })

@@ -32,6 +32,7 @@ impl Gate {
         let lifeline = lifeline(&permit, credential.session(), now);
         let notice = permit.notice().cloned();
         let headers = request.headers_mut();
+        credential.strip(headers);
         let upgrade = site.managed.rewrite(headers, &identity);
         without_ours(headers, site.cookie.name());
         // Most requests of a thread come the same way: its words are made once.

@@ -97,11 +97,14 @@ impl Gate {
         trace.outcome = match error {
             Error::Challenge(_) => Outcome::Challenge,
             Error::Proxy(_) | Error::Session(_) => Outcome::Error,
-            Error::Login { .. } | Error::Logout(_) | Error::Page(_) => Outcome::Own,
+            Error::Login { .. } | Error::Logout(_) | Error::Device(_) | Error::Page(_) => {
+                Outcome::Own
+            }
             Error::Ambiguous(_)
             | Error::Headers(_)
             | Error::Body(_)
             | Error::Read(_)
+            | Error::Credential(_)
             | Error::Deny { .. } => Outcome::Deny,
         };
         if let Some(organization) = error.organization() {
@@ -122,6 +125,8 @@ impl Gate {
             | Error::Deny { .. }
             | Error::Page(_)
             | Error::Logout(_)
+            | Error::Device(_)
+            | Error::Credential(_)
             | Error::Session(_)
             | Error::Proxy(_) => about.return_to(self.site.public_url.origin()),
         };
@@ -135,6 +140,7 @@ impl Gate {
             sign_in,
             retry_after: error.retry_after(),
             request_id,
+            command_line: self.site.cli_sign_in,
         };
         let mut response = respond::refuse(about.dialect, &refusal);
         if let Error::Login { failure, .. } = error

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use crate::account::Account;
 use crate::clock::Clock;
 use crate::config::{Config, HubProfile, PublicUrl};
-use crate::credential::{Credentials, SessionCookie};
+use crate::credential::{Credentials, Devices, Grants, SessionCookie};
+use crate::device::Device;
 use crate::directory::{self, Directory};
 use crate::headers::{Forwarding, Managed};
 use crate::http_client::{HttpClient, TrustError};
@@ -13,7 +14,7 @@ use crate::hub::Hub;
 use crate::jose::{AssertionKeys, SigningError};
 use crate::login::Login;
 use crate::logout::Logout;
-use crate::session::{Sealer, SealerError, Sessions};
+use crate::session::{self, Sealer, SealerError, Sessions};
 
 /// One configuration at work.
 #[derive(Debug)]
@@ -28,6 +29,8 @@ pub struct Site {
     pub(super) login: Login,
     pub(super) logout: Logout,
     pub(super) account: Account,
+    pub(super) device: Device,
+    pub(super) cli_sign_in: bool,
     pub(super) managed: Managed,
     pub(super) forwarding: Forwarding,
     pub(super) assertion_keys: AssertionKeys,
@@ -46,6 +49,9 @@ pub enum SetupError {
     /// The key that seals sign-in state.
     #[error("session.keys: {0}")]
     Sealer(#[from] SealerError),
+    /// The key of the confirmations.
+    #[error("no random bytes")]
+    Random(#[from] session::Error),
     /// The keys of the assertion.
     #[error("no keys for the upstream assertion: {0}")]
     Assertion(#[from] SigningError),
@@ -61,6 +67,8 @@ impl Site {
         let directory = Arc::new(Directory::new(config, &http)?);
         let longest = Directory::longest_session(config);
         let sessions = Arc::new(Sessions::open(&config.session, longest));
+        let grants = Arc::new(Grants::new(longest));
+        let devices = Arc::new(Devices::new()?);
         let cookie = SessionCookie::new(&config.session.cookie, &config.public_url);
         let public_url = config.public_url.clone();
         Ok(Self {
@@ -68,6 +76,7 @@ impl Site {
             hub: Hub::new(&config.hub, &config.organizations),
             credentials: Credentials::new(
                 Arc::clone(&sessions),
+                Arc::clone(&grants),
                 cookie.clone(),
                 Arc::clone(&directory),
                 clock.clone(),
@@ -84,7 +93,21 @@ impl Site {
                 Arc::clone(&sessions),
                 Arc::clone(&directory),
             ),
-            account: Account::new(cookie.clone(), Arc::clone(&sessions), Arc::clone(&directory)),
+            account: Account::new(
+                cookie.clone(),
+                Arc::clone(&sessions),
+                Arc::clone(&directory),
+                Arc::clone(&grants),
+            ),
+            device: Device::new(
+                public_url.clone(),
+                cookie.clone(),
+                Arc::clone(&sessions),
+                Arc::clone(&directory),
+                (grants, devices),
+                config.tokens.access_lifetime,
+            ),
+            cli_sign_in: config.tokens.cli_sign_in,
             managed: Managed::new(config.headers.clone()),
             forwarding: Forwarding::new(config.server.trusted_proxies.clone()),
             assertion_keys: AssertionKeys::generate(clock.now())?,

@@ -11,7 +11,7 @@ pub(crate) struct Document {
 }
 
 /// The tables in an order that TOML can be written in; those with `[[…]]` are marked.
-const TABLES: [(&str, bool); 13] = [
+const TABLES: [(&str, bool); 14] = [
     ("", false),
     ("server", false),
     ("server.tls", false),
@@ -19,6 +19,7 @@ const TABLES: [(&str, bool); 13] = [
     ("hub.rule", true),
     ("session", false),
     ("session.cookie", false),
+    ("tokens", false),
     ("headers", false),
     ("organization", true),
     ("organization.role_mapping", false),

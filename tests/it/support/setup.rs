@@ -26,8 +26,8 @@ pub(crate) struct Party {
     pub(crate) own_thread: bool,
 }
 
-const SECTIONS: [&str; 7] =
-    ["", "server", "hub", "session", "session.cookie", "headers", "organization"];
+const SECTIONS: [&str; 8] =
+    ["", "server", "hub", "session", "session.cookie", "tokens", "headers", "organization"];
 
 impl Setup {
     pub(crate) fn new() -> Self {

@@ -22,6 +22,8 @@ use crate::session::{self, Session, SessionKey, Sessions};
 
 use token::{Kind, Shown};
 
+pub use refresh::Refreshes;
+
 use refresh::Refreshing;
 
 pub use devices::{Devices, INTERVAL, PATIENCE, Standing, UserCode, Waiting};
@@ -101,9 +103,11 @@ impl Credentials {
         grants: Arc<Grants>,
         cookie: SessionCookie,
         directory: Arc<Directory>,
+        refreshes: Refreshes,
         clock: Clock,
     ) -> Self {
-        let refreshing = Arc::new(Refreshing::new(Arc::clone(&sessions), directory, clock));
+        let refreshing =
+            Arc::new(Refreshing::new(Arc::clone(&sessions), directory, refreshes, clock));
         Self { sessions, grants, cookie, refreshing }
     }
 

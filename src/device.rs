@@ -2,6 +2,7 @@
 //! answered with the organizations' sign-ins.
 
 mod confirm;
+mod oauth;
 mod whoami;
 
 use std::net::IpAddr;
@@ -23,6 +24,8 @@ use crate::headers::is_same_site;
 use crate::respond::{self, Answer};
 use crate::session::{self, BrowserId, Sessions};
 
+use oauth::{Form, Refusal};
+
 pub use confirm::Error;
 pub use whoami::{stranger, whoami};
 
@@ -39,8 +42,17 @@ pub struct Device {
     sessions: Arc<Sessions>,
     directory: Arc<Directory>,
     grants: Arc<Grants>,
-    devices: Arc<Devices>,
+    programs: Programs,
     lifetime: Duration,
+}
+
+/// Programs that wait, and how often somebody may try; survives a reload.
+#[derive(Clone, Debug)]
+pub struct Programs(Arc<Waiting>);
+
+#[derive(Debug)]
+struct Waiting {
+    devices: Devices,
     /// How many programs of one network may begin to wait.
     begun: Budgets<IpAddr>,
     /// How many codes one browser may try, and one network (RFC 8628 §5.1).
@@ -48,66 +60,18 @@ pub struct Device {
     tried_from: Budgets<IpAddr>,
 }
 
-/// What an OAuth client is told (RFC 6749 §5.2, RFC 8628 §3.5).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Refusal {
-    InvalidRequest,
-    UnsupportedGrantType,
-    InvalidGrant,
-    AuthorizationPending,
-    SlowDown,
-    ExpiredToken,
-    AccessDenied,
-}
-
-impl Refusal {
-    const fn words(self) -> (&'static str, &'static str) {
-        match self {
-            Self::InvalidRequest => {
-                ("invalid_request", "A parameter is missing, doubled or malformed.")
-            }
-            Self::UnsupportedGrantType => (
-                "unsupported_grant_type",
-                "Only device codes and refresh tokens are exchanged here.",
-            ),
-            Self::InvalidGrant => (
-                "invalid_grant",
-                "The code or token is unknown, used up, or its sign-in has ended.",
-            ),
-            Self::AuthorizationPending => {
-                ("authorization_pending", "Nobody has answered in the browser yet.")
-            }
-            Self::SlowDown => ("slow_down", "Ask less often."),
-            Self::ExpiredToken => ("expired_token", "Nobody answered in the browser in time."),
-            Self::AccessDenied => ("access_denied", "The person in the browser said no."),
-        }
-    }
-
-    fn answer(self, status: StatusCode) -> Answer {
-        let (error, description) = self.words();
-        respond::json(status, &json!({ "error": error, "error_description": description }))
-    }
-}
-
-/// The parameters of a request, none of them twice (RFC 6749 §3.2).
-struct Form(Vec<(String, String)>);
-
-impl Form {
-    fn parse(body: &[u8]) -> Option<Self> {
-        let mut pairs: Vec<(String, String)> = Vec::new();
-        std::str::from_utf8(body).ok()?;
-        for (name, value) in url::form_urlencoded::parse(body) {
-            if pairs.iter().any(|(earlier, _)| *earlier == name) {
-                return None;
-            }
-            pairs.push((name.into_owned(), value.into_owned()));
-        }
-        Some(Self(pairs))
-    }
-
-    fn field(&self, name: &str) -> Option<&str> {
-        let found = self.0.iter().find(|(own, _)| own == name);
-        found.map(|(_, value)| value.as_str()).filter(|value| !value.is_empty())
+impl Programs {
+    /// Nobody waits yet.
+    ///
+    /// # Errors
+    /// When the system has no random bytes.
+    pub fn new() -> Result<Self, session::Error> {
+        Ok(Self(Arc::new(Waiting {
+            devices: Devices::new()?,
+            begun: Budgets::new(30, Duration::from_secs(10)),
+            tried: Budgets::new(10, Duration::from_secs(60)),
+            tried_from: Budgets::new(30, Duration::from_secs(20)),
+        })))
     }
 }
 
@@ -119,22 +83,11 @@ impl Device {
         cookie: SessionCookie,
         sessions: Arc<Sessions>,
         directory: Arc<Directory>,
-        tokens: (Arc<Grants>, Arc<Devices>),
+        programs: Programs,
+        grants: Arc<Grants>,
         lifetime: Duration,
     ) -> Self {
-        let (grants, devices) = tokens;
-        Self {
-            public_url,
-            cookie,
-            sessions,
-            directory,
-            grants,
-            devices,
-            lifetime,
-            begun: Budgets::new(30, Duration::from_secs(10)),
-            tried: Budgets::new(10, Duration::from_secs(60)),
-            tried_from: Budgets::new(30, Duration::from_secs(20)),
-        }
+        Self { public_url, cookie, sessions, directory, grants, programs, lifetime }
     }
 
     /// A program begins to wait (RFC 8628 §3.1).
@@ -157,8 +110,8 @@ impl Device {
             return Ok(Refusal::InvalidRequest.answer(StatusCode::BAD_REQUEST));
         };
         let program = Program { name: name(headers), address: client };
-        let waits = if self.begun.take(network(client), now) {
-            self.devices.wait(client_id, program, now)?
+        let waits = if self.programs.0.begun.take(network(client), now) {
+            self.programs.0.devices.wait(client_id, program, now)?
         } else {
             None
         };
@@ -239,7 +192,7 @@ impl Device {
         else {
             return Ok(Err(Refusal::InvalidRequest));
         };
-        let (pledge, program) = match self.devices.ask(device_code, client_id, now) {
+        let (pledge, program) = match self.programs.0.devices.ask(device_code, client_id, now) {
             Standing::Allowed(pledge, program) => (pledge, program),
             Standing::Pending => return Ok(Err(Refusal::AuthorizationPending)),
             Standing::TooOften => return Ok(Err(Refusal::SlowDown)),
@@ -256,7 +209,7 @@ impl Device {
         };
         match self.grants.give(pledge, program, &self.sessions, self.lifetime, now)? {
             Ok((grant, issued)) => {
-                self.devices.given(device_code, issued.refresh.hash());
+                self.programs.0.devices.given(device_code, issued.refresh.hash());
                 tracing::info!(
                     event = "token-issued",
                     grant = grant.id,

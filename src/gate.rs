@@ -1,8 +1,10 @@
 //! The life of a request: target, credential, decision, then admit, challenge or deny.
 
 mod admit;
+mod current;
 mod endpoint;
 mod in_body;
+mod kept;
 mod own;
 mod refuse;
 mod request_id;
@@ -27,10 +29,12 @@ use crate::proxy::Proxy;
 use endpoint::Endpoint;
 use request_id::RequestIds;
 
+pub use current::{Current, Gates};
+pub use kept::Kept;
 pub use site::{SetupError, Site};
 
-/// The gate of one thread: the site is shared, connections to the hub are not.
-pub struct Gate {
+/// The gate of one thread for one configuration: the site is shared, connections to the hub are not.
+struct Gate {
     site: std::sync::Arc<Site>,
     proxy: Proxy,
     recorder: Recorder,
@@ -56,13 +60,21 @@ struct Trace {
 
 impl Gate {
     /// A gate for this thread.
-    #[must_use]
-    pub fn new(site: std::sync::Arc<Site>, proxy: Proxy, recorder: Recorder) -> Self {
+    fn new(site: std::sync::Arc<Site>, recorder: Recorder) -> Self {
+        let proxy = Proxy::new(&site.connector, site.managed(), recorder.clone());
+        Self { site, proxy, recorder, ids: RequestIds::new(), hop: Cell::new(None) }
+    }
+
+    /// A gate for this thread and another configuration; connections to the hub are handed on,
+    /// where they lead to the same one.
+    fn with(&self, site: std::sync::Arc<Site>) -> Self {
+        let proxy = self.proxy.with(&site.connector, site.managed());
+        let recorder = self.recorder.clone();
         Self { site, proxy, recorder, ids: RequestIds::new(), hop: Cell::new(None) }
     }
 
     /// Answers a request, whatever happens, and notes it.
-    pub async fn serve(&self, request: Request<Incoming>, peer: Peer) -> Response<Body> {
+    async fn serve(&self, request: Request<Incoming>, peer: Peer) -> Response<Body> {
         let started = stopwatch();
         let at = self.site.clock.now();
         let mut request = request.map(Body::from);

@@ -67,6 +67,8 @@ pub enum Error {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
     Serving,
+    /// Everything is served as before, but whoever asks is told to send nothing new.
+    Leaving,
     Draining,
 }
 
@@ -84,8 +86,8 @@ pub struct Context {
     pub clock: Clock,
 }
 
-/// Serves until `shutdown` completes, then finishes what is under way, for at most as long as
-/// `config.drain` says.
+/// Serves until `shutdown` completes, goes on for `config.drain_delay` while `/readyz` says that
+/// it leaves, then finishes what is under way, for at most as long as `config.drain` says.
 ///
 /// Each thread calls `make` once, on itself and inside its runtime, for what answers requests.
 /// The caller's runtime carries the admin port and the reloading of the certificate.
@@ -149,6 +151,16 @@ where
         tokio::select! {
             () = shutdown => {}
             _ = ends.recv() => return Err(Error::Ended),
+        }
+        if !config.drain_delay.is_zero() {
+            info!(delay_ms = config.drain_delay.as_millis(), "leaving");
+            phase.send_replace(Phase::Leaving);
+            // A balancer learns from /readyz, or from Kubernetes, that we go; until it has, it
+            // sends us new connections, which would be refused once we stop listening.
+            tokio::select! {
+                () = tokio::time::sleep(config.drain_delay) => {}
+                _ = ends.recv() => return Err(Error::Ended),
+            }
         }
         info!("draining");
         phase.send_replace(Phase::Draining);

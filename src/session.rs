@@ -100,15 +100,17 @@ enum Store {
 }
 
 impl Sessions {
-    /// Opens the configured store; `longest` is the longest time that a sign-in may last.
+    /// Opens the configured store.
     #[must_use]
-    pub fn open(config: &config::Session, longest: Duration) -> Self {
-        let lifetime = longest + REMEMBERED;
+    pub fn open(config: &config::Session) -> Self {
         let store = match config.store {
-            config::Store::Memory => Store::Memory(Memory::new(config.capacity, lifetime)),
+            config::Store::Memory => Store::Memory(Memory::new(config.capacity)),
         };
-        let browsers = Browsers::new(config.capacity, lifetime);
-        Self { store, tombstones: Tombstones::new(lifetime), browsers }
+        Self {
+            store,
+            tombstones: Tombstones::new(config::LONGEST_SESSION),
+            browsers: Browsers::new(config.capacity, config::LONGEST_SESSION + REMEMBERED),
+        }
     }
 
     /// The session of that key.
@@ -142,10 +144,7 @@ impl Sessions {
         let organization = sign_in.organization.clone();
         {
             let _renewing = self.browsers.renewing();
-            let base = match previous {
-                Some(previous) => self.take(previous)?,
-                None => None,
-            };
+            let base = previous.map(|previous| self.take(previous)).transpose()?.flatten();
             let session = Session::merged(key, base.as_deref(), fresh, sign_in, tokens);
             self.browsers.note(session.browser, key);
             self.put(session)?;

@@ -54,6 +54,7 @@ pub(super) const SERVER: &[Key] = &[
     key("tls", Section(TLS)),
     key("trusted_proxies", List),
     key("drain", Text),
+    key("drain_delay", Text),
     key("threads", Value),
     key("header_timeout", Text),
     key("idle_timeout", Text),

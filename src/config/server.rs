@@ -21,6 +21,8 @@ pub struct Server {
     pub trusted_proxies: Vec<IpNet>,
     /// How long connections may go on after SIGTERM.
     pub drain: Duration,
+    /// How long new connections are still taken after SIGTERM, while `/readyz` says 503 already.
+    pub drain_delay: Duration,
     /// How many threads serve; each has a runtime and a connection pool of its own.
     pub threads: usize,
     /// How long a client may take to send its request's head.
@@ -106,6 +108,9 @@ impl Server {
                 .parsed("trusted_proxies", &networks, network)
                 .unwrap_or_default(),
             drain: section.duration("drain", Duration::ZERO..=24 * HOUR).unwrap_or(DRAIN),
+            // None: on a terminal nobody would wait for it. Behind a balancer that learns late
+            // who is gone, its operator knows how late.
+            drain_delay: section.duration("drain_delay", Duration::ZERO..=HOUR).unwrap_or_default(),
             threads: match section.size("threads", 0..=1024).unwrap_or_default() {
                 0 => std::thread::available_parallelism().map_or(1, usize::from),
                 threads => threads,

@@ -87,7 +87,7 @@ impl Device {
             return Ok(self.sign_in_first(Some(&code)));
         };
         let confirmation = form.field("confirmation").unwrap_or_default();
-        if !self.devices.is_confirmed(confirmation, &code, &session) {
+        if !self.programs.0.devices.is_confirmed(confirmation, &code, &session) {
             // Another sign-in came in between, or the question was never shown: it is now.
             return Ok(self.question(&session, &code, client, now));
         }
@@ -97,7 +97,7 @@ impl Device {
             Some(_) | None => return Err(Error::Parameters),
         };
         let pledge = allowed.then(|| Pledge::of(&session, now));
-        let Some(waiting) = self.devices.answer(&code, pledge, now) else {
+        let Some(waiting) = self.programs.0.devices.answer(&code, pledge, now) else {
             return Ok(unknown_code());
         };
         let subject = session.principal.live(now).next().map(|s| s.subject.as_str().to_owned());
@@ -151,8 +151,8 @@ impl Device {
         client: IpAddr,
         now: SystemTime,
     ) -> Answer {
-        let may =
-            self.tried.take(session.browser, now) && self.tried_from.take(network(client), now);
+        let may = self.programs.0.tried.take(session.browser, now)
+            && self.programs.0.tried_from.take(network(client), now);
         if !may {
             let complaint = "Too many codes were tried. Wait a few minutes, then try again.";
             tracing::warn!(
@@ -163,7 +163,8 @@ impl Device {
             let page = DeviceCode { complaint: Some(complaint.to_owned()) };
             return respond::page(StatusCode::TOO_MANY_REQUESTS, &page);
         }
-        let Some(Waiting { user_code, program, since }) = self.devices.find(code, now) else {
+        let Some(Waiting { user_code, program, since }) = self.programs.0.devices.find(code, now)
+        else {
             return unknown_code();
         };
         let minutes = now.duration_since(since).unwrap_or_default().as_secs() / 60;
@@ -179,7 +180,7 @@ impl Device {
         respond::page(
             StatusCode::OK,
             &DeviceQuestion {
-                confirmation: self.devices.confirmation(&user_code, session),
+                confirmation: self.programs.0.devices.confirmation(&user_code, session),
                 user_code: user_code.to_string(),
                 program: program.name,
                 address: program.address.to_string(),

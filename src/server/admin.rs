@@ -70,7 +70,9 @@ impl Admin {
             "/livez" => text(StatusCode::OK, "ok\n".into()),
             "/readyz" => match *self.phases.borrow() {
                 Phase::Serving => text(StatusCode::OK, "ok\n".into()),
-                Phase::Draining => text(StatusCode::SERVICE_UNAVAILABLE, "draining\n".into()),
+                Phase::Leaving | Phase::Draining => {
+                    text(StatusCode::SERVICE_UNAVAILABLE, "draining\n".into())
+                }
             },
             "/metrics" => {
                 let mut response = text(StatusCode::OK, self.metrics.text());

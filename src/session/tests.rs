@@ -41,7 +41,7 @@ fn logout(id: &str, subject: Option<&str>, idp_session: Option<&str>) -> Selecto
 
 fn stores() -> Vec<Sessions> {
     let memory = Sessions {
-        store: Store::Memory(Memory::new(100, HOUR)),
+        store: Store::Memory(Memory::new(100)),
         tombstones: Tombstones::new(HOUR),
         browsers: Browsers::new(100, HOUR),
     };

@@ -77,6 +77,7 @@ impl Setup {
                 tls: None,
                 trusted_proxies: Vec::new(),
                 drain: SOON,
+                drain_delay: Duration::ZERO,
                 threads: 1,
                 header_timeout: SOON,
                 idle_timeout: SOON,

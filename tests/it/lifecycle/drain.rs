@@ -41,6 +41,27 @@ async fn what_is_under_way_is_finished_and_what_is_idle_is_closed() {
 }
 
 #[tokio::test]
+async fn new_connections_are_taken_until_balancers_know() {
+    let hub = Hub::bind().await;
+    let mut setup = Setup::http(&hub);
+    setup.server.drain_delay = Duration::from_secs(1);
+    let mut rig = setup.start();
+    rig.drain();
+    soon(async { while rig.admin("/readyz").await.0 != 503 {} }).await;
+    let mut late = rig.client().await;
+    late.send(GET).await;
+    let mut upstream = hub.accept().await;
+    upstream.head().await;
+    upstream.send(OK).await;
+    let head = late.head().await;
+    assert!(!head.contains("connection: close"), "served as before: {head}");
+    late.until("ok").await;
+    assert!(late.is_closed().await, "what is idle is closed when the delay is over");
+    rig.ended().await.unwrap();
+    assert!(soon(TcpStream::connect(rig.address)).await.is_err(), "nobody listens any more");
+}
+
+#[tokio::test]
 async fn a_connection_that_has_just_been_made_is_answered() {
     let hub = Hub::bind().await;
     let mut rig = Setup::http(&hub).start();

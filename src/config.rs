@@ -22,7 +22,7 @@ mod warnings;
 use std::sync::Arc;
 
 pub use headers::Headers;
-pub use hub::{Access, Hub, HubProfile, HubRule, Identity, Unclaimed, Upstream};
+pub use hub::{Access, BodyUnknown, Hub, HubProfile, HubRule, Identity, Unclaimed, Upstream};
 pub use keys::known_keys;
 pub use load::{admin_address, load, parse};
 pub use oidc::{

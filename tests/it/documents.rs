@@ -26,6 +26,7 @@ const TABLES: [(&str, bool); 14] = [
     ("organization.role_mapping.roles", false),
     ("organization.oidc", false),
     ("organization.saml", false),
+    ("organization.saml.metadata", false),
 ];
 
 impl Document {

@@ -36,6 +36,7 @@ mod refusals;
 mod reload;
 mod rig;
 mod saml;
+mod saml_gate;
 mod secrets;
 
 mod sessions;

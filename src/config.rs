@@ -19,6 +19,7 @@ mod secret;
 mod section;
 mod server;
 mod session;
+mod tokens;
 mod warnings;
 mod whoami;
 
@@ -41,6 +42,7 @@ pub use secret::Secret;
 pub(crate) use section::in_words;
 pub use server::{DEFAULT_ADMIN, Server, TlsFiles};
 pub use session::{Cookie, LONGEST as LONGEST_SESSION, SameSite, Session, Store};
+pub use tokens::Tokens;
 pub use warnings::Warning;
 pub use whoami::{Basic, Forbidden, Whoami};
 
@@ -55,6 +57,8 @@ pub struct Config {
     pub hub: Hub,
     /// How long and where sign-ins are remembered.
     pub session: Session,
+    /// What programs may be given.
+    pub tokens: Tokens,
     /// What the upstream's headers are called.
     pub headers: Headers,
     /// Who has an identity provider.

@@ -1,13 +1,19 @@
-//! What a request shows: a session, an account of the hub, or nothing.
+//! What a request shows: a session, a token, an account of the hub, or nothing.
 
+mod devices;
+mod grant;
+mod grants;
 mod known;
+mod pledge;
 mod refresh;
+mod token;
 mod visitor;
 
 use std::sync::Arc;
 use std::time::SystemTime;
 
 use http::HeaderMap;
+use http::header::{HeaderName, HeaderValue};
 
 use crate::clock::Clock;
 use crate::config::{self, PublicUrl};
@@ -15,21 +21,41 @@ use crate::directory::Directory;
 use crate::headers;
 use crate::headers::Identity;
 use crate::links::Links;
-use crate::policy::{OrganizationId, Principal};
+use crate::policy::{OrganizationId, Principal, Reason};
 use crate::session::{self, Session, SessionKey, Sessions};
+
+use token::{Kind, Shown};
 
 pub use known::{Acquaintances, Unknown};
 pub use refresh::Refreshes;
-pub use visitor::{Error, Reception, Visitor};
+pub use visitor::{Error as Unidentified, Reception, Visitor};
 
 use refresh::Refreshing;
+
+pub use devices::{Devices, INTERVAL, PATIENCE, Standing, UserCode, Waiting};
+pub use grant::{Grant, Program};
+pub use grants::{Grants, Issued};
+pub use pledge::{Pledge, Refused};
+pub use token::{Hash as TokenHash, Kind as TokenKind, Token, parse as parse_token};
 
 /// Reads credentials, and keeps them fresh.
 #[derive(Debug)]
 pub struct Credentials {
     sessions: Arc<Sessions>,
+    grants: Arc<Grants>,
     cookie: SessionCookie,
     refreshing: Arc<Refreshing>,
+}
+
+/// Why a request's credential is not read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// The session store cannot say.
+    #[error(transparent)]
+    Session(#[from] session::Error),
+    /// It is one of ours and opens nothing.
+    #[error("a credential of ours opens nothing: {}", .0.reason)]
+    Refused(Refused),
 }
 
 /// What one request showed.
@@ -39,6 +65,9 @@ pub enum Credential {
     Anonymous,
     /// The cookie of a session.
     Session(Arc<Session>),
+    /// A token of ours, as whose bearer the session speaks; and the header that held it, which
+    /// nobody else may see.
+    Token(Arc<Session>, HeaderName),
     /// What the hub's word and a session make of it, where the hub has accounts.
     Visitor(Arc<Visitor>),
 }
@@ -50,7 +79,7 @@ impl Credential {
         const NOBODY: &Principal = &Principal::anonymous();
         match self {
             Self::Anonymous => NOBODY,
-            Self::Session(session) => &session.principal,
+            Self::Session(session) | Self::Token(session, _) => &session.principal,
             Self::Visitor(visitor) => visitor.principal(),
         }
     }
@@ -60,7 +89,7 @@ impl Credential {
     pub fn session_of(&self, organization: &OrganizationId) -> Option<&Arc<Session>> {
         match self {
             Self::Anonymous => None,
-            Self::Session(session) => Some(session),
+            Self::Session(session) | Self::Token(session, _) => Some(session),
             Self::Visitor(visitor) => visitor.session(organization),
         }
     }
@@ -77,8 +106,30 @@ impl Credential {
     ) -> Arc<Identity> {
         match self {
             Self::Anonymous => Arc::new(Identity::anonymous()),
-            Self::Session(session) => session.identity(organization, generation, now, make),
+            Self::Session(session) | Self::Token(session, _) => {
+                session.identity(organization, generation, now, make)
+            }
             Self::Visitor(visitor) => visitor.identity(organization, generation, now, make),
+        }
+    }
+
+    /// Takes out of a request what it showed to us alone.
+    pub fn strip(&self, headers: &mut HeaderMap) {
+        match self {
+            Self::Anonymous | Self::Session(_) | Self::Visitor(_) => {}
+            Self::Token(_, header) => {
+                headers.remove(header);
+            }
+        }
+    }
+
+    /// Tells a proxy that asks us to send the hub nothing in the place of what was shown.
+    pub fn blank(&self, headers: &mut HeaderMap) {
+        match self {
+            Self::Anonymous | Self::Session(_) | Self::Visitor(_) => {}
+            Self::Token(_, header) => {
+                headers.insert(header, const { HeaderValue::from_static("") });
+            }
         }
     }
 }
@@ -88,6 +139,7 @@ impl Credentials {
     #[must_use]
     pub fn new(
         sessions: Arc<Sessions>,
+        grants: Arc<Grants>,
         cookie: SessionCookie,
         directory: Arc<Directory>,
         refreshes: Refreshes,
@@ -95,7 +147,7 @@ impl Credentials {
     ) -> Self {
         let refreshing =
             Arc::new(Refreshing::new(Arc::clone(&sessions), directory, refreshes, clock));
-        Self { sessions, cookie, refreshing }
+        Self { sessions, grants, cookie, refreshing }
     }
 
     /// Puts these sign-ins together with the hub's accounts.
@@ -115,10 +167,32 @@ impl Credentials {
     /// A sign-in whose tokens are due is refreshed beside the request: nobody waits for a slow
     /// identity provider.
     ///
+    /// A token of ours speaks for itself: beside a session's cookie, or beside another one, there
+    /// would be two answers to who is asking.
+    ///
     /// # Errors
-    /// When the session store cannot say; the request is then refused.
-    pub fn read(&self, headers: &HeaderMap, now: SystemTime) -> Result<Credential, session::Error> {
-        let Some(cookie) = self.cookie.value(headers) else { return Ok(Credential::Anonymous) };
+    /// When the session store cannot say, or a token of ours opens nothing; the request is then
+    /// refused.
+    pub fn read(&self, headers: &HeaderMap, now: SystemTime) -> Result<Credential, Error> {
+        let refused = |reason| Err(Error::Refused(Refused { reason, organization: None }));
+        let cookie = self.cookie.value(headers);
+        match token::find(headers) {
+            Shown::Nothing | Shown::Foreign(..) => {}
+            Shown::Doubled => return refused(Reason::MixedCredentials),
+            Shown::Ours(..) | Shown::Malformed if cookie.is_some() => {
+                return refused(Reason::MixedCredentials);
+            }
+            Shown::Ours(Kind::Refresh | Kind::Service, ..) | Shown::Malformed => {
+                return refused(Reason::TokenUnknown);
+            }
+            Shown::Ours(Kind::Access, hash, header) => {
+                let found = self.grants.find(hash, &self.sessions, now)?;
+                let session = found.map_err(Error::Refused)?;
+                self.refreshing.if_due(&session, now);
+                return Ok(Credential::Token(session, header));
+            }
+        }
+        let Some(cookie) = cookie else { return Ok(Credential::Anonymous) };
         let Some(session) = self.sessions.of_cookie(cookie, now)? else {
             return Ok(Credential::Anonymous);
         };

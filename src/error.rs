@@ -3,10 +3,10 @@
 use http::StatusCode;
 
 use crate::body::ReadError;
-use crate::credential::Unknown;
+use crate::credential::{self, Refused, Unidentified, Unknown};
 use crate::hub::BodyError;
 use crate::policy::{Ambiguity, Challenge, OrganizationId, Reason};
-use crate::{credential, forward_auth, login, logout, proxy, session};
+use crate::{device, forward_auth, login, logout, proxy, session};
 
 /// Why a request was not answered by the upstream or by one of our pages.
 #[derive(Debug, thiserror::Error)]
@@ -52,18 +52,37 @@ pub enum Error {
     /// A sign-out did not come about.
     #[error("the sign-out did not come about")]
     Logout(#[from] logout::Error),
+    /// A person's answer for a program was not taken.
+    #[error("the answer for a program was not taken")]
+    Device(#[from] device::Error),
     /// The store cannot say.
     #[error(transparent)]
     Session(#[from] session::Error),
+    /// A credential of ours that opens nothing.
+    #[error("a credential is refused: {}", .0.reason)]
+    Credential(Refused),
     /// Nobody can say who is asking.
     #[error("nobody can say who is asking")]
-    Credential(#[from] credential::Error),
+    Unidentified(#[from] Unidentified),
     /// A proxy's question cannot be answered.
     #[error("a proxy's question cannot be answered")]
     ForwardAuth(#[from] forward_auth::Error),
     /// The hub did not answer.
     #[error("the hub did not answer")]
     Proxy(#[from] proxy::Error),
+}
+
+impl From<credential::Error> for Error {
+    fn from(error: credential::Error) -> Self {
+        match error {
+            credential::Error::Session(error) => Self::Session(error),
+            // Where it is known whose sign-in has ended, signing in again helps.
+            credential::Error::Refused(Refused { reason, organization: Some(organization) }) => {
+                Self::Challenge(Challenge { organization, reason })
+            }
+            credential::Error::Refused(refused) => Self::Credential(refused),
+        }
+    }
 }
 
 /// Who must act.
@@ -94,17 +113,19 @@ impl Error {
             Self::Challenge(challenge) => challenge.reason,
             Self::Elsewhere => Reason::ForwardAuthOnly,
             Self::Deny { reason, .. } | Self::Page(reason) => *reason,
+            Self::Credential(refused) => refused.reason,
             Self::Login { failure, .. } => failure.error.reason(),
             Self::Logout(error) => error.reason(),
+            Self::Device(error) => error.reason(),
             Self::Session(session::Error::Unavailable) => Reason::StoreUnavailable,
             Self::ForwardAuth(error) => error.reason(),
             Self::Proxy(error) => error.reason(),
-            Self::Credential(error) => match error {
-                credential::Error::Unknown(Unknown::Contradiction(_)) => Reason::AmbiguousHeaders,
-                credential::Error::Unknown(
+            Self::Unidentified(error) => match error {
+                Unidentified::Unknown(Unknown::Contradiction(_)) => Reason::AmbiguousHeaders,
+                Unidentified::Unknown(
                     Unknown::Unanswered(_) | Unknown::Odd(_) | Unknown::Busy,
                 ) => Reason::WhoamiUnavailable,
-                credential::Error::Session(session::Error::Unavailable) => Reason::StoreUnavailable,
+                Unidentified::Session(session::Error::Unavailable) => Reason::StoreUnavailable,
             },
         }
     }
@@ -128,9 +149,11 @@ impl Error {
             | Self::Page(_)
             | Self::Login { .. }
             | Self::Logout(_)
+            | Self::Device(_)
             | Self::ForwardAuth(_)
             | Self::Session(_)
-            | Self::Credential(_) => status(self.reason()),
+            | Self::Credential(_)
+            | Self::Unidentified(_) => status(self.reason()),
         }
     }
 
@@ -150,6 +173,10 @@ impl Error {
             Reason::SignInRequired
             | Reason::SessionExpired
             | Reason::SessionRevoked
+            | Reason::TokenUnknown
+            | Reason::TokenExpired
+            | Reason::TokenRevoked
+            | Reason::MixedCredentials
             | Reason::RoleTooLow
             | Reason::EmailDomain
             | Reason::NotAMember
@@ -191,9 +218,11 @@ impl Error {
             | Self::Elsewhere
             | Self::Page(_)
             | Self::Logout(_)
+            | Self::Device(_)
             | Self::ForwardAuth(_)
             | Self::Session(_)
             | Self::Credential(_)
+            | Self::Unidentified(_)
             | Self::Proxy(_) => None,
         }
     }
@@ -211,6 +240,9 @@ const fn status(reason: Reason) -> StatusCode {
         Reason::SignInRequired
         | Reason::SessionExpired
         | Reason::SessionRevoked
+        | Reason::TokenUnknown
+        | Reason::TokenExpired
+        | Reason::TokenRevoked
         | Reason::RoleTooLow
         | Reason::EmailDomain
         | Reason::NotAMember
@@ -227,6 +259,7 @@ const fn status(reason: Reason) -> StatusCode {
         Reason::AmbiguousPath
         | Reason::AmbiguousBody
         | Reason::AmbiguousHeaders
+        | Reason::MixedCredentials
         | Reason::BadParameters
         | Reason::StateUnknown
         | Reason::ForwardAuthFields

@@ -134,11 +134,12 @@ impl Gate {
         let site = &*self.site;
         let now = site.clock.now();
         let target = target::parse(&mut request, &site.public_url)?;
-        if let Some(endpoint) = Endpoint::of(&target, site.profile) {
+        if let Some(endpoint) = Endpoint::of(&target, site.profile, site.cli_sign_in) {
             trace.outcome = Outcome::Own;
             let endpoint = endpoint.map_err(Error::Page)?;
             // In a box: a sign-in's state is large, and would be moved about with every request.
-            return Box::pin(self.own_page(mode, endpoint, request, &target, now, trace)).await;
+            return Box::pin(self.own_page(mode, endpoint, request, &target, peer, now, trace))
+                .await;
         }
         let Some(mode) = mode else { return Err(Error::Elsewhere) };
         let claimed = match site.hub.find(&target)? {

@@ -4,11 +4,13 @@
 
 pub mod account;
 pub mod body;
+pub mod budget;
 pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod credential;
 pub mod demo;
+pub mod device;
 pub mod directory;
 pub mod error;
 pub mod forward_auth;

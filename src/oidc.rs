@@ -1,7 +1,6 @@
 //! OpenID Connect: one relying party for each organization.
 
 mod begin;
-mod budget;
 mod cached;
 mod callback;
 mod client;

@@ -1,9 +1,10 @@
 //! The sign-ins remembered for one browser.
 
-mod browsers;
+mod browser;
 mod id;
 mod memory;
 mod organization;
+mod people;
 mod prepared;
 mod recent;
 mod record;
@@ -17,15 +18,17 @@ use crate::config;
 use crate::oidc::Tokens;
 use crate::policy::{Ended, OrganizationId, Principal, SignIn};
 
-pub use browsers::Person;
+pub use browser::{BrowserId, Spell};
 pub use id::{SessionId, SessionKey};
+pub use people::Person;
 pub use prepared::Prepared;
 pub use record::Session;
 pub use seal::{Sealer, SealerError};
 pub use tombstone::Selector;
 
-use browsers::Browsers;
+use browser::Browsers;
 use memory::Memory;
+use people::People;
 use recent::Recent;
 use tombstone::Tombstones;
 
@@ -47,6 +50,7 @@ pub struct Sessions {
     recent: Recent,
     tombstones: Tombstones,
     browsers: Browsers,
+    people: People,
 }
 
 /// Where they are kept. `disk` and `redis` join here.
@@ -66,7 +70,8 @@ impl Sessions {
             store,
             recent: Recent::new(),
             tombstones: Tombstones::new(config::LONGEST_SESSION),
-            browsers: Browsers::new(),
+            browsers: Browsers::new(config.capacity, config::LONGEST_SESSION + REMEMBERED),
+            people: People::new(),
         }
     }
 
@@ -108,13 +113,15 @@ impl Sessions {
     ) -> Result<(SessionId, Arc<Session>), Error> {
         let id = SessionId::random()?;
         let key = id.key();
-        let base = match previous {
-            Some(previous) => self.take(previous)?,
-            None => None,
-        };
+        let fresh = (BrowserId::random()?, Spell::random()?);
         let organization = sign_in.organization.clone();
-        let session = Session::merged(key, base.as_deref(), sign_in, tokens);
-        self.put(session)?;
+        {
+            let _renewing = self.browsers.renewing();
+            let base = previous.map(|previous| self.take(previous)).transpose()?.flatten();
+            let session = Session::merged(key, base.as_deref(), fresh, sign_in, tokens);
+            self.browsers.note(session.browser, key);
+            self.put(session)?;
+        }
         // Stored first, asked second: a logout either finds the session or is found here.
         self.change(&key, |session| {
             let sign_in = session.principal.sign_in(&organization)?;
@@ -122,7 +129,7 @@ impl Sessions {
         })?;
         let session = self.find(&key)?.ok_or(Error::Unavailable)?;
         for sign_in in session.principal.sign_ins() {
-            self.browsers.note(Person::of(sign_in), key, previous);
+            self.people.note(Person::of(sign_in), key, previous);
         }
         Ok((id, session))
     }

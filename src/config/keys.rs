@@ -41,6 +41,7 @@ pub(super) const ROOT: &[Key] = &[
     key("server", Section(SERVER)),
     key("hub", Section(HUB)),
     key("session", Section(SESSION)),
+    key("tokens", Section(TOKENS)),
     key("headers", Section(HEADERS)),
     key("organization", Sections(ORGANIZATION)),
 ];
@@ -113,6 +114,9 @@ pub(super) const SESSION: &[Key] = &[
 
 /// `session.cookie`
 pub(super) const COOKIE: &[Key] = &[key("name", Text), key("same_site", Text)];
+
+/// `[tokens]`
+pub(super) const TOKENS: &[Key] = &[key("cli_sign_in", Value), key("access_lifetime", Text)];
 
 /// `[headers]`
 pub(super) const HEADERS: &[Key] = &[

@@ -13,7 +13,7 @@ use super::organization::Surroundings;
 use super::section::{Environment, Place, Reader, Section};
 use super::{
     Config, Headers, Hub, HubProfile, Identity, Loader, OrganizationConfig, Problem, Problems,
-    PublicUrl, Server, Session, files, overrides,
+    PublicUrl, Server, Session, Tokens, files, overrides,
 };
 
 /// Reads the file at `path`, and the files that it names.
@@ -89,6 +89,7 @@ pub(super) struct Root {
     server: Option<Server>,
     hub: Option<Hub>,
     session: Option<Session>,
+    tokens: Option<Tokens>,
     headers: Option<Headers>,
 }
 
@@ -105,11 +106,13 @@ impl Root {
         let session = root
             .section_or_empty("session")
             .map(|section| Session::read(&section, public_url.as_ref()));
+        let tokens =
+            root.section_or_empty("tokens").map(|section| Tokens::read(&section, hub.as_ref()));
         let upstream = hub.as_ref().and_then(|hub| hub.upstream.as_ref()).map(ToString::to_string);
         let audience = upstream.or_else(|| Some(public_url.as_ref()?.origin().to_owned()));
         let headers =
             root.section_or_empty("headers").map(|section| Headers::read(&section, audience));
-        Self { public_url, server, hub, session, headers }
+        Self { public_url, server, hub, session, tokens, headers }
     }
 
     /// What organizations take from it.
@@ -127,6 +130,7 @@ impl Root {
             server: self.server?,
             hub: self.hub?,
             session: self.session?,
+            tokens: self.tokens?,
             headers: self.headers?,
             organizations,
         })

@@ -37,12 +37,16 @@ impl Gate {
         let mut response = match mode {
             Mode::Proxy(proxy) => {
                 let lifeline = lifeline(&permit, credential, now);
+                credential.strip(request.headers_mut());
                 let (upgrade, told) = self.rewrite(&mut request, identity, peer);
                 proxy.forward(permit, request, told, upgrade, lifeline).await?
             }
             Mode::Asked(_) => {
                 let (managed, cookie) = (&site.managed, site.cookie.name());
-                Contract::allow(permit, request.headers(), managed, &identity, cookie)
+                let asked = request.headers();
+                let mut response = Contract::allow(permit, asked, managed, &identity, cookie);
+                credential.blank(response.headers_mut());
+                response
             }
         };
         if let Some(notice) = notice {

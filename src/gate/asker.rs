@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use http::HeaderMap;
 
 use super::Gate;
-use crate::credential::{self, Credential, Reception, Unknown};
+use crate::credential::{Credential, Reception, Unidentified, Unknown};
 use crate::error::Error;
 use crate::hub::{ANSWER_LIMIT, Heard, Question, Said, Shown, Whoami};
 use crate::policy::{Account, Claimed};
@@ -44,13 +44,13 @@ impl Gate {
         let session = match own {
             Credential::Session(session) => Some(session),
             Credential::Anonymous => None,
-            visitor @ Credential::Visitor(_) => return Ok(visitor),
+            known @ (Credential::Visitor(_) | Credential::Token(..)) => return Ok(known),
         };
         let welcomed = reception.welcome(headers, session.clone(), now, self.asking()).await;
         match (welcomed, claimed) {
             (Ok(visitor), _) => Ok(Credential::Visitor(visitor)),
             // On pages of no organization nothing rests on it: the hub itself will answer.
-            (Err(credential::Error::Unknown(_)), Claimed::Unclaimed { .. }) => {
+            (Err(Unidentified::Unknown(_)), Claimed::Unclaimed { .. }) => {
                 Ok(Credential::Visitor(reception.somebody(session)))
             }
             (Err(error), _) => Err(error.into()),

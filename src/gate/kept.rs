@@ -5,8 +5,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::{SetupError, Site};
 use crate::clock::Clock;
-use crate::config::Config;
-use crate::credential::Refreshes;
+use crate::config::{Config, LONGEST_SESSION};
+use crate::credential::{Grants, Refreshes};
+use crate::device::Programs;
 use crate::http_client::HttpClient;
 use crate::jose::AssertionKeys;
 use crate::links::Links;
@@ -29,6 +30,10 @@ pub struct Kept {
     /// The one way out, with the machine's trust anchors.
     pub(super) http: HttpClient,
     pub(super) sessions: Arc<Sessions>,
+    /// What programs have been allowed.
+    pub(super) grants: Arc<Grants>,
+    /// Programs that wait to be allowed.
+    pub(super) programs: Programs,
     /// Sign-in states that were used.
     pub(super) consumed: ConsumedStates,
     /// Sign-outs that are on their way through the providers.
@@ -52,6 +57,8 @@ impl Kept {
         Ok(Self {
             http: HttpClient::new()?,
             sessions: Arc::new(Sessions::open(&config.session)),
+            grants: Arc::new(Grants::new(LONGEST_SESSION)),
+            programs: Programs::new()?,
             consumed: ConsumedStates::default(),
             sign_outs: SignOuts::default(),
             refreshes: Refreshes::default(),

@@ -8,10 +8,13 @@ use http::{Request, Response, StatusCode};
 
 use super::{Endpoint, Gate, Mode, Trace};
 use crate::body::Body;
+use crate::credential;
+use crate::device;
 use crate::directory::{Entry, Provider};
 use crate::error::Error;
 use crate::login::{self, Failure};
 use crate::observe::{Protocol, SignInResult};
+use crate::peer::Peer;
 use crate::policy::{OrganizationId, Reason, Target};
 use crate::respond::{self, Answer};
 
@@ -27,6 +30,7 @@ impl Gate {
         endpoint: Endpoint,
         request: Request<Body>,
         target: &Target,
+        peer: &Peer,
         now: SystemTime,
         trace: &mut Trace,
     ) -> Result<Response<Body>, Error> {
@@ -37,6 +41,7 @@ impl Gate {
         }
         let (parts, body) = request.into_parts();
         let headers = &parts.headers;
+        let client = || site.forwarding.client(headers, peer.address).address;
         let query = target.query().unwrap_or_default();
         if let Some(id) = endpoint.organization() {
             trace.organization =
@@ -53,6 +58,29 @@ impl Gate {
                 site.logout.leave(headers, &form, now).await?
             }
             Endpoint::SignedOut => site.logout.returned(query, now).await,
+            Endpoint::DevicePage => site.device.page(query, headers, client(), now)?,
+            Endpoint::DeviceAnswer => {
+                let (form, _) = body.read_whole(FORM_LIMIT).await?;
+                site.device.answer(headers, &form, client(), now)?
+            }
+            Endpoint::DeviceBegin => {
+                let (form, _) = body.read_whole(FORM_LIMIT).await?;
+                site.device.begin(headers, &form, client(), now)?
+            }
+            Endpoint::DeviceToken => {
+                let (form, _) = body.read_whole(FORM_LIMIT).await?;
+                site.device.token(&form, now)?
+            }
+            Endpoint::RevokeToken => {
+                let (form, _) = body.read_whole(FORM_LIMIT).await?;
+                site.device.revoke(headers, &form)?
+            }
+            Endpoint::Whoami => match site.credentials.read(headers, now) {
+                Ok(credential) => device::whoami(credential.principal(), &site.directory, now),
+                // Clients know what to say of a token that is not valid.
+                Err(credential::Error::Refused(_)) => device::stranger(),
+                Err(error @ credential::Error::Session(_)) => return Err(error.into()),
+            },
             Endpoint::Login(id) => {
                 let entry = self.entry(&id)?;
                 site.login.begin(entry, query, headers, now).await.map_err(|f| failed(id, f))?

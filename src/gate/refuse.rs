@@ -9,7 +9,7 @@ use url::Url;
 
 use super::{Gate, Mode, Trace};
 use crate::body::Body;
-use crate::credential::{self, Unknown};
+use crate::credential::{Unidentified, Unknown};
 use crate::error::{Blame, Error};
 use crate::headers::Forwarding;
 use crate::login;
@@ -115,15 +115,16 @@ impl Gate {
         trace.reason = Some(reason);
         trace.outcome = match error {
             Error::Challenge(_) => Outcome::Challenge,
-            Error::Credential(credential::Error::Unknown(Unknown::Contradiction(_))) => {
-                Outcome::Deny
+            Error::Unidentified(Unidentified::Unknown(Unknown::Contradiction(_))) => Outcome::Deny,
+            Error::Proxy(_) | Error::Session(_) | Error::Unidentified(_) => Outcome::Error,
+            Error::Login { .. } | Error::Logout(_) | Error::Device(_) | Error::Page(_) => {
+                Outcome::Own
             }
-            Error::Proxy(_) | Error::Session(_) | Error::Credential(_) => Outcome::Error,
-            Error::Login { .. } | Error::Logout(_) | Error::Page(_) => Outcome::Own,
             Error::Ambiguous(_)
             | Error::Headers(_)
             | Error::Body(_)
             | Error::Read(_)
+            | Error::Credential(_)
             | Error::ForwardAuth(_)
             | Error::Elsewhere
             | Error::Deny { .. } => Outcome::Deny,
@@ -146,8 +147,10 @@ impl Gate {
             | Error::Deny { .. }
             | Error::Page(_)
             | Error::Logout(_)
-            | Error::Session(_)
+            | Error::Device(_)
             | Error::Credential(_)
+            | Error::Unidentified(_)
+            | Error::Session(_)
             | Error::ForwardAuth(_)
             | Error::Elsewhere
             | Error::Proxy(_) => about.return_to(self.site.public_url.origin()),
@@ -162,6 +165,7 @@ impl Gate {
             sign_in,
             retry_after: error.retry_after(),
             request_id,
+            command_line: self.site.cli_sign_in,
         };
         let mut response = respond::refuse(about.dialect(), &refusal);
         if let Error::Login { failure, .. } = error

@@ -7,6 +7,7 @@ use crate::account::Account;
 use crate::clock::Clock;
 use crate::config::{Config, HubProfile, Identity, PublicUrl, Upstream};
 use crate::credential::{Acquaintances, Credentials, Reception, SessionCookie};
+use crate::device::Device;
 use crate::directory::{self, Directory};
 use crate::headers::{Forwarding, Managed};
 use crate::http_client::TrustError;
@@ -16,7 +17,7 @@ use crate::links;
 use crate::login::Login;
 use crate::logout::Logout;
 use crate::proxy::{Connector, ConnectorError};
-use crate::session::{Sealer, SealerError, Sessions};
+use crate::session::{self, Sealer, SealerError, Sessions};
 
 /// One configuration at work.
 #[derive(Debug)]
@@ -34,6 +35,8 @@ pub struct Site {
     pub(super) login: Login,
     pub(super) logout: Logout,
     pub(super) account: Account,
+    pub(super) device: Device,
+    pub(super) cli_sign_in: bool,
     pub(super) managed: Managed,
     pub(super) forwarding: Forwarding,
     /// The way to the hub, where it is ours to forward.
@@ -57,6 +60,9 @@ pub enum SetupError {
     /// The key that seals sign-in state.
     #[error("session.keys: {0}")]
     Sealer(#[from] SealerError),
+    /// The key of the confirmations.
+    #[error("no random bytes")]
+    Random(#[from] session::Error),
     /// The keys of the assertion.
     #[error("no keys for the upstream assertion: {0}")]
     Assertion(#[from] SigningError),
@@ -102,6 +108,7 @@ impl Site {
         let public_url = config.public_url.clone();
         let credentials = Credentials::new(
             Arc::clone(&sessions),
+            Arc::clone(&kept.grants),
             cookie.clone(),
             Arc::clone(&directory),
             kept.refreshes.clone(),
@@ -148,7 +155,22 @@ impl Site {
                 Arc::clone(&directory),
                 kept.sign_outs.clone(),
             ),
-            account: Account::new(cookie.clone(), Arc::clone(&sessions), Arc::clone(&directory)),
+            account: Account::new(
+                cookie.clone(),
+                Arc::clone(&sessions),
+                Arc::clone(&directory),
+                Arc::clone(&kept.grants),
+            ),
+            device: Device::new(
+                public_url.clone(),
+                cookie.clone(),
+                Arc::clone(&sessions),
+                Arc::clone(&directory),
+                kept.programs.clone(),
+                Arc::clone(&kept.grants),
+                config.tokens.access_lifetime,
+            ),
+            cli_sign_in: config.tokens.cli_sign_in,
             managed: Managed::new(config.headers.clone()),
             forwarding: Forwarding::new(config.server.trusted_proxies.clone()),
             public_url,

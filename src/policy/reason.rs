@@ -35,6 +35,14 @@ reasons! {
     SessionExpired = "session-expired", "Your sign-in for this organization has expired.";
     /// The sign-in for this organization was ended by the identity provider or an administrator.
     SessionRevoked = "session-revoked", "Your sign-in for this organization was ended.";
+    /// A token with our prefix that was never given out here, or long ago.
+    TokenUnknown = "token-unknown", "This access token is not known here.";
+    /// An access token whose time is over.
+    TokenExpired = "token-expired", "This access token has expired.";
+    /// A token that was revoked, or whose sign-in was ended.
+    TokenRevoked = "token-revoked", "This access token was revoked, or its sign-in has ended.";
+    /// Two credentials in one request.
+    MixedCredentials = "mixed-credentials", "The request shows two credentials; send one of them.";
     /// Signed in, but the role does not suffice.
     RoleTooLow = "role-too-low", "Your role in this organization does not allow this.";
     /// The e-mail address is outside the organization's domains, or not verified.

@@ -39,6 +39,9 @@ pub(super) fn way_out(refusal: &Refusal<'_>, form: bool) -> String {
             let lost = if form { " What the form held is not sent again." } else { "" };
             format!("Sign in with {name}'s identity provider to go on.{lost}")
         }
+        Reason::TokenUnknown | Reason::TokenExpired | Reason::TokenRevoked => {
+            "Sign in again with the program that holds the token.".to_owned()
+        }
         Reason::RoleTooLow => {
             format!("Ask an administrator of {name} for a higher role, then sign in again.")
         }
@@ -67,7 +70,7 @@ pub(super) fn way_out(refusal: &Refusal<'_>, form: bool) -> String {
         Reason::AmbiguousPath | Reason::AmbiguousBody | Reason::AmbiguousHeaders
         | Reason::BodyTooLarge | Reason::UnclaimedNamespace | Reason::NoSuchPage
         | Reason::MethodNotAllowed | Reason::UnknownOrganization | Reason::CrossSite
-        | Reason::BadParameters | Reason::UntrustedProxy | Reason::ForwardAuthFields
+        | Reason::MixedCredentials | Reason::BadParameters | Reason::UntrustedProxy | Reason::ForwardAuthFields
         | Reason::ForeignHost | Reason::ForwardAuthOnly | Reason::BodyUnread
         | Reason::UnsupportedRequest => {
             "Check the address, or go back to where you came from.".to_owned()

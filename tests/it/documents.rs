@@ -11,7 +11,7 @@ pub(crate) struct Document {
 }
 
 /// The tables in an order that TOML can be written in; those with `[[…]]` are marked.
-const TABLES: [(&str, bool); 15] = [
+const TABLES: [(&str, bool); 16] = [
     ("", false),
     ("server", false),
     ("server.tls", false),
@@ -20,6 +20,7 @@ const TABLES: [(&str, bool); 15] = [
     ("hub.rule", true),
     ("session", false),
     ("session.cookie", false),
+    ("tokens", false),
     ("headers", false),
     ("organization", true),
     ("organization.role_mapping", false),

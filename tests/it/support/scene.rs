@@ -84,7 +84,7 @@ impl Scene {
         }
         let here = "[server]\nlisten = [\"127.0.0.1:0\"]\nadmin = \"\"\nthreads = 1\n\
                     trusted_proxies = [\"127.0.0.1\"]\n\
-                    [session]\ntimeout = \"1h\"\n[hub]\n";
+                    [tokens]\ncli_sign_in = false\n[session]\ntimeout = \"1h\"\n[hub]\n";
         text = text.replacen("[hub]\n", here, 1);
         let client = "client_id = \"hubgate\"\n";
         text = text.replace(client, &format!("{client}algorithms = [\"ES256\"]\n"));

@@ -30,8 +30,8 @@ pub(crate) struct Party {
     pub(crate) own_thread: bool,
 }
 
-const SECTIONS: [&str; 8] =
-    ["", "server", "hub", "hub.whoami", "session", "session.cookie", "headers", "organization"];
+const SECTIONS: [&str; 9] =
+    ["", "server", "hub", "hub.whoami", "session", "session.cookie", "tokens", "headers", "organization"];
 
 impl Setup {
     pub(crate) fn new() -> Self {

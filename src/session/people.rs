@@ -37,9 +37,9 @@ impl Person {
 
 /// The browsers of people. Whether a sign-in holds, its session says.
 #[derive(Debug)]
-pub(super) struct Browsers(Cache<Person, Arc<[SessionKey]>>);
+pub(super) struct People(Cache<Person, Arc<[SessionKey]>>);
 
-impl Browsers {
+impl People {
     pub(super) fn new() -> Self {
         Self(Cache::builder().max_capacity(PEOPLE).build())
     }
@@ -67,7 +67,7 @@ impl Sessions {
     /// # Errors
     /// When the store cannot say.
     pub fn of_person(&self, person: &Person) -> Result<Vec<Arc<Session>>, Error> {
-        let keys = self.browsers.of(person);
+        let keys = self.people.of(person);
         let keys = keys.iter().flat_map(|keys| keys.iter());
         keys.filter_map(|key| self.find(key).transpose()).collect()
     }

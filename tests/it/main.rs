@@ -34,6 +34,7 @@ mod reload;
 mod rig;
 mod saml;
 mod saml_gate;
+mod saml_tenants;
 mod secrets;
 mod served_decisions;
 mod sessions;

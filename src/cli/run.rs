@@ -49,6 +49,9 @@ async fn serve(path: &Path, config: &Config, observer: Observer, terminal: &mut 
             };
         }
     };
+    for warning in config.warnings() {
+        tracing::warn!(key = warning.key, "{}", warning.what);
+    }
     for address in prepared.addresses() {
         tracing::info!(%address, public_url = config.public_url.origin(), "listening");
     }

@@ -36,6 +36,7 @@ mod reload;
 mod rig;
 mod saml;
 mod saml_gate;
+mod saml_tenants;
 mod secrets;
 
 mod sessions;

@@ -5,6 +5,7 @@ mod headers;
 mod hub;
 mod keys;
 mod load;
+mod loader;
 mod oidc;
 mod organization;
 mod overrides;
@@ -26,6 +27,7 @@ pub use headers::Headers;
 pub use hub::{Access, BodyUnknown, Hub, HubProfile, HubRule, Identity, Unclaimed, Upstream};
 pub use keys::known_keys;
 pub use load::{admin_address, load, parse};
+pub use loader::{Changes, Loader, Reading};
 pub use oidc::{
     ClientAssertionAudience, ClientAuth, EmailTrust, GroupOverage, Issuer, IssuerError, Oidc,
     OidcDefaults, OidcProvider, ResponseMode, SigningAlgorithm, UserinfoUse,

@@ -61,6 +61,23 @@ pub enum Provider {
     Saml(Arc<ServiceProvider>),
 }
 
+/// Every provider that cannot be set up; there is at least one.
+#[derive(Debug)]
+pub struct SetupErrors(pub Vec<SetupError>);
+
+impl std::fmt::Display for SetupErrors {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut between = "";
+        for error in &self.0 {
+            write!(f, "{between}{error}")?;
+            between = "; ";
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for SetupErrors {}
+
 /// Why a provider cannot be set up.
 #[derive(Debug, thiserror::Error)]
 #[error("organization {organization}: {source}")]
@@ -85,21 +102,77 @@ pub enum Cause {
     Key(#[from] MadeKeyError),
 }
 
+impl Provider {
+    fn new(
+        config: &Config,
+        organization: &OrganizationConfig,
+        http: &HttpClient,
+        saml: &mut SamlSurroundings,
+    ) -> Result<Self, Cause> {
+        let policy = &organization.policy;
+        match &organization.provider {
+            config::Provider::Oidc(settings) => {
+                let own = || callback_path(&policy.id);
+                let path = settings.callback_path.clone().unwrap_or_else(own);
+                RelyingParty::new(
+                    (**settings).clone(),
+                    policy.role_mapping.attribute.clone(),
+                    config.public_url.join(&path),
+                    http,
+                )
+                .map(|party| Self::Oidc(Box::new(party)))
+                .map_err(Cause::from)
+            }
+            config::Provider::Saml(settings) => saml.set_up(config, organization, settings, http),
+        }
+    }
+}
+
+impl Entry {
+    /// Whether a sign-in by this issuer is one of this organization's.
+    #[must_use]
+    pub fn vouches(&self, issuer: &str) -> bool {
+        match &self.provider {
+            Provider::Oidc(party) => party.issuer_matches(issuer),
+            Provider::Saml(_) => match &self.config.provider {
+                config::Provider::Saml(saml) => saml.source.entity_id() == Some(issuer),
+                config::Provider::Oidc(_) => false,
+            },
+        }
+    }
+
+    /// Whether the same identity provider vouches for the members of both.
+    #[must_use]
+    pub fn has_the_issuer_of(&self, other: &Self) -> bool {
+        match (&self.config.provider, &other.config.provider) {
+            (config::Provider::Oidc(own), config::Provider::Oidc(others)) => {
+                own.issuer == others.issuer
+            }
+            (config::Provider::Saml(own), config::Provider::Saml(others)) => {
+                own.source.is_the_provider_of(&others.source)
+            }
+            (config::Provider::Oidc(_), config::Provider::Saml(_))
+            | (config::Provider::Saml(_), config::Provider::Oidc(_)) => false,
+        }
+    }
+}
+
 impl Directory {
     /// Sets up every provider; nothing is fetched yet. An entry of `previous` whose organization
     /// and address are unchanged is taken over, with what it has learned of its provider.
     ///
     /// # Errors
-    /// The first provider whose settings cannot work.
+    /// Every provider whose settings cannot work.
     pub fn new(
         config: &Config,
         http: &HttpClient,
         previous: Option<&Self>,
-    ) -> Result<Self, SetupError> {
+    ) -> Result<Self, SetupErrors> {
         let mut saml = previous.map(|earlier| earlier.saml.clone()).unwrap_or_default();
         let previous = previous.filter(|earlier| earlier.public_url == config.public_url);
         let mut entries = HashMap::with_capacity(config.organizations.len());
         let mut order = Vec::with_capacity(config.organizations.len());
+        let mut errors = Vec::new();
         for organization in &config.organizations {
             let id = organization.policy.id.clone();
             order.push(id.clone());
@@ -108,27 +181,16 @@ impl Directory {
                 entries.insert(id, Arc::clone(entry));
                 continue;
             }
-            let provider = match &organization.provider {
-                config::Provider::Oidc(settings) => {
-                    let callback = config.public_url.join(
-                        &settings.callback_path.clone().unwrap_or_else(|| callback_path(&id)),
-                    );
-                    RelyingParty::new(
-                        (**settings).clone(),
-                        organization.policy.role_mapping.attribute.clone(),
-                        callback,
-                        http,
-                    )
-                    .map(|party| Provider::Oidc(Box::new(party)))
-                    .map_err(Cause::from)
+            match Provider::new(config, organization, http, &mut saml) {
+                Ok(provider) => {
+                    let entry = Entry { config: Arc::clone(organization), provider };
+                    entries.insert(id, Arc::new(entry));
                 }
-                config::Provider::Saml(settings) => {
-                    saml.set_up(config, organization, settings, http)
-                }
-            };
-            let provider =
-                provider.map_err(|source| SetupError { organization: id.clone(), source })?;
-            entries.insert(id, Arc::new(Entry { config: Arc::clone(organization), provider }));
+                Err(source) => errors.push(SetupError { organization: id, source }),
+            }
+        }
+        if !errors.is_empty() {
+            return Err(SetupErrors(errors));
         }
         Ok(Self { public_url: config.public_url.clone(), entries, order, saml })
     }

@@ -18,7 +18,7 @@ use http_body::Body as _;
 use hyper::body::Incoming;
 
 use crate::body::{Body, Lifeline, TrailerRule, UploadHandle};
-use crate::headers::{Managed, Upgrade, strip_response};
+use crate::headers::{Managed, Told, Upgrade, strip_response};
 use crate::observe::Recorder;
 use crate::policy::Permit;
 
@@ -63,8 +63,8 @@ impl Proxy {
         Self { pool, recorder, trailers }
     }
 
-    /// Forwards a request whose headers were rewritten for the hub, and returns the hub's answer
-    /// without its hop-by-hop headers.
+    /// Forwards a request out of which everything was taken that only we may say, says what the
+    /// hub is to be told, and returns the hub's answer without its hop-by-hop headers.
     ///
     /// `upgrade` is the protocol that the client wants to change to, as
     /// [`strip_request`](crate::headers::strip_request) found it. Streams of the answer end when
@@ -77,6 +77,7 @@ impl Proxy {
         &self,
         permit: Permit<'_>,
         mut request: Request<Body>,
+        told: Told,
         upgrade: Option<Upgrade>,
         lifeline: Lifeline,
     ) -> Result<Response<Body>, Error> {
@@ -85,7 +86,7 @@ impl Proxy {
         let result = async {
             let sent = prepare(&mut request, upgrade, &lifeline, &self.trailers)?;
             // In a box, so that the futures around it are moved about without its weight.
-            let answer = Box::pin(self.exchange(request, &sent));
+            let answer = Box::pin(self.exchange(request, &told, &sent));
             let timeout = self.pool.connector().response_timeout();
             let mut response = match wait(timeout, sent.upload.as_ref(), answer).await? {
                 Answer::Ready(response) => response,
@@ -115,7 +116,12 @@ impl Proxy {
     /// Sends a request, and waits for the head of the answer. A connection that turns out to be
     /// closed is no reason to fail: what was not sent is sent on the next one, and what may be
     /// sent twice is sent once more.
-    async fn exchange(&self, mut request: Request<Body>, sent: &Sent) -> Result<Answer, Error> {
+    async fn exchange(
+        &self,
+        mut request: Request<Body>,
+        told: &Told,
+        sent: &Sent,
+    ) -> Result<Answer, Error> {
         let mut needs =
             Needs { upgrade: sent.switch.is_some(), replayable: sent.replayable, fresh: false };
         loop {
@@ -123,18 +129,20 @@ impl Proxy {
             match kind {
                 Kind::Direct(link) => {
                     to_origin_form(&mut request)?;
-                    match direct::exchange(link, &mut request, sent, &self.pool).await {
+                    match direct::exchange(link, &mut request, told, sent, &self.pool).await {
                         Ok(response) => return Ok(Answer::Ready(response)),
                         Err(failure) if reused && failure.allows_another(needs) => {}
                         Err(failure) => return Err(failure.error),
                     }
                 }
                 Kind::Upgrade(mut sender) => {
+                    told.insert(request.headers_mut());
                     to_origin_form(&mut request)?;
                     let response = sender.send_request(request).await;
                     return response.map(Answer::Raw).map_err(Error::from_hyper);
                 }
                 Kind::Http2(mut sender, generation) => {
+                    told.insert(request.headers_mut());
                     to_http2(&mut request, self.pool.connector().scheme())?;
                     // The body need not wait where it has a window of its own.
                     if let Some(upload) = &sent.upload {

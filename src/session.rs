@@ -2,6 +2,7 @@
 
 mod id;
 mod memory;
+mod organization;
 mod recent;
 mod record;
 mod seal;

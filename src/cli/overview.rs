@@ -7,8 +7,7 @@ use serde_json::{Value, json};
 
 use crate::config::{
     ClientAuth, Config, Oidc, OrganizationConfig, Provider, Saml, SamlSource, Unclaimed, Warning,
-    in_words,
-    metadata_path, slo_path,
+    in_words, metadata_path, slo_path,
 };
 use crate::directory::callback_path;
 use crate::policy::{Missing, Organization};
@@ -165,8 +164,7 @@ pub(super) fn certificate_warnings(config: &Config, now: SystemTime) -> Vec<Warn
         let Provider::Saml(saml) = &organization.provider else { return Vec::new() };
         let SamlSource::Fixed(provider) = &saml.source else { return Vec::new() };
         let key = format!("organization[{}].saml", organization.policy.id);
-        let warning =
-            |found: saml::Warning| Warning { key: key.clone(), what: found.to_string() };
+        let warning = |found: saml::Warning| Warning { key: key.clone(), what: found.to_string() };
         provider.warnings(now).into_iter().map(warning).collect()
     };
     config.organizations.iter().flat_map(|organization| of(organization)).collect()

@@ -47,7 +47,7 @@ pub enum Provider {
 }
 
 /// What an organization takes from the rest of the configuration.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Surroundings {
     pub(super) session_timeout: Duration,
     pub(super) profile: HubProfile,

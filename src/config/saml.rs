@@ -76,6 +76,31 @@ pub enum SamlSource {
     Fixed(Box<IdentityProvider>),
 }
 
+impl SamlSource {
+    /// Who vouches, as far as the configuration says so.
+    #[must_use]
+    pub fn entity_id(&self) -> Option<&str> {
+        match self {
+            Self::Url { entity_id, .. } => entity_id.as_deref(),
+            Self::Fixed(provider) => Some(&provider.entity_id),
+        }
+    }
+
+    /// Whether both speak of the same identity provider, as far as the configuration says so.
+    #[must_use]
+    pub fn is_the_provider_of(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Url { url: own_url, entity_id: own, .. }, Self::Url { url, entity_id, .. }) => {
+                (own_url, own) == (url, entity_id)
+            }
+            (Self::Fixed(own), Self::Fixed(others)) => own.entity_id == others.entity_id,
+            (Self::Url { .. }, Self::Fixed(_)) | (Self::Fixed(_), Self::Url { .. }) => {
+                self.entity_id().is_some() && self.entity_id() == other.entity_id()
+            }
+        }
+    }
+}
+
 impl Saml {
     /// The path of the assertion consumer service that requests name.
     #[must_use]

@@ -6,8 +6,8 @@ use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Upgrade(pub HeaderValue);
 
-const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
-const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
+static KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
+static PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
 
 /// Takes hop-by-hop headers out of a request; returns the upgrade that it asks for.
 ///
@@ -75,8 +75,8 @@ fn strip_connection(headers: &mut HeaderMap) -> Option<Upgrade> {
             }
         }
     }
-    headers.remove(KEEP_ALIVE);
-    headers.remove(PROXY_CONNECTION);
+    headers.remove(&KEEP_ALIVE);
+    headers.remove(&PROXY_CONNECTION);
     headers.remove(header::TRANSFER_ENCODING);
     let upgrade = headers.remove(header::UPGRADE);
     upgrade.filter(|_| upgrades).map(Upgrade)

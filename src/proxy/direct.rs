@@ -24,6 +24,7 @@ use super::Error;
 use super::outgoing::Sent;
 use super::pool::{Needs, Pool};
 use crate::body::{self, Body};
+use crate::headers::Told;
 
 pub(super) use link::Link;
 pub(super) use names::Names;
@@ -61,10 +62,11 @@ impl Failure {
 pub(super) async fn exchange(
     link: Link,
     request: &mut Request<Body>,
+    told: &Told,
     sent: &Sent,
     pool: &Pool,
 ) -> Result<Response<Body>, Failure> {
-    let mut under_way = UnderWay::begin(link, request)?;
+    let mut under_way = UnderWay::begin(link, request, told)?;
     loop {
         let read = poll_fn(|cx| under_way.poll_answer(cx, request, pool.names())).await;
         let (answer, mut response) = match read {
@@ -109,9 +111,9 @@ enum Stop {
 
 impl UnderWay {
     /// Writes the head; nothing is sent yet.
-    fn begin(mut link: Link, request: &mut Request<Body>) -> Result<Self, Failure> {
+    fn begin(mut link: Link, request: &mut Request<Body>, told: &Told) -> Result<Self, Failure> {
         let body = std::mem::take(request.body_mut());
-        let sending = Sending::new(request, body, link.room()).map_err(Failure::of)?;
+        let sending = Sending::new(request, told, body, link.room()).map_err(Failure::of)?;
         Ok(Self { link, sending: Some(sending) })
     }
 

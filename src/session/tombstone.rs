@@ -53,6 +53,8 @@ fn idp_name(sign_in: &SignIn) -> Option<NameId> {
 #[derive(Debug)]
 pub(super) struct Tombstones {
     set: Cache<Key, Vec<Selector>>,
+    /// Organizations whose identity provider went, and when.
+    organizations: Cache<OrganizationId, SystemTime>,
 }
 
 /// Tombstones are looked up by what every sign-in has.
@@ -65,7 +67,10 @@ enum Key {
 
 impl Tombstones {
     pub(super) fn new(lifetime: Duration) -> Self {
-        Self { set: Cache::builder().max_capacity(1_000_000).time_to_live(lifetime).build() }
+        Self {
+            set: Cache::builder().max_capacity(1_000_000).time_to_live(lifetime).build(),
+            organizations: Cache::builder().max_capacity(100_000).time_to_live(lifetime).build(),
+        }
     }
 
     pub(super) fn set(&self, selector: Selector) {
@@ -88,7 +93,14 @@ impl Tombstones {
         });
     }
 
+    pub(super) fn end(&self, organization: OrganizationId, until: SystemTime) {
+        self.organizations.insert(organization, until);
+    }
+
     pub(super) fn covers(&self, sign_in: &SignIn, begun_at: SystemTime) -> bool {
+        if self.organizations.get(&sign_in.organization).is_some_and(|until| begun_at <= until) {
+            return true;
+        }
         let by_subject =
             Key::Subject(sign_in.organization.clone(), sign_in.subject.as_str().to_owned());
         let by_session = sign_in

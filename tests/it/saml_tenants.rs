@@ -288,7 +288,12 @@ async fn an_organization_by_openid_connect_and_one_by_saml_take_nothing_from_eac
         globex.fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     let ask = Ask::post("/-/sso/acme/saml/acs").form(&fields).page();
     browser.send(ask).await.refused(404, "no-such-page");
-    let sent = world.saml().logout_request(&format!("{SITE}/-/sso/globex/saml/metadata"), "gina", &[], false);
+    let sent = world.saml().logout_request(
+        &format!("{SITE}/-/sso/globex/saml/metadata"),
+        "gina",
+        &[],
+        false,
+    );
     carry(&mut browser, &sent.unwrap(), "/-/sso/acme/saml/slo").await.refused(404, "no-such-page");
     let mut elsewhere = callback.clone();
     elsewhere.set_path("/-/sso/globex/oidc/callback");

@@ -28,10 +28,9 @@ pub(super) fn explain(
         .map_err(|error| Unanswerable(format!("{} cannot be read: {error}", path.display())))?;
     let at = match at {
         None => now,
-        Some(text) => text
-            .parse::<Timestamp>()
-            .map(SystemTime::from)
-            .map_err(|_| Unanswerable(format!("{text:?} is no time such as 2026-07-03T12:00:00Z")))?,
+        Some(text) => text.parse::<Timestamp>().map(SystemTime::from).map_err(|_| {
+            Unanswerable(format!("{text:?} is no time such as 2026-07-03T12:00:00Z"))
+        })?,
     };
     let trouble = |error: &dyn std::error::Error| Unanswerable(chain(error));
     let http = HttpClient::new().map_err(|error| trouble(&error))?;

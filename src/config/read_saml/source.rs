@@ -44,7 +44,7 @@ fn metadata(section: &Section<'_>) -> Option<SamlSource> {
         (true, false) => Some(SamlSource::Url { url: url?, refresh, entity_id }),
         (false, true) => {
             let path = file?;
-            let text = match std::fs::read_to_string(&path) {
+            let text = match table.file_text("file", &path) {
                 Ok(text) => text,
                 Err(error) => {
                     let what = format!("{} cannot be read: {error}", path.display());
@@ -105,7 +105,8 @@ fn certificates(section: &Section<'_>, paths: &[impl AsRef<Path>]) -> Option<Vec
     let mut good = true;
     for (index, path) in paths.iter().enumerate() {
         let path = path.as_ref();
-        let mistake = match std::fs::read_to_string(path) {
+        let key = format!("certificates[{index}]");
+        let mistake = match section.file_text(&key, path) {
             Ok(text) => match Certificate::parse_pem(&text) {
                 Ok(certificates) => {
                     found.extend(certificates);
@@ -118,7 +119,7 @@ fn certificates(section: &Section<'_>, paths: &[impl AsRef<Path>]) -> Option<Vec
         good = false;
         let what = format!("{} {mistake}", path.display());
         let remedy = "download the signing certificate of the identity provider as PEM";
-        section.note(&format!("certificates[{index}]"), what, remedy);
+        section.note(&key, what, remedy);
     }
     good.then_some(found)
 }

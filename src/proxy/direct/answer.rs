@@ -77,6 +77,11 @@ pub(super) fn take(
     names: &Names,
 ) -> Result<Option<(Answer, Response<Body>)>, Flaw> {
     let read = link.buffer();
+    // The parser would pass over empty lines in front.
+    let begun = read.len().min(BEGIN.len());
+    if read.get(..begun) != BEGIN.get(..begun) {
+        return Err(Flaw::NoHttp);
+    }
     let Some(end) = memmem::find(read, b"\r\n\r\n") else { return unfinished(read) };
     let head = link.take(end + 4);
     let mut places = [const { MaybeUninit::uninit() }; MOST];
@@ -123,10 +128,6 @@ pub(super) fn take(
 
 /// What has no end yet, but may have one.
 fn unfinished<T>(read: &[u8]) -> Result<Option<T>, Flaw> {
-    let begun = read.len().min(BEGIN.len());
-    if read.get(..begun) != BEGIN.get(..begun) {
-        return Err(Flaw::NoHttp);
-    }
     if memmem::find(read, b"\n\n").is_some() {
         return Err(Flaw::LineEnd);
     }

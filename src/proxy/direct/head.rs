@@ -1,10 +1,11 @@
 //! The head of a request as bytes.
 
 use http::Request;
-use http::header::{self, HeaderName, HeaderValue};
+use http::header::{self, HeaderValue};
 use http_body::Body as _;
 
 use crate::body::Body;
+use crate::headers::{Told, write_line};
 use crate::proxy::{Cause, Error};
 
 /// How a request's body is framed, and how much of it is to come.
@@ -31,6 +32,7 @@ impl Framing {
 /// When the target cannot stand in a request line, or what is said of the body contradicts it.
 pub(super) fn write(
     request: &Request<Body>,
+    told: &Told,
     body: &Body,
     out: &mut Vec<u8>,
 ) -> Result<Framing, Error> {
@@ -55,28 +57,19 @@ pub(super) fn write(
             // Framing is a matter of one connection, and written below.
             continue;
         }
-        line(name, value, out);
+        told.write_said(name, value, out);
     }
+    told.write(out);
     let framing = framing(body, said).ok_or_else(unsupported)?;
     match (framing, said) {
         (Framing::Chunked, _) => out.extend_from_slice(b"transfer-encoding: chunked\r\n"),
         (Framing::Length(length), None) => {
-            line(&header::CONTENT_LENGTH, &HeaderValue::from(length), out);
+            write_line(&header::CONTENT_LENGTH, &HeaderValue::from(length), out);
         }
         (Framing::Length(_), Some(_)) | (Framing::Over, _) => {}
     }
     out.extend_from_slice(b"\r\n");
     Ok(framing)
-}
-
-/// One line of a head.
-pub(super) fn line(name: &HeaderName, value: &HeaderValue, out: &mut Vec<u8>) {
-    let (name, value) = (name.as_str().as_bytes(), value.as_bytes());
-    out.reserve(name.len() + value.len() + 4);
-    out.extend_from_slice(name);
-    out.extend_from_slice(b": ");
-    out.extend_from_slice(value);
-    out.extend_from_slice(b"\r\n");
 }
 
 /// What the body is sent as; `None` when it has another length than was said.

@@ -11,6 +11,7 @@ use http_body::{Body as _, Frame};
 use super::head::{self, Framing};
 use super::link::Link;
 use crate::body::{self, Body};
+use crate::headers::{Told, write_line};
 use crate::proxy::Error;
 
 /// What is still to be sent.
@@ -35,9 +36,14 @@ pub(super) struct Sending {
 
 impl Sending {
     /// Writes the head into `room`.
-    pub(super) fn new(request: &Request<Body>, body: Body, room: Vec<u8>) -> Result<Self, Error> {
+    pub(super) fn new(
+        request: &Request<Body>,
+        told: &Told,
+        body: Body,
+        room: Vec<u8>,
+    ) -> Result<Self, Error> {
         let mut out = room;
-        let framing = head::write(request, &body, &mut out)?;
+        let framing = head::write(request, told, &body, &mut out)?;
         Ok(Self {
             out,
             at: 0,
@@ -154,7 +160,7 @@ impl Sending {
             Framing::Chunked => {
                 self.out.extend_from_slice(b"0\r\n");
                 for (name, value) in trailers.into_iter().flatten() {
-                    head::line(name, value, &mut self.out);
+                    write_line(name, value, &mut self.out);
                 }
                 self.out.extend_from_slice(b"\r\n");
                 self.framing = Framing::Over;

@@ -10,6 +10,7 @@ use hubgate::demo::Listener;
 use hubgate::demo::hub::{self, Hub, Received};
 use hubgate::demo::provider::{Provider, Settings};
 use hubgate::demo::saml;
+use hubgate::serve::Reloaded;
 
 use super::browser::Browser;
 use super::moving_clock::MovingClock;
@@ -106,9 +107,11 @@ impl World {
         Served::start(&text, &self.environment, &self.clock.clock())
     }
 
-    /// Puts a changed configuration to work in the same gate.
-    pub(crate) fn swap(&self, change: impl FnOnce(String) -> String) {
-        self.gate.swap(&change(self.configuration.clone()), &self.environment);
+    /// Writes a changed configuration, and has the same gate read it.
+    pub(crate) fn reload(&self, change: impl FnOnce(String) -> String) -> Reloaded {
+        let text = change(self.configuration.clone());
+        self.gate.folder.write("hub.toml", text.as_bytes());
+        self.gate.reload()
     }
 
     /// A browser that has never been here.

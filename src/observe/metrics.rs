@@ -30,17 +30,15 @@
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::SystemTime;
 
-use prometheus_client::collector::Collector;
 use prometheus_client::encoding::text::encode;
-use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric as _};
-use prometheus_client::metrics::MetricType;
-use prometheus_client::metrics::counter::{ConstCounter, Counter};
+use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
-use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
+use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
 use super::access::Outcome;
 use super::labels::{Connection, Flow, Protocol, Reload, SignInResult, UpstreamError};
+use super::process::Process;
 use super::requests::Requests;
 use super::sink::Sink;
 use crate::policy::{OrganizationId, Reason};
@@ -296,30 +294,6 @@ impl Metrics {
     pub fn certificate(&self, ends_at: SystemTime) {
         let since = ends_at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         self.certificate.set(i64::try_from(since.as_secs()).unwrap_or(i64::MAX));
-    }
-}
-
-/// What is known of the process itself.
-#[derive(Debug)]
-struct Process(Sink);
-
-impl Collector for Process {
-    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
-        let dropped = encoder.encode_descriptor(
-            "log_lines_dropped",
-            "Lines that were dropped because nobody read them",
-            None,
-            MetricType::Counter,
-        )?;
-        ConstCounter::new(self.0.dropped()).encode(dropped)?;
-        let mut build = encoder.encode_descriptor(
-            "build_info",
-            "The version that runs",
-            None,
-            MetricType::Gauge,
-        )?;
-        let labels = [("version", env!("CARGO_PKG_VERSION"))];
-        ConstGauge::new(1i64).encode(build.encode_family(&labels)?)
     }
 }
 

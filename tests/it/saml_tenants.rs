@@ -33,8 +33,10 @@ async fn one_provider() -> World {
 
 /// The page with which the organization's provider posts its answer, and its form.
 async fn answer_for(browser: &mut Browser, id: &str, person: &str) -> (Answer, Form) {
-    let mut page = browser.open(&format!("/-/sso/{id}/login")).await;
-    if !page.sends_itself() && page.url.path() == "/sso" {
+    let begun = browser.load(&format!("/-/sso/{id}/login")).await;
+    let mut page = browser.follow(&begun).await;
+    // A provider that still knows who it is does not ask.
+    if !page.sends_itself() {
         page = browser.click(&page, person).await;
     }
     let form = page.forms().remove(0);

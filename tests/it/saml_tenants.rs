@@ -128,14 +128,14 @@ async fn a_response_of_one_organization_signs_nobody_in_at_another() {
 async fn an_assertion_of_one_organization_is_worth_nothing_in_anothers_response() {
     for world in [two().await, one_provider().await] {
         let mut browser = world.browser();
-        let (_, acme) = answer_for(&mut browser, "acme", "gina").await;
+        let (_, acme) = answer_for(&mut browser, "acme", "alice").await;
         let acme = xml(&acme);
         let stolen = assertion_of(&acme).to_owned();
         world.saml_of("globex").behave(|orders| {
             orders.send(move |xml| xml.replace(assertion_of(&xml), &stolen));
         });
         let mut browser = world.browser();
-        let (page, globex) = answer_for(&mut browser, "globex", "gina").await;
+        let (page, globex) = answer_for(&mut browser, "globex", "alice").await;
         assert!(!xml(&globex).contains("globex/saml/metadata"), "the assertion is acme's");
         post(&mut browser, &page, &globex).await.refused(403, "idp-invalid");
         nobody_at(&world, &mut browser, "globex").await;

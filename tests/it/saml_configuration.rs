@@ -86,13 +86,22 @@ fn addresses_are_https_and_mistakes_name_their_keys() {
         ("metadata = { url = \"http://idp.example/metadata\" }", "saml.metadata.url: is no https"),
         ("metadata = { url = \"https://i/m\", file = \"m\" }", "names both a url and a file"),
         ("metadata = { url = \"https://i/m\" }\ncertificates = [\"idp.pem\"]", "saml.certificates"),
-        ("metadata = { url = \"https://i/m\" }\nforce_authn = true\nis_passive = true", "is_passive"),
+        (
+            "metadata = { url = \"https://i/m\" }\nforce_authn = true\nis_passive = true",
+            "is_passive",
+        ),
         ("metadata = { url = \"https://i/m\" }\nclock_skew = \"10m\"", "clock_skew"),
         ("metadata = { url = \"https://i/m\" }\nsignatures = \"none\"", "is none of assertion"),
         ("metadata = { url = \"https://i/m\" }\nprovider = \"oktaa\"", "did you mean \"okta\""),
         ("metadata = { url = \"https://i/m\" }\nname_id_format = \"transient\"", "another name"),
-        ("metadata = { url = \"https://i/m\" }\nacs_path = \"/elsewhere\"", "no address that is served"),
-        ("metadata = { url = \"https://i/m\" }\nsigning_keys = [{ file = \"key.pem\" }]", "signing_keys[0]"),
+        (
+            "metadata = { url = \"https://i/m\" }\nacs_path = \"/elsewhere\"",
+            "no address that is served",
+        ),
+        (
+            "metadata = { url = \"https://i/m\" }\nsigning_keys = [{ file = \"key.pem\" }]",
+            "signing_keys[0]",
+        ),
     ] {
         refused(&folder, saml, expected);
     }

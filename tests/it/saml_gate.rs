@@ -17,7 +17,7 @@ async fn world() -> World {
 
 async fn world_with(change: impl FnOnce(&mut Setup)) -> World {
     World::with(|setup| {
-        setup.globex_by_saml();
+        setup.by_saml("globex");
         change(setup);
     })
     .await
@@ -486,7 +486,22 @@ async fn a_change_of_keys_in_the_metadata_locks_nobody_out_and_is_reported() {
     world.saml().behave(|orders| orders.new_key_before_signing = true);
     let mut browser = world.signed_in("globex", "gina").await;
     assert_eq!(browser.sign_in_of("globex").await["role"], "admin");
-    world.saml().behave_well();
+    let key_changes = r#"hubgate_identity_provider_key_changes_total{organization="globex"}"#;
+    assert_eq!(world.gate.metric(key_changes), 1);
+    let ends = "hubgate_identity_provider_certificate_expiry_timestamp_seconds";
+    let ends = world.gate.metric(&format!("{ends}{{organization=\"globex\"}}"));
+    assert!(ends > world.clock.seconds(), "{ends}");
+    // Signatures of unknown keys make nobody ask for the metadata again and again.
+    world.saml().behave(|orders| {
+        orders.new_key_before_signing = false;
+        orders.stranger = true;
+    });
+    let asked = world.saml().metadata_fetches();
+    for _ in 0..3 {
+        let refused = world.browser().sign_in_at(LOGIN, "gina").await;
+        refused.refused(403, "idp-invalid");
+    }
+    assert!(world.saml().metadata_fetches() <= asked + 1);
 }
 
 #[tokio::test]

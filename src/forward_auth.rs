@@ -5,6 +5,7 @@
 
 mod envoy;
 mod forward;
+pub mod grpc;
 mod nginx;
 
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
@@ -27,6 +28,8 @@ pub enum Contract {
     Forward,
     /// Envoy's `ext_authz` by HTTP, Istio, Gateway API.
     Envoy,
+    /// Envoy's `ext_authz` by gRPC, on a port of its own.
+    Grpc,
 }
 
 /// Why a question cannot be answered.
@@ -97,19 +100,24 @@ impl Contract {
             Self::Nginx => nginx::asked(request.headers()),
             Self::Forward => forward::asked(request.headers()),
             Self::Envoy => envoy::asked(request),
+            Self::Grpc => grpc::asked(request),
         }?;
         let fields = match self {
             Self::Nginx => nginx::FIELDS,
-            Self::Forward | Self::Envoy => &[],
+            Self::Forward | Self::Envoy | Self::Grpc => &[],
         };
         if !public_url.is_authority(asked.host.as_bytes()) {
             return Err(Error::ForeignHost(match self {
                 Self::Nginx => nginx::URL,
                 Self::Forward => forward::HOST,
                 Self::Envoy => envoy::HOST,
+                Self::Grpc => grpc::HOST,
             }));
         }
-        if let Some(forged) = forged(request.headers(), managed, fields) {
+        // By gRPC, every spelling is taken out.
+        if self != Self::Grpc
+            && let Some(forged) = forged(request.headers(), managed, fields)
+        {
             return Err(Error::Forged(forged));
         }
         *request.method_mut() = asked.method;
@@ -158,7 +166,7 @@ impl Contract {
         }
         let status = match self {
             Self::Nginx => nginx::refusal(response.status()),
-            Self::Forward | Self::Envoy => response.status(),
+            Self::Forward | Self::Envoy | Self::Grpc => response.status(),
         };
         let passes = status.is_success() || status.is_informational();
         *response.status_mut() = if passes { StatusCode::FORBIDDEN } else { status };

@@ -49,7 +49,7 @@ pub(super) const ROOT: &[Key] = &[
 pub(super) const SERVER: &[Key] = &[
     key("listen", List),
     key("admin", Text),
-    key("grpc", Later),
+    key("grpc", Text),
     key("tls", Section(TLS)),
     key("trusted_proxies", List),
     key("drain", Text),

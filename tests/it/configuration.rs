@@ -143,7 +143,6 @@ fn an_unknown_key_is_a_mistake_that_names_the_one_that_was_meant() {
 #[test]
 fn what_is_not_built_yet_is_refused_and_not_ignored() {
     for (key, value) in [
-        ("server.grpc", "\"127.0.0.1:9091\""),
         ("hub.identity", "\"hub\""),
         ("session.store", "{ disk = \"/var/lib/hubgate\" }"),
         ("session.store", "{ redis = \"rediss://:hunter2@redis\" }"),

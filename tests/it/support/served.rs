@@ -23,6 +23,8 @@ use super::answer::Answer;
 /// A gate on a port of its own; dropping it ends it.
 pub(crate) struct Served {
     pub(crate) address: SocketAddr,
+    /// Where proxies ask by gRPC, if they may.
+    pub(crate) grpc: Option<SocketAddr>,
     pub(crate) lines: Lines,
     observer: Observer,
     _running: oneshot::Sender<()>,
@@ -37,8 +39,8 @@ impl Served {
         let lines = Lines::default();
         let observer = Observer::new(Sink::to(lines.clone(), Format::Json));
         let (running, end) = oneshot::channel();
-        let address = serve(&config, clock, &observer, end);
-        Self { address, lines, observer, _running: running }
+        let (address, grpc) = serve(&config, clock, &observer, end);
+        Self { address, grpc, lines, observer, _running: running }
     }
 
     /// The metrics, as Prometheus reads them.
@@ -59,12 +61,12 @@ fn serve(
     clock: &Clock,
     observer: &Observer,
     end: oneshot::Receiver<()>,
-) -> SocketAddr {
+) -> (SocketAddr, Option<SocketAddr>) {
     let site = Arc::new(Site::new(config, clock.clone()).unwrap());
     let upstream = config.hub.upstream.as_ref();
     let connector = upstream.map(|upstream| Connector::new(&config.hub, upstream).unwrap());
     let listeners = Listeners::bind(&config.server).unwrap();
-    let address = listeners.addresses()[0];
+    let addresses = (listeners.addresses()[0], listeners.grpc_address());
     let make = move |recorder: Recorder| {
         let proxy = connector
             .as_ref()
@@ -85,7 +87,7 @@ fn serve(
         };
         server::run(listeners, &context, make, ended).await.unwrap();
     });
-    address
+    addresses
 }
 
 /// The access log, line by line.

@@ -34,7 +34,7 @@ pub use public_url::{PublicUrl, is_loopback};
 pub use secret::Secret;
 pub(crate) use section::in_words;
 pub use server::{DEFAULT_ADMIN, Server, TlsFiles};
-pub use session::{Cookie, SameSite, Session, Store};
+pub use session::{Cookie, LONGEST as LONGEST_SESSION, SameSite, Session, Store};
 pub use warnings::Warning;
 
 /// Everything that one gate is told at start.

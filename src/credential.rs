@@ -14,6 +14,8 @@ use crate::headers;
 use crate::policy::Principal;
 use crate::session::{self, Session, SessionKey, Sessions};
 
+pub use refresh::Refreshes;
+
 use refresh::Refreshing;
 
 /// Reads credentials, and keeps them fresh.
@@ -61,9 +63,11 @@ impl Credentials {
         sessions: Arc<Sessions>,
         cookie: SessionCookie,
         directory: Arc<Directory>,
+        refreshes: Refreshes,
         clock: Clock,
     ) -> Self {
-        let refreshing = Arc::new(Refreshing::new(Arc::clone(&sessions), directory, clock));
+        let refreshing =
+            Arc::new(Refreshing::new(Arc::clone(&sessions), directory, refreshes, clock));
         Self { sessions, cookie, refreshing }
     }
 

@@ -2,9 +2,8 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
 
-use crate::config::{self, Config, OrganizationConfig};
+use crate::config::{self, Config, OrganizationConfig, PublicUrl};
 use crate::http_client::HttpClient;
 use crate::oidc::{self, RelyingParty};
 use crate::policy::{EmailAddress, OrganizationId};
@@ -12,6 +11,7 @@ use crate::policy::{EmailAddress, OrganizationId};
 /// Every organization with a provider.
 #[derive(Debug)]
 pub struct Directory {
+    public_url: PublicUrl,
     entries: HashMap<OrganizationId, Arc<Entry>>,
     order: Vec<OrganizationId>,
 }
@@ -43,15 +43,27 @@ pub struct SetupError {
 }
 
 impl Directory {
-    /// Sets up every provider; nothing is fetched yet.
+    /// Sets up every provider; nothing is fetched yet. An entry of `previous` whose organization
+    /// and address are unchanged is taken over, with what it has learned of its provider.
     ///
     /// # Errors
     /// The first provider whose settings cannot work.
-    pub fn new(config: &Config, http: &HttpClient) -> Result<Self, SetupError> {
-        let mut entries = HashMap::new();
-        let mut order = Vec::new();
+    pub fn new(
+        config: &Config,
+        http: &HttpClient,
+        previous: Option<&Self>,
+    ) -> Result<Self, SetupError> {
+        let previous = previous.filter(|earlier| earlier.public_url == config.public_url);
+        let mut entries = HashMap::with_capacity(config.organizations.len());
+        let mut order = Vec::with_capacity(config.organizations.len());
         for organization in &config.organizations {
             let id = organization.policy.id.clone();
+            order.push(id.clone());
+            let earlier = previous.and_then(|earlier| earlier.find(&id));
+            if let Some(entry) = earlier.filter(|e| Arc::ptr_eq(&e.config, organization)) {
+                entries.insert(id, Arc::clone(entry));
+                continue;
+            }
             let provider = match &organization.provider {
                 config::Provider::Oidc(settings) => {
                     let callback = config.public_url.join(
@@ -67,10 +79,9 @@ impl Directory {
                     .map_err(|source| SetupError { organization: id.clone(), source })?
                 }
             };
-            order.push(id.clone());
             entries.insert(id, Arc::new(Entry { config: Arc::clone(organization), provider }));
         }
-        Ok(Self { entries, order })
+        Ok(Self { public_url: config.public_url.clone(), entries, order })
     }
 
     /// The organization of that id.
@@ -88,16 +99,6 @@ impl Directory {
     #[must_use]
     pub fn by_email(&self, address: &EmailAddress) -> Option<&Arc<Entry>> {
         self.iter().find(|entry| entry.config.policy.email_domains.contains(address))
-    }
-
-    /// The longest time that any sign-in may last.
-    #[must_use]
-    pub fn longest_session(config: &Config) -> Duration {
-        config
-            .organizations
-            .iter()
-            .map(|organization| organization.policy.session_timeout)
-            .fold(config.session.timeout, Duration::max)
     }
 }
 

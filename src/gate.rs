@@ -2,8 +2,10 @@
 
 mod admit;
 mod call;
+mod current;
 mod endpoint;
 mod in_body;
+mod kept;
 mod mode;
 mod own;
 mod refuse;
@@ -30,10 +32,12 @@ use endpoint::Endpoint;
 use mode::Mode;
 use request_id::RequestIds;
 
+pub use current::{Current, Gates};
+pub use kept::Kept;
 pub use site::{SetupError, Site};
 
-/// The gate of one thread: the site is shared, connections to the hub are not.
-pub struct Gate {
+/// The gate of one thread for one configuration: the site is shared, connections to the hub are not.
+struct Gate {
     site: std::sync::Arc<Site>,
     proxy: Option<Proxy>,
     recorder: Recorder,
@@ -58,15 +62,27 @@ struct Trace {
 }
 
 impl Gate {
-    /// A gate for this thread; without a proxy it answers the questions of others', and serves its
-    /// own pages.
-    #[must_use]
-    pub fn new(site: std::sync::Arc<Site>, proxy: Option<Proxy>, recorder: Recorder) -> Self {
+    /// A gate for this thread; without a way to the hub it answers the questions of others' proxies,
+    /// and serves its own pages.
+    fn new(site: std::sync::Arc<Site>, recorder: Recorder) -> Self {
+        let connector = site.connector.as_ref();
+        let proxy = connector.map(|at| Proxy::new(at, site.managed(), recorder.clone()));
+        Self { site, proxy, recorder, ids: RequestIds::new(), hop: Cell::new(None) }
+    }
+
+    /// A gate for this thread and another configuration; connections to the hub are handed on,
+    /// where they lead to the same one.
+    fn with(&self, site: std::sync::Arc<Site>) -> Self {
+        let recorder = self.recorder.clone();
+        let proxy = site.connector.as_ref().map(|at| match &self.proxy {
+            Some(proxy) => proxy.with(at, site.managed()),
+            None => Proxy::new(at, site.managed(), recorder.clone()),
+        });
         Self { site, proxy, recorder, ids: RequestIds::new(), hop: Cell::new(None) }
     }
 
     /// Answers whatever comes in.
-    pub async fn serve(&self, request: Request<Incoming>, peer: Peer) -> Response<Body> {
+    async fn serve(&self, request: Request<Incoming>, peer: Peer) -> Response<Body> {
         match peer.door {
             Door::Web => {
                 let request = request.map(Body::from);

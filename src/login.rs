@@ -26,10 +26,19 @@ const PATIENCE: Duration = Duration::from_secs(600);
 pub struct Login {
     public_url: PublicUrl,
     cookie: SessionCookie,
-    sealer: Sealer,
+    sealer: Arc<Sealer>,
     sessions: Arc<Sessions>,
-    /// States that were used: a second use resumes or begins again, and never signs in.
-    consumed: Cache<[u8; 32], ()>,
+    consumed: ConsumedStates,
+}
+
+/// States that were used: a second use resumes or begins again, and never signs in. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct ConsumedStates(Cache<[u8; 32], ()>);
+
+impl Default for ConsumedStates {
+    fn default() -> Self {
+        Self(Cache::builder().max_capacity(200_000).time_to_live(2 * PATIENCE).build())
+    }
 }
 
 /// Why a sign-in did not come about.
@@ -114,10 +123,10 @@ impl Login {
     pub fn new(
         public_url: PublicUrl,
         cookie: SessionCookie,
-        sealer: Sealer,
+        sealer: Arc<Sealer>,
         sessions: Arc<Sessions>,
+        consumed: ConsumedStates,
     ) -> Self {
-        let consumed = Cache::builder().max_capacity(200_000).time_to_live(2 * PATIENCE).build();
         Self { public_url, cookie, sealer, sessions, consumed }
     }
 }

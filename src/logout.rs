@@ -30,8 +30,18 @@ pub struct Logout {
     cookie: SessionCookie,
     sessions: Arc<Sessions>,
     directory: Arc<Directory>,
-    /// Providers that are still to be visited, by the state that the last one returns.
-    under_way: Cache<String, Arc<VecDeque<Visit>>>,
+    under_way: SignOuts,
+}
+
+/// Providers that are still to be visited, by the state that the last one returns. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct SignOuts(Cache<String, Arc<VecDeque<Visit>>>);
+
+impl Default for SignOuts {
+    fn default() -> Self {
+        let lifetime = Duration::from_secs(600);
+        Self(Cache::builder().max_capacity(10_000).time_to_live(lifetime).build())
+    }
 }
 
 /// One provider to sign out at.
@@ -79,9 +89,8 @@ impl Logout {
         cookie: SessionCookie,
         sessions: Arc<Sessions>,
         directory: Arc<Directory>,
+        under_way: SignOuts,
     ) -> Self {
-        let under_way =
-            Cache::builder().max_capacity(10_000).time_to_live(Duration::from_secs(600)).build();
         Self { public_url, cookie, sessions, directory, under_way }
     }
 
@@ -134,7 +143,7 @@ impl Logout {
     /// A provider sent the person back: on to the next one, or to the end.
     pub async fn returned(&self, query: &str, now: SystemTime) -> Answer {
         let state = url::form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "state");
-        let rest = state.and_then(|(_, state)| self.under_way.remove(state.as_ref()));
+        let rest = state.and_then(|(_, state)| self.under_way.0.remove(state.as_ref()));
         match rest {
             Some(rest) => self.next((*rest).clone(), now).await,
             None => self.signed_out(),
@@ -154,7 +163,7 @@ impl Logout {
             let hint = visit.id_token.as_ref().map(Secret::expose_secret);
             let back = self.public_url.join(SIGNED_OUT);
             if let Some(location) = party.logout_url(hint, &back, &state, now).await {
-                self.under_way.insert(state, Arc::new(visits));
+                self.under_way.0.insert(state, Arc::new(visits));
                 return respond::see_other(&location);
             }
         }

@@ -46,6 +46,20 @@ impl Proxy {
         Self { pool: Pool::new(connector.clone(), recorder.clone()), recorder, trailers }
     }
 
+    /// The same thread after a change of the configuration: connections go on where they lead to
+    /// the same hub.
+    #[must_use]
+    pub fn with(&self, connector: &Connector, managed: &Managed) -> Self {
+        let trailers = trailer_rule(managed.clone());
+        let recorder = self.recorder.clone();
+        let pool = if self.pool.connector().is(connector) {
+            Rc::clone(&self.pool)
+        } else {
+            Pool::new(connector.clone(), recorder.clone())
+        };
+        Self { pool, recorder, trailers }
+    }
+
     /// Forwards a request whose headers were rewritten for the hub, and returns the hub's answer
     /// without its hop-by-hop headers.
     ///

@@ -8,9 +8,8 @@ use std::time::Duration;
 
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::gate::{Gate, SetupError, Site};
+use crate::gate::{Current, Gates, Kept, SetupError, Site};
 use crate::observe::Observer;
-use crate::proxy::{Connector, ConnectorError, Proxy};
 use crate::server::{self, Context, Listeners};
 
 /// How often the keys of the upstream assertion are looked at.
@@ -20,8 +19,8 @@ const KEY_ROUND: Duration = Duration::from_secs(600);
 #[derive(Debug)]
 pub struct Prepared {
     listeners: Listeners,
-    site: Arc<Site>,
-    connector: Option<Connector>,
+    current: Current,
+    kept: Arc<Kept>,
     context: Context,
 }
 
@@ -31,9 +30,6 @@ pub enum StartError {
     /// What follows from the configuration cannot work.
     #[error(transparent)]
     Setup(#[from] SetupError),
-    /// The way to the hub.
-    #[error(transparent)]
-    Connector(#[from] ConnectorError),
     /// The sockets.
     #[error(transparent)]
     Server(#[from] server::Error),
@@ -45,12 +41,11 @@ impl Prepared {
     /// # Errors
     /// When something that the configuration names cannot work, or a port cannot be had.
     pub fn new(config: &Config, observer: Observer, clock: Clock) -> Result<Self, StartError> {
-        let site = Arc::new(Site::new(config, clock.clone())?);
-        let upstream = config.hub.upstream.as_ref();
-        let connector = upstream.map(|at| Connector::new(&config.hub, at)).transpose()?;
+        let kept = Arc::new(Kept::new(config, clock.clone())?);
+        let current = Current::new(Site::new(config, &kept, None)?);
         let listeners = Listeners::bind(&config.server)?;
         let context = Context { config: config.server.clone(), observer, clock };
-        Ok(Self { listeners, site, connector, context })
+        Ok(Self { listeners, current, kept, context })
     }
 
     /// Where clients connect, with the ports that the machine chose.
@@ -65,10 +60,10 @@ impl Prepared {
         self.listeners.admin_address()
     }
 
-    /// What all threads share.
+    /// The configuration at work.
     #[must_use]
-    pub const fn site(&self) -> &Arc<Site> {
-        &self.site
+    pub const fn current(&self) -> &Current {
+        &self.current
     }
 
     /// Serves until `shutdown` completes, then drains.
@@ -76,14 +71,11 @@ impl Prepared {
     /// # Errors
     /// When serving cannot begin, or a thread ends that should not.
     pub async fn serve(self, shutdown: impl Future<Output = ()>) -> Result<(), server::Error> {
-        let Self { listeners, site, connector, context } = self;
-        let keys = rotate_keys(Arc::clone(&site), context.clock.clone());
+        let Self { listeners, current, kept, context } = self;
+        let keys = rotate_keys(kept, context.clock.clone());
         let make = move |recorder: crate::observe::Recorder| {
-            let proxy = connector
-                .as_ref()
-                .map(|connector| Proxy::new(connector, site.managed(), recorder.clone()));
-            let gate = Rc::new(Gate::new(Arc::clone(&site), proxy, recorder));
-            async move |request, peer| gate.serve(request, peer).await
+            let gates = Rc::new(Gates::new(&current, recorder));
+            async move |request, peer| gates.serve(request, peer).await
         };
         tokio::select! {
             served = server::run(listeners, &context, make, shutdown) => served,
@@ -93,11 +85,11 @@ impl Prepared {
 }
 
 /// Lets the next key of the upstream assertion sign when the current one has signed long enough.
-async fn rotate_keys(site: Arc<Site>, clock: Clock) -> std::convert::Infallible {
+async fn rotate_keys(kept: Arc<Kept>, clock: Clock) -> std::convert::Infallible {
     let mut round = tokio::time::interval(KEY_ROUND);
     loop {
         round.tick().await;
-        if let Err(error) = site.assertion_keys().rotate_if_due(clock.now()) {
+        if let Err(error) = kept.assertion_keys().rotate_if_due(clock.now()) {
             tracing::error!(%error, "the keys of the upstream assertion could not be rotated");
         }
     }

@@ -96,15 +96,13 @@ enum Store {
 }
 
 impl Sessions {
-    /// Opens the configured store; `longest` is the longest time that a sign-in may last.
+    /// Opens the configured store.
     #[must_use]
-    pub fn open(config: &config::Session, longest: Duration) -> Self {
+    pub fn open(config: &config::Session) -> Self {
         let store = match config.store {
-            config::Store::Memory => {
-                Store::Memory(Memory::new(config.capacity, longest + REMEMBERED))
-            }
+            config::Store::Memory => Store::Memory(Memory::new(config.capacity)),
         };
-        Self { store, tombstones: Tombstones::new(longest + REMEMBERED) }
+        Self { store, tombstones: Tombstones::new(config::LONGEST_SESSION) }
     }
 
     /// The session of that key.

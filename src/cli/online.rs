@@ -59,7 +59,7 @@ pub(super) fn reach(config: &Config) -> (Vec<Finding>, Exit) {
         Ok(http) => http,
         Err(error) => return (vec![Finding::failed("client", chain(&error))], Exit::Software),
     };
-    let directory = match Directory::new(config, &http) {
+    let directory = match Directory::new(config, &http, None) {
         Ok(directory) => directory,
         Err(error) => return (vec![Finding::failed("organization", chain(&error))], Exit::Config),
     };

@@ -41,7 +41,7 @@ async fn serve(path: &Path, config: &Config, observer: Observer, terminal: &mut 
         Err(error) => {
             terminal.error(&chain(&error));
             return match error {
-                StartError::Setup(_) | StartError::Connector(_) => Exit::Config,
+                StartError::Setup(_) => Exit::Config,
                 StartError::Server(server::Error::Certificate(_)) => Exit::Config,
                 StartError::Server(
                     server::Error::Listen { .. } | server::Error::Thread(_) | server::Error::Ended,

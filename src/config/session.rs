@@ -50,7 +50,7 @@ pub enum SameSite {
 /// As the contract says: people are prompted once a week.
 pub(super) const TIMEOUT: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 /// Browsers keep a cookie no longer (RFC 6265bis §5.5).
-pub(super) const LONGEST: Duration = Duration::from_secs(400 * 24 * 60 * 60);
+pub const LONGEST: Duration = Duration::from_secs(400 * 24 * 60 * 60);
 pub(super) const SHORTEST: Duration = Duration::from_secs(1);
 /// About 100 MB.
 const CAPACITY: u64 = 100_000;

@@ -13,18 +13,37 @@ use crate::session::{Session, SessionKey, Sessions};
 /// How long to wait after a provider did not answer.
 const BACK_OFF: Duration = Duration::from_secs(30);
 
-/// Which refreshes are under way.
+/// Which refreshes are under way. Cheap to clone.
+#[derive(Clone, Debug, Default)]
+pub struct Refreshes(Arc<Mutex<HashSet<(SessionKey, OrganizationId)>>>);
+
+/// Refreshes, by the providers of one configuration.
 #[derive(Debug)]
 pub(super) struct Refreshing {
     sessions: Arc<Sessions>,
     directory: Arc<Directory>,
     clock: Clock,
-    under_way: Mutex<HashSet<(SessionKey, OrganizationId)>>,
+    under_way: Refreshes,
+}
+
+impl Refreshes {
+    fn begin(&self, place: &(SessionKey, OrganizationId)) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(place.clone())
+    }
+
+    fn end(&self, place: &(SessionKey, OrganizationId)) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(place);
+    }
 }
 
 impl Refreshing {
-    pub(super) fn new(sessions: Arc<Sessions>, directory: Arc<Directory>, clock: Clock) -> Self {
-        Self { sessions, directory, clock, under_way: Mutex::default() }
+    pub(super) fn new(
+        sessions: Arc<Sessions>,
+        directory: Arc<Directory>,
+        under_way: Refreshes,
+        clock: Clock,
+    ) -> Self {
+        Self { sessions, directory, clock, under_way }
     }
 
     /// Begins a refresh for every live sign-in whose time has come and that nobody refreshes yet.
@@ -37,8 +56,7 @@ impl Refreshing {
             }
             let Some(entry) = self.directory.find(organization) else { continue };
             let place = (session.key, organization.clone());
-            if !self.under_way.lock().unwrap_or_else(PoisonError::into_inner).insert(place.clone())
-            {
+            if !self.under_way.begin(&place) {
                 continue;
             }
             let refreshing = Arc::clone(self);
@@ -46,7 +64,7 @@ impl Refreshing {
             let session = Arc::clone(session);
             tokio::task::spawn_local(async move {
                 refreshing.refresh(&entry, &session).await;
-                refreshing.under_way.lock().unwrap_or_else(PoisonError::into_inner).remove(&place);
+                refreshing.under_way.end(&place);
             });
         }
     }

@@ -87,7 +87,7 @@ impl Site {
     ) -> Arc<Identity> {
         let Some(session) = session else { return Arc::new(Identity::anonymous()) };
         let organization = permit.organization().map(|organization| &organization.id);
-        session.identity(organization, now, || {
+        session.identity(organization, self.generation, now, || {
             let assertion = self.assertion(permit, session, now);
             let first_end = permit.live().map(|sign_in| sign_in.expires_at).min();
             let half_over = now + ASSERTION_LIFE / 2;
@@ -111,7 +111,7 @@ impl Site {
             groups: if organization.is_some() { &caller.groups } else { &[] },
             session: Some(&session.key.short()),
         };
-        self.assertion_keys
+        self.assertion_keys()
             .sign(&claims, now)
             .inspect_err(|error| {
                 tracing::error!(%error, "the upstream assertion could not be signed");

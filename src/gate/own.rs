@@ -44,7 +44,7 @@ impl Gate {
             Endpoint::Account => site.account.page(headers, None, now)?,
             Endpoint::Find => site.account.find(query, headers, now)?,
             Endpoint::Session => site.account.json(headers, now)?,
-            Endpoint::Jwks => jwks(site.assertion_keys.jwks()),
+            Endpoint::Jwks => jwks(site.assertion_keys().jwks()),
             Endpoint::ConfirmLogout => site.logout.confirm(headers)?,
             Endpoint::Logout => {
                 let (form, _) = body.read_whole(FORM_LIMIT).await?;

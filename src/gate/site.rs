@@ -2,17 +2,19 @@
 
 use std::sync::Arc;
 
+use super::Kept;
 use crate::account::Account;
 use crate::clock::Clock;
 use crate::config::{Config, HubProfile, PublicUrl};
 use crate::credential::{Credentials, SessionCookie};
 use crate::directory::{self, Directory};
 use crate::headers::{Forwarding, Managed};
-use crate::http_client::{HttpClient, TrustError};
+use crate::http_client::TrustError;
 use crate::hub::Hub;
 use crate::jose::{AssertionKeys, SigningError};
 use crate::login::Login;
 use crate::logout::Logout;
+use crate::proxy::{Connector, ConnectorError};
 use crate::session::{Sealer, SealerError, Sessions};
 
 /// One configuration at work.
@@ -30,8 +32,13 @@ pub struct Site {
     pub(super) account: Account,
     pub(super) managed: Managed,
     pub(super) forwarding: Forwarding,
-    pub(super) assertion_keys: AssertionKeys,
+    /// The way to the hub, where it is ours to forward.
+    pub(super) connector: Option<Connector>,
     pub(super) clock: Clock,
+    /// What survives this configuration.
+    pub(super) kept: Arc<Kept>,
+    /// Which configuration this is: what was made for one is not used for the next.
+    pub(super) generation: u64,
 }
 
 /// Why a configuration that reads well cannot be put to work.
@@ -49,18 +56,35 @@ pub enum SetupError {
     /// The keys of the assertion.
     #[error("no keys for the upstream assertion: {0}")]
     Assertion(#[from] SigningError),
+    /// The way to the hub.
+    #[error(transparent)]
+    Connector(#[from] ConnectorError),
 }
 
 impl Site {
-    /// Puts a configuration to work; nothing is fetched yet.
+    /// Puts a configuration to work; nothing is fetched yet. What `previous` has learned of
+    /// providers and of the hub is taken over where their settings are unchanged.
     ///
     /// # Errors
     /// When a key, a certificate or a provider's settings cannot work.
-    pub fn new(config: &Config, clock: Clock) -> Result<Self, SetupError> {
-        let http = HttpClient::new()?;
-        let directory = Arc::new(Directory::new(config, &http)?);
-        let longest = Directory::longest_session(config);
-        let sessions = Arc::new(Sessions::open(&config.session, longest));
+    pub fn new(
+        config: &Config,
+        kept: &Arc<Kept>,
+        previous: Option<&Self>,
+    ) -> Result<Self, SetupError> {
+        let earlier = previous.map(|site| &*site.directory);
+        let directory = Arc::new(Directory::new(config, &kept.http, earlier)?);
+        let earlier = previous.and_then(|site| site.connector.as_ref());
+        let connector = match (&config.hub.upstream, earlier) {
+            (Some(upstream), Some(earlier)) => Some(earlier.again(&config.hub, upstream)?),
+            (Some(upstream), None) => Some(Connector::new(&config.hub, upstream)?),
+            (None, _) => None,
+        };
+        let sealer = match config.session.keys.as_slice() {
+            [] => Arc::clone(&kept.own_sealer),
+            keys => Arc::new(Sealer::new(keys)?),
+        };
+        let sessions = Arc::clone(&kept.sessions);
         let cookie = SessionCookie::new(&config.session.cookie, &config.public_url);
         let public_url = config.public_url.clone();
         Ok(Self {
@@ -70,29 +94,34 @@ impl Site {
                 Arc::clone(&sessions),
                 cookie.clone(),
                 Arc::clone(&directory),
-                clock.clone(),
+                kept.refreshes.clone(),
+                kept.clock.clone(),
             ),
             login: Login::new(
                 public_url.clone(),
                 cookie.clone(),
-                Sealer::new(&config.session.keys)?,
+                sealer,
                 Arc::clone(&sessions),
+                kept.consumed.clone(),
             ),
             logout: Logout::new(
                 public_url.clone(),
                 cookie.clone(),
                 Arc::clone(&sessions),
                 Arc::clone(&directory),
+                kept.sign_outs.clone(),
             ),
             account: Account::new(cookie.clone(), Arc::clone(&sessions), Arc::clone(&directory)),
             managed: Managed::new(config.headers.clone()),
             forwarding: Forwarding::new(config.server.trusted_proxies.clone()),
-            assertion_keys: AssertionKeys::generate(clock.now())?,
             public_url,
             directory,
             sessions,
             cookie,
-            clock,
+            connector,
+            clock: kept.clock.clone(),
+            kept: Arc::clone(kept),
+            generation: kept.generation(),
         })
     }
 
@@ -108,9 +137,8 @@ impl Site {
         &self.directory
     }
 
-    /// The keys of the upstream assertion, for whoever rotates them.
-    #[must_use]
-    pub const fn assertion_keys(&self) -> &AssertionKeys {
-        &self.assertion_keys
+    /// The keys of the upstream assertion.
+    pub(super) fn assertion_keys(&self) -> &AssertionKeys {
+        &self.kept.assertion_keys
     }
 }

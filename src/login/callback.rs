@@ -53,7 +53,7 @@ impl Login {
             };
         };
         let return_to = pending.return_to();
-        if !self.consumed.entry(fingerprint(&state)).or_insert(()).is_fresh() {
+        if !self.consumed.0.entry(fingerprint(&state)).or_insert(()).is_fresh() {
             let place = if self.is_signed_in(id, headers, now) {
                 to(&return_to)
             } else {

@@ -1,5 +1,7 @@
 //! Connecting to the hub: TCP, a Unix socket, or TLS.
 
+mod tls;
+
 use std::io;
 use std::path::PathBuf;
 use std::pin::Pin;
@@ -7,15 +9,14 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, InvalidDnsNameError, ServerName};
-use rustls::{ClientConfig, RootCertStore};
+use rustls::pki_types::InvalidDnsNameError;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
-use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use crate::config::{Hub, Upstream};
+
+use tls::{Authorities, Tls};
 
 /// Why the hub can never be reached as it is configured.
 #[derive(Debug, thiserror::Error)]
@@ -59,18 +60,7 @@ struct Inner {
     tls: Option<Tls>,
     connect_timeout: Duration,
     response_timeout: Duration,
-}
-
-struct Tls {
-    any: TlsConnector,
-    http1: TlsConnector,
-    name: ServerName<'static>,
-}
-
-impl std::fmt::Debug for Tls {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Tls").field("name", &self.name).finish_non_exhaustive()
-    }
+    authorities: Vec<Authorities>,
 }
 
 /// What HTTP the hub speaks.
@@ -86,8 +76,37 @@ impl Connector {
     /// # Errors
     /// When a file cannot be read, or the name is none.
     pub fn new(hub: &Hub, upstream: &Upstream) -> Result<Self, ConnectorError> {
+        Self::with(hub, upstream, Authorities::read(hub, upstream)?)
+    }
+
+    /// The way to the hub that another configuration names: this one, with its connections, when
+    /// nothing of it has changed.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn again(&self, hub: &Hub, upstream: &Upstream) -> Result<Self, ConnectorError> {
+        let authorities = Authorities::read(hub, upstream)?;
+        let Inner {
+            upstream: before,
+            tls: _,
+            connect_timeout,
+            response_timeout,
+            authorities: earlier,
+        } = &*self.0;
+        let same = before == upstream
+            && *connect_timeout == hub.connect_timeout
+            && *response_timeout == hub.response_timeout
+            && *earlier == authorities;
+        if same { Ok(self.clone()) } else { Self::with(hub, upstream, authorities) }
+    }
+
+    fn with(
+        hub: &Hub,
+        upstream: &Upstream,
+        authorities: Vec<Authorities>,
+    ) -> Result<Self, ConnectorError> {
         let tls = match upstream {
-            Upstream::Https { server_name, .. } => Some(Tls::new(server_name, hub)?),
+            Upstream::Https { server_name, .. } => Some(Tls::new(server_name, &authorities)?),
             Upstream::Http { .. } | Upstream::H2c { .. } | Upstream::Unix(_) => None,
         };
         Ok(Self(Arc::new(Inner {
@@ -95,7 +114,13 @@ impl Connector {
             tls,
             connect_timeout: hub.connect_timeout,
             response_timeout: hub.response_timeout,
+            authorities,
         })))
+    }
+
+    /// Whether both are the same, so that connections of one may carry requests of the other.
+    pub(super) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
     }
 
     /// Connects once and hangs up: whether the hub can be reached.
@@ -161,38 +186,6 @@ async fn tcp(authority: &str) -> io::Result<TcpStream> {
     let stream = TcpStream::connect(authority).await?;
     stream.set_nodelay(true)?;
     Ok(stream)
-}
-
-impl Tls {
-    fn new(name: &str, hub: &Hub) -> Result<Self, ConnectorError> {
-        let mut roots = RootCertStore::empty();
-        // What cannot be used of the machine's store is no reason to refuse the rest of it.
-        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-        for path in &hub.ca_certificates {
-            let unreadable = |source| ConnectorError::Certificates { path: path.clone(), source };
-            for certificate in CertificateDer::pem_file_iter(path).map_err(unreadable)? {
-                roots
-                    .add(certificate.map_err(unreadable)?)
-                    .map_err(|source| ConnectorError::Certificate { path: path.clone(), source })?;
-            }
-        }
-        if roots.is_empty() {
-            return Err(ConnectorError::NoAuthorities);
-        }
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let mut any = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()?
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        let mut http1 = any.clone();
-        any.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-        http1.alpn_protocols = vec![b"http/1.1".to_vec()];
-        Ok(Self {
-            any: TlsConnector::from(Arc::new(any)),
-            http1: TlsConnector::from(Arc::new(http1)),
-            name: ServerName::try_from(name.to_owned())?,
-        })
-    }
 }
 
 /// One connection to the hub.

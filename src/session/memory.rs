@@ -1,13 +1,14 @@
 //! Sessions in this process: bounded, and gone with it.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use moka::Expiry;
 use moka::ops::compute::Op;
 use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
 
-use super::{Selector, Session, SessionKey};
+use super::{REMEMBERED, Selector, Session, SessionKey};
 
 /// The store in memory.
 #[derive(Debug)]
@@ -15,15 +16,46 @@ pub(super) struct Memory {
     sessions: Cache<SessionKey, Arc<Session>>,
 }
 
+/// How long each session is kept.
+struct Lifetime;
+
+impl Lifetime {
+    fn of(session: &Session) -> Option<Duration> {
+        Some(session.longest() + REMEMBERED)
+    }
+}
+
+impl Expiry<SessionKey, Arc<Session>> for Lifetime {
+    fn expire_after_create(
+        &self,
+        _: &SessionKey,
+        session: &Arc<Session>,
+        _: Instant,
+    ) -> Option<Duration> {
+        Self::of(session)
+    }
+
+    fn expire_after_update(
+        &self,
+        _: &SessionKey,
+        session: &Arc<Session>,
+        _: Instant,
+        _: Option<Duration>,
+    ) -> Option<Duration> {
+        Self::of(session)
+    }
+}
+
 impl Memory {
-    /// Holds at most `capacity` sessions, each for `lifetime` after its last change.
+    /// Holds at most `capacity` sessions, each for as long as its sign-ins last and are
+    /// [`REMEMBERED`], counted from its last change.
     ///
     /// The least recently used one goes first: sessions are made by sign-ins alone, so nobody can
     /// push others out without an account.
-    pub(super) fn new(capacity: u64, lifetime: Duration) -> Self {
+    pub(super) fn new(capacity: u64) -> Self {
         let sessions = Cache::builder()
             .max_capacity(capacity)
-            .time_to_live(lifetime)
+            .expire_after(Lifetime)
             .eviction_policy(EvictionPolicy::lru())
             .build();
         Self { sessions }

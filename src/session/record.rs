@@ -1,7 +1,7 @@
 //! One session: immutable, and replaced whole when something changes.
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use super::{SessionKey, with_ended};
 use crate::body::Cord;
@@ -33,6 +33,7 @@ struct Attachment {
 #[derive(Clone, Debug)]
 struct Prepared {
     organization: Option<OrganizationId>,
+    generation: u64,
     identity: Arc<Identity>,
     good_until: SystemTime,
 }
@@ -111,6 +112,12 @@ impl Session {
         Self::new(self.key, self.principal.clone().without(organization), attachments)
     }
 
+    /// The longest time that any of its sign-ins lasts.
+    pub(super) fn longest(&self) -> Duration {
+        let lasts = |s: &SignIn| s.expires_at.duration_since(s.signed_in_at).unwrap_or_default();
+        self.principal.sign_ins().iter().map(lasts).max().unwrap_or_default()
+    }
+
     /// Tells every stream of this session that it is over.
     pub(super) fn end_all(&self) {
         for attachment in &self.attachments {
@@ -157,17 +164,22 @@ impl Session {
     }
 
     /// The identity headers for a target of `organization`, made by `make` when those made earlier
-    /// are not good any more. `make` also says until when its result is good.
+    /// are not good any more, or were made for another generation of the configuration. `make` also
+    /// says until when its result is good.
     pub fn identity(
         &self,
         organization: Option<&OrganizationId>,
+        generation: u64,
         now: SystemTime,
         make: impl FnOnce() -> (Identity, SystemTime),
     ) -> Arc<Identity> {
         let mut prepared = self.prepared.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(found) =
-            prepared.iter().find(|p| p.organization.as_ref() == organization && now < p.good_until)
-        {
+        let good = |p: &&Prepared| {
+            p.organization.as_ref() == organization
+                && p.generation == generation
+                && now < p.good_until
+        };
+        if let Some(found) = prepared.iter().find(good) {
             return Arc::clone(&found.identity);
         }
         let (identity, good_until) = make();
@@ -175,6 +187,7 @@ impl Session {
         prepared.retain(|p| p.organization.as_ref() != organization);
         prepared.push(Prepared {
             organization: organization.cloned(),
+            generation,
             identity: Arc::clone(&identity),
             good_until,
         });

@@ -40,10 +40,8 @@ fn logout(id: &str, subject: Option<&str>, idp_session: Option<&str>) -> Selecto
 }
 
 fn stores() -> Vec<Sessions> {
-    let memory = Sessions {
-        store: Store::Memory(Memory::new(100, HOUR)),
-        tombstones: Tombstones::new(HOUR),
-    };
+    let memory =
+        Sessions { store: Store::Memory(Memory::new(100)), tombstones: Tombstones::new(HOUR) };
     vec![memory]
 }
 

@@ -32,6 +32,7 @@ mod paths;
 mod races;
 mod redirects;
 mod refusals;
+mod reload;
 mod rig;
 mod saml;
 mod secrets;

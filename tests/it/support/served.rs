@@ -9,10 +9,9 @@ use std::time::Duration;
 use http::Request;
 use hubgate::clock::Clock;
 use hubgate::config::{self, Config};
-use hubgate::gate::{Gate, Site};
+use hubgate::gate::{Current, Gates, Kept, Site};
 use hubgate::observe::{Format, Observer, Recorder, Sink};
 use hubgate::peer::Peer;
-use hubgate::proxy::{Connector, Proxy};
 use hubgate::server::{self, Context, Listeners};
 use hyper::body::Incoming;
 use serde_json::Value;
@@ -27,6 +26,8 @@ pub(crate) struct Served {
     pub(crate) grpc: Option<SocketAddr>,
     pub(crate) lines: Lines,
     observer: Observer,
+    kept: Arc<Kept>,
+    current: Current,
     _running: oneshot::Sender<()>,
 }
 
@@ -39,8 +40,18 @@ impl Served {
         let lines = Lines::default();
         let observer = Observer::new(Sink::to(lines.clone(), Format::Json));
         let (running, end) = oneshot::channel();
-        let (address, grpc) = serve(&config, clock, &observer, end);
-        Self { address, grpc, lines, observer, _running: running }
+        let kept = Arc::new(Kept::new(&config, clock.clone()).unwrap());
+        let current = Current::new(Site::new(&config, &kept, None).unwrap());
+        let (address, grpc) = serve(&config, clock, &observer, current.clone(), end);
+        Self { address, grpc, lines, observer, kept, current, _running: running }
+    }
+
+    /// Puts another configuration to work, as a reload does.
+    pub(crate) fn swap(&self, text: &str, environment: &[(String, String)]) {
+        let config = config::parse(text, Path::new("hub.toml"), environment.to_vec())
+            .unwrap_or_else(|problems| panic!("{problems}\n{text}"));
+        let site = Site::new(&config, &self.kept, Some(&self.current.site())).unwrap();
+        self.current.swap(site);
     }
 
     /// The metrics, as Prometheus reads them.
@@ -60,20 +71,15 @@ fn serve(
     config: &Config,
     clock: &Clock,
     observer: &Observer,
+    current: Current,
     end: oneshot::Receiver<()>,
 ) -> (SocketAddr, Option<SocketAddr>) {
-    let site = Arc::new(Site::new(config, clock.clone()).unwrap());
-    let upstream = config.hub.upstream.as_ref();
-    let connector = upstream.map(|upstream| Connector::new(&config.hub, upstream).unwrap());
     let listeners = Listeners::bind(&config.server).unwrap();
     let addresses = (listeners.addresses()[0], listeners.grpc_address());
     let make = move |recorder: Recorder| {
-        let proxy = connector
-            .as_ref()
-            .map(|connector| Proxy::new(connector, site.managed(), recorder.clone()));
-        let gate = Gate::new(Arc::clone(&site), proxy, recorder.clone());
+        let gates = Gates::new(&current, recorder.clone());
         async move |request: Request<Incoming>, peer: Peer| {
-            let response = gate.serve(request, peer).await;
+            let response = gates.serve(request, peer).await;
             // Tests read the line of a request as soon as they have its answer.
             recorder.flush();
             response

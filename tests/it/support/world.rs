@@ -66,6 +66,11 @@ impl World {
         Served::start(&text, &self.environment, &self.clock.clock())
     }
 
+    /// Puts a changed configuration to work in the same gate.
+    pub(crate) fn swap(&self, change: impl FnOnce(String) -> String) {
+        self.gate.swap(&change(self.configuration.clone()), &self.environment);
+    }
+
     /// A browser that has never been here.
     pub(crate) fn browser(&self) -> Browser {
         self.browser_at(self.gate.address)

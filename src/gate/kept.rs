@@ -1,0 +1,71 @@
+//! What survives a reload: everything that a sign-in or a provider has left with us.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::SetupError;
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::credential::Refreshes;
+use crate::http_client::HttpClient;
+use crate::jose::AssertionKeys;
+use crate::login::ConsumedStates;
+use crate::logout::SignOuts;
+use crate::session::{Sealer, Sessions};
+
+/// What one configuration leaves to the next. It is made once for each process; a [`Site`] borrows
+/// from it whatever must not be forgotten when the configuration changes.
+///
+/// What belongs to one organization's provider (metadata, keys, used logout tokens) is handed on
+/// by the [`Directory`](crate::directory::Directory), and connections to the hub by the
+/// [`Connector`](crate::proxy::Connector): they survive as long as what they rest on is unchanged.
+///
+/// [`Site`]: super::Site
+#[derive(Debug)]
+pub struct Kept {
+    pub(super) clock: Clock,
+    /// The one way out, with the machine's trust anchors.
+    pub(super) http: HttpClient,
+    pub(super) sessions: Arc<Sessions>,
+    /// Sign-in states that were used.
+    pub(super) consumed: ConsumedStates,
+    /// Sign-outs that are on their way through the providers.
+    pub(super) sign_outs: SignOuts,
+    /// Refreshes that are under way.
+    pub(super) refreshes: Refreshes,
+    pub(super) assertion_keys: AssertionKeys,
+    /// Seals sign-in state where the configuration names no key.
+    pub(super) own_sealer: Arc<Sealer>,
+    generations: AtomicU64,
+}
+
+impl Kept {
+    /// Begins with nothing to remember.
+    ///
+    /// # Errors
+    /// When the machine cannot make keys, or has no usable trust store.
+    pub fn new(config: &Config, clock: Clock) -> Result<Self, SetupError> {
+        Ok(Self {
+            http: HttpClient::new()?,
+            sessions: Arc::new(Sessions::open(&config.session)),
+            consumed: ConsumedStates::default(),
+            sign_outs: SignOuts::default(),
+            refreshes: Refreshes::default(),
+            assertion_keys: AssertionKeys::generate(clock.now())?,
+            own_sealer: Arc::new(Sealer::new(&[])?),
+            generations: AtomicU64::new(0),
+            clock,
+        })
+    }
+
+    /// The keys of the upstream assertion, for whoever rotates them.
+    #[must_use]
+    pub const fn assertion_keys(&self) -> &AssertionKeys {
+        &self.assertion_keys
+    }
+
+    /// A number that no other configuration of this process has.
+    pub(super) fn generation(&self) -> u64 {
+        self.generations.fetch_add(1, Ordering::Relaxed)
+    }
+}

@@ -1010,3 +1010,16 @@ fn without_an_upstream_there_must_be_proxies_that_ask() {
          did you mean \"require-any-session\"?",
     );
 }
+
+#[test]
+fn grpc_needs_proxies_that_may_ask_and_a_port_of_its_own() {
+    let document = Document::minimal().set("server.grpc", "\"127.0.0.1:9191\"");
+    let remedy = "name the proxies in server.trusted_proxies";
+    refuse(&document, &format!("server.grpc: has nobody who may ask; {remedy}"));
+    let trusting = document.set("server.trusted_proxies", "[\"127.0.0.1\"]");
+    assert_eq!(accept(&trusting).server.grpc, Some("127.0.0.1:9191".parse().unwrap()));
+    let twice = trusting.clone().set("server.listen", "\"127.0.0.1:9191\"");
+    refuse(&twice, "server.grpc: 127.0.0.1:9191 is taken twice; choose another port");
+    let found = mistakes(&trusting.set("server.grpc", "\"9191\"").text());
+    assert!(found.len() == 1 && found[0].starts_with("server.grpc: \"9191\" is no address"));
+}

@@ -2,6 +2,7 @@
 //! in a form that the proxy passes on.
 
 mod fields;
+mod grpc;
 
 use crate::support::answer::Answer;
 use crate::support::browser::SESSION;

@@ -35,6 +35,8 @@ mod refusal;
 mod replay;
 mod request;
 mod response;
+#[cfg(feature = "xmlsec")]
+mod second_opinion;
 mod settings;
 mod sign_in;
 mod signature;

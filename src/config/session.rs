@@ -52,7 +52,7 @@ pub(super) const TIMEOUT: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 /// Browsers keep a cookie no longer (RFC 6265bis §5.5).
 pub const LONGEST: Duration = Duration::from_secs(400 * 24 * 60 * 60);
 pub(super) const SHORTEST: Duration = Duration::from_secs(1);
-/// About 100 MB.
+/// About 500 MB, at 5.4 KiB for each with an ID token of 1 KiB (`tests/deploy/capacity.py`).
 const CAPACITY: u64 = 100_000;
 /// 256 bits, as hexadecimal digits or base64 they are more.
 const KEY_BYTES: usize = 32;

@@ -13,11 +13,10 @@ use crate::clock::stopwatch;
 use crate::credential::Credential;
 use crate::error::Error;
 use crate::forward_auth::Contract;
-use crate::headers::{Hop, Identity, stable_subject, value, without_ours};
+use crate::headers::{Hop, Identity, Upgrade, stable_subject, value, without_ours};
 use crate::jose::{ASSERTION_LIFE, AssertionClaims};
 use crate::peer::Peer;
 use crate::policy::{Notice, Permit};
-use crate::proxy::Proxy;
 use crate::session::Session;
 
 impl Gate {
@@ -27,7 +26,7 @@ impl Gate {
         mode: Mode<'_>,
         permit: Permit<'_>,
         credential: &Credential,
-        request: Request<Body>,
+        mut request: Request<Body>,
         peer: &Peer,
         now: SystemTime,
     ) -> Result<Response<Body>, Error> {
@@ -37,7 +36,9 @@ impl Gate {
         let mut response = match mode {
             Mode::Proxy(proxy) => {
                 let lifeline = lifeline(&permit, credential.session(), now);
-                self.forward(proxy, permit, &identity, lifeline, request, peer).await?
+                let upgrade = self.rewrite(&mut request, &identity, peer);
+                drop(identity);
+                proxy.forward(permit, request, upgrade, lifeline).await?
             }
             Mode::Asked(_) => {
                 let (managed, cookie) = (&site.managed, site.cookie.name());
@@ -50,16 +51,13 @@ impl Gate {
         Ok(response)
     }
 
-    /// Forwards it: hop-by-hop headers out, every spelling of ours out, ours in.
-    async fn forward(
+    /// What is forwarded: hop-by-hop headers out, every spelling of ours out, ours in.
+    fn rewrite(
         &self,
-        proxy: &Proxy,
-        permit: Permit<'_>,
+        request: &mut Request<Body>,
         identity: &Identity,
-        lifeline: Lifeline,
-        mut request: Request<Body>,
         peer: &Peer,
-    ) -> Result<Response<Body>, Error> {
+    ) -> Option<Upgrade> {
         let site = &*self.site;
         let headers = request.headers_mut();
         let upgrade = site.managed.rewrite(headers, identity);
@@ -72,7 +70,7 @@ impl Gate {
         };
         site.forwarding.rewrite(headers, &hop);
         self.hop.set(Some(hop));
-        Ok(proxy.forward(permit, request, upgrade, lifeline).await?)
+        upgrade
     }
 }
 

@@ -1,5 +1,6 @@
 //! Exclusive XML Canonicalization 1.0, without comments: the bytes that a signature covers.
 
+use super::Refusal;
 use super::xml::{Child, Element, Name};
 
 /// Its algorithm identifier.
@@ -10,27 +11,32 @@ pub(crate) const EXCLUSIVE: &str = "http://www.w3.org/2001/10/xml-exc-c14n#";
 ///
 /// `inclusive` are the prefixes of an `InclusiveNamespaces PrefixList` (§3 of the exclusive
 /// canonicalization), `#default` for the default namespace.
+///
+/// The form can be far larger than the document: siblings repeat the namespaces that their parent
+/// does not need. Beyond `most` bytes it is given up.
 pub(crate) fn canonicalize(
     apex: Element<'_>,
     omit: Option<Element<'_>>,
     inclusive: &[&str],
-) -> Vec<u8> {
-    let mut writer =
-        Writer { omit, inclusive, rendered: Vec::new(), output: String::with_capacity(4096) };
-    writer.element(apex);
-    writer.output.into_bytes()
+    most: usize,
+) -> Result<Vec<u8>, Refusal> {
+    let output = String::with_capacity(4096);
+    let mut writer = Writer { omit, inclusive, most, rendered: Vec::new(), output };
+    writer.element(apex)?;
+    Ok(writer.output.into_bytes())
 }
 
 struct Writer<'d, 'i> {
     omit: Option<Element<'d>>,
     inclusive: &'i [&'i str],
+    most: usize,
     /// The namespace declarations written so far, the innermost last.
     rendered: Vec<(&'d str, &'d str)>,
     output: String,
 }
 
 impl<'d> Writer<'d, '_> {
-    fn element(&mut self, element: Element<'d>) {
+    fn element(&mut self, element: Element<'d>) -> Result<(), Refusal> {
         let outer = self.rendered.len();
         self.output.push('<');
         self.name(element.name());
@@ -40,7 +46,7 @@ impl<'d> Writer<'d, '_> {
         for child in element.children() {
             match child {
                 Child::Element(child) if self.omit == Some(child) => {}
-                Child::Element(child) => self.element(child),
+                Child::Element(child) => self.element(child)?,
                 Child::Text(text) => self.text(text),
                 Child::Ignored => {}
             }
@@ -49,6 +55,7 @@ impl<'d> Writer<'d, '_> {
         self.name(element.name());
         self.output.push('>');
         self.rendered.truncate(outer);
+        if self.output.len() > self.most { Err(Refusal::TooLarge) } else { Ok(()) }
     }
 
     fn name(&mut self, name: Name<'_>) {
@@ -150,7 +157,7 @@ impl<'d> Writer<'d, '_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::saml::limits::MESSAGE;
+    use crate::saml::limits::{MESSAGE, MESSAGE_BYTES};
     use crate::saml::names::DS;
     use crate::saml::xml::Document;
 
@@ -164,7 +171,8 @@ mod tests {
             Child::Element(_) | Child::Text(_) | Child::Ignored => None,
         });
         let prefixes: Vec<_> = prefixes.split_ascii_whitespace().collect();
-        String::from_utf8(canonicalize(apex, signature, &prefixes)).unwrap()
+        let canonical = canonicalize(apex, signature, &prefixes, MESSAGE_BYTES).unwrap();
+        String::from_utf8(canonical).unwrap()
     }
 
     #[track_caller]
@@ -203,7 +211,8 @@ mod tests {
             let document = Document::parse(&xml, &MESSAGE).unwrap();
             let root = document.root().unwrap();
             let apex = root.descendants().find(|e| e.is("http://b.example", "elem1")).unwrap();
-            assert_eq!(canonicalize(apex, None, &[]), expected.as_bytes());
+            let canonical = canonicalize(apex, None, &[], MESSAGE_BYTES);
+            assert_eq!(canonical.as_deref(), Ok(expected.as_bytes()));
         }
     }
 

@@ -6,7 +6,7 @@ use aws_lc_rs::digest;
 use super::Refusal;
 use super::c14n::canonicalize;
 use super::keys::Trust;
-use super::limits::MESSAGE;
+use super::limits::{MESSAGE, MESSAGE_BYTES, SIGNED_INFO_BYTES};
 use super::names::DS;
 use super::signature::{SignatureParts, SignedInfo};
 use super::xml::{Document, Element};
@@ -38,7 +38,7 @@ pub(crate) fn signature_of<'d>(element: Element<'d>) -> Result<Option<Element<'d
 pub(crate) fn verify(element: Element<'_>, trust: &Trust) -> Result<Signed<Vec<u8>>, Refusal> {
     let signature = signature_of(element)?.ok_or(Refusal::SignatureMissing)?;
     let parts = SignatureParts::parse(signature)?;
-    let octets = canonicalize(parts.signed_info, None, &parts.inclusive);
+    let octets = canonicalize(parts.signed_info, None, &parts.inclusive, SIGNED_INFO_BYTES)?;
     let document = Document::parse_bytes(&octets, &MESSAGE)?;
     let signed_info = SignedInfo::parse(document.root()?, trust.sha1)?;
     trust.verify(signed_info.algorithm, &octets, &parts.value)?;
@@ -47,7 +47,7 @@ pub(crate) fn verify(element: Element<'_>, trust: &Trust) -> Result<Signed<Vec<u
     if signed_info.reference.is_empty() || element.attribute("ID") != Some(signed_info.reference) {
         return Err(Refusal::SignatureReference);
     }
-    let content = canonicalize(element, Some(signature), &signed_info.inclusive);
+    let content = canonicalize(element, Some(signature), &signed_info.inclusive, MESSAGE_BYTES)?;
     let found = digest::digest(signed_info.digest, &content);
     if found.as_ref() != signed_info.digest_value.as_slice() {
         return Err(Refusal::DigestMismatch);

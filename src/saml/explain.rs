@@ -43,6 +43,10 @@ impl ServiceProvider {
                     refusals.insert(0, Refusal::Unsolicited);
                 }
                 refusals.dedup();
+                #[cfg(feature = "xmlsec")]
+                if refusals.is_empty() {
+                    refusals.extend(self.confirm(response_base64, &assertion).err());
+                }
                 refusals
             }
         };

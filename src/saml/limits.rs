@@ -9,6 +9,10 @@ use super::Refusal;
 
 /// The largest message, after base64. Assertions with a thousand groups stay below 200 KiB.
 pub(crate) const MESSAGE_BYTES: usize = 256 * 1024;
+/// The largest `SignedInfo` in its canonical form: one reference needs less than two kilobytes.
+pub(crate) const SIGNED_INFO_BYTES: usize = 16 * 1024;
+/// The most prefixes of an `InclusiveNamespaces PrefixList`: each is looked up at every element.
+pub(crate) const PREFIXES: usize = 32;
 /// The largest message of the Redirect binding, inflated: URLs of browsers end long before.
 pub(crate) const INFLATED_BYTES: usize = 64 * 1024;
 /// The largest metadata document; federations' aggregates are larger and must be cut down first.

@@ -102,6 +102,7 @@ refusals! {
     AuthnContext "authn-context" "the person was not authenticated in the way that was asked for",
     SessionEnded "session-ended" "the session at the identity provider has already ended",
     NotOnOrAfter "not-on-or-after" "the logout request has expired",
+    SecondOpinion "second-opinion" "samael and xmlsec1 do not read the message as this service provider does",
     Replayed "replayed" "the message was used before",
     ReplayCacheFull "replay-cache-full" "too many messages are remembered to tell whether this one was used before",
 }

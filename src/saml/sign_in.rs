@@ -61,6 +61,8 @@ impl ServiceProvider {
             return Err(refusal);
         }
         let [authn] = assertion.authn.as_slice() else { return Err(Refusal::AuthnStatement) };
+        #[cfg(feature = "xmlsec")]
+        self.confirm(response_base64, &assertion)?;
         self.admit_once(&assertion, now)?;
         Ok(verified(&assertion, authn))
     }
@@ -75,13 +77,13 @@ impl ServiceProvider {
             return Err(Refusal::MetadataExpired);
         }
         let text = decode_message(response_base64)?;
-        let decryption = Decryption {
-            keys: &self.settings.decryption_keys,
-            cbc: self.settings.insecure_aes_cbc,
-        };
-        let verified = open(&text, &self.trust, &decryption, self.settings.signatures)?;
+        let verified = open(&text, &self.trust, &self.decryption(), self.settings.signatures)?;
         let assertion = verified.evidence.read(Assertion::read)?;
         Ok((verified.header, assertion))
+    }
+
+    pub(crate) fn decryption(&self) -> Decryption<'_> {
+        Decryption { keys: &self.settings.decryption_keys, cbc: self.settings.insecure_aes_cbc }
     }
 
     pub(crate) fn sign_in<'a>(

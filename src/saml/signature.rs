@@ -5,7 +5,7 @@ use aws_lc_rs::digest;
 use super::Refusal;
 use super::c14n::EXCLUSIVE;
 use super::keys::SignatureAlgorithm;
-use super::limits::decode_base64;
+use super::limits::{PREFIXES, decode_base64};
 use super::names::DS;
 use super::xml::Element;
 
@@ -109,7 +109,8 @@ fn exclusive_c14n<'d>(method: Element<'d>, name: &str) -> Result<Vec<&'d str>, R
                 && elements(*namespaces)?.is_empty() =>
         {
             let list = namespaces.attribute("PrefixList").unwrap_or_default();
-            Ok(list.split_ascii_whitespace().collect())
+            let prefixes: Vec<_> = list.split_ascii_whitespace().take(PREFIXES + 1).collect();
+            if prefixes.len() > PREFIXES { Err(Refusal::TooLarge) } else { Ok(prefixes) }
         }
         _ => Err(Refusal::SignatureShape),
     }

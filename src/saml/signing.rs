@@ -3,7 +3,7 @@
 use aws_lc_rs::digest;
 
 use super::c14n::{EXCLUSIVE, canonicalize};
-use super::limits::{MESSAGE, encode_base64};
+use super::limits::{MESSAGE, MESSAGE_BYTES, encode_base64};
 use super::names::DS;
 use super::own_keys::{KeyError, SigningKey};
 use super::signature::ENVELOPED;
@@ -42,7 +42,8 @@ pub(crate) fn sign_enveloped(xml: &str, key: &SigningKey) -> Result<String, KeyE
     let issuer = root.elements().map_err(unsigned)?.into_iter().next().ok_or(KeyError::Signing)?;
     let (before, after) = xml.split_at_checked(issuer.range().end).ok_or(KeyError::Signing)?;
 
-    let digest = digest::digest(&digest::SHA256, &canonicalize(root, None, &[]));
+    let content = canonicalize(root, None, &[], MESSAGE_BYTES).map_err(unsigned)?;
+    let digest = digest::digest(&digest::SHA256, &content);
     let signed_info = format!(
         "<ds:SignedInfo xmlns:ds=\"{DS}\">\
          <ds:CanonicalizationMethod Algorithm=\"{EXCLUSIVE}\"></ds:CanonicalizationMethod>\
@@ -57,7 +58,8 @@ pub(crate) fn sign_enveloped(xml: &str, key: &SigningKey) -> Result<String, KeyE
         encode_base64(digest.as_ref()),
     );
     let document = Document::parse(&signed_info, &MESSAGE).map_err(unsigned)?;
-    let octets = canonicalize(document.root().map_err(unsigned)?, None, &[]);
+    let root = document.root().map_err(unsigned)?;
+    let octets = canonicalize(root, None, &[], MESSAGE_BYTES).map_err(unsigned)?;
     let value = encode_base64(&key.sign(&octets)?);
     let certificate = key.certificate().to_base64();
     Ok(format!(

@@ -4,8 +4,13 @@
 //! signer shares nothing with the verifier but the specification.
 
 mod attacks;
+#[cfg(feature = "xmlsec")]
+mod differential;
 mod encryption;
 mod explain;
+mod floods;
+mod fuzz;
+mod hostile;
 mod logout;
 mod metadata;
 mod mutations;

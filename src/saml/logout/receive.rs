@@ -95,7 +95,10 @@ impl ServiceProvider {
         let signed = signature_of(root)?.is_some();
         expect_signatures(root, usize::from(signed))?;
         if signed || !self.may_be_unsigned(direction) {
-            Ok(Evidence::Enveloped(verify(root, &self.trust)?))
+            let evidence = Evidence::Enveloped(verify(root, &self.trust)?);
+            #[cfg(feature = "xmlsec")]
+            crate::saml::second_opinion::reduce(&text, &self.settings)?;
+            Ok(evidence)
         } else {
             Ok(Evidence::InsecureUnsigned(text))
         }

@@ -14,7 +14,7 @@ pub(super) fn read<'a>(text: &'a str, limits: &Limits) -> Result<Document<'a>, R
         return Err(Refusal::TooLarge);
     }
     let mut reader = Reader {
-        scanner: Scanner::new(text),
+        scanner: Scanner::of_document(text),
         limits,
         document: Document { nodes: Vec::new(), attributes: Vec::new(), declarations: Vec::new() },
         open: Vec::new(),
@@ -63,6 +63,7 @@ impl<'a> Reader<'a, '_> {
             scanner.space();
             let value = scanner.quoted()?;
             match (name.local, seen.as_slice()) {
+                _ if !name.prefix.is_empty() => return Err(Refusal::Malformed),
                 ("version", []) if value == "1.0" => {}
                 ("encoding", ["version"]) if value.eq_ignore_ascii_case("utf-8") => {}
                 ("encoding", ["version"]) => return Err(Refusal::NotUtf8),

@@ -22,7 +22,11 @@ pub(super) enum Place {
 
 impl<'a> Scanner<'a> {
     pub(super) fn new(text: &'a str) -> Self {
-        // A byte order mark is allowed and says nothing in UTF-8.
+        Self { text, position: 0 }
+    }
+
+    /// From the start of a document, where a byte order mark is allowed and says nothing in UTF-8.
+    pub(super) fn of_document(text: &'a str) -> Self {
         let position = if text.starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { 0 };
         Self { text, position }
     }

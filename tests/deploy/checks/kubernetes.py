@@ -25,20 +25,20 @@ CUSTOM = {
 }
 
 
-def validate(report, what, documents):
+def validate(report, what, documents, versions=VERSIONS):
     """Every manifest by the schemas of each version, strictly; custom resources by their own definition."""
     for document in documents:
         kind, name = document["kind"], document["metadata"]["name"]
         if kind in CUSTOM:
             validate_custom(report, f"{what}: {kind} {name}", document)
             continue
-        for version in VERSIONS:
+        for version in versions:
             try:
                 kubernetes_validate.validate(document, version, strict=True)
             except Exception as error:
                 report.check(f"{what}: {kind} {name} is valid in {version}", False, error)
     kinds = sorted({document["kind"] for document in documents})
-    report.check(f"{what}: {len(documents)} manifests ({', '.join(kinds)}) for {', '.join(VERSIONS)}", documents != [])
+    report.check(f"{what}: {len(documents)} manifests ({', '.join(kinds)}) for {', '.join(versions)}", documents != [])
 
 
 def validate_custom(report, what, document):

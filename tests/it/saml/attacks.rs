@@ -588,6 +588,9 @@ fn what_is_not_well_formed_is_refused() {
         genuine.replacen("<samlp:Status>", "<samlp:Status/ >", 1),
         format!("<?xml version=\"1.1\"?>{genuine}"),
         format!("<?xml?>{genuine}"),
+        format!("<?xml x:version=\"1.0\"?>{genuine}"),
+        format!("<?xml\u{feff} version=\"1.0\"?>{genuine}"),
+        format!("\u{feff}\u{feff}{genuine}"),
         format!("<?xml version=\"1.0\" standalone=\"maybe\"?>{genuine}"),
         format!("<?xml encoding=\"UTF-8\" version=\"1.0\"?>{genuine}"),
     ] {

@@ -8,7 +8,7 @@ use roxmltree::Document;
 
 use super::provider::{EC, Says, Signer, VICTIM, post};
 
-fn documents() -> [String; 3] {
+pub(crate) fn documents() -> [String; 3] {
     let says = Says::default();
     [says.assertion_signed(), says.response_signed(), says.both_signed()]
 }
@@ -30,7 +30,7 @@ fn splice(xml: &str, range: &Range<usize>, with: &str) -> String {
 }
 
 /// Every single change of one element, attribute or text that is tried.
-fn mutations(xml: &str) -> Vec<String> {
+pub(crate) fn mutations(xml: &str) -> Vec<String> {
     let document = Document::parse(xml).unwrap();
     let mut mutated = Vec::new();
     let elements: Vec<_> = document.descendants().filter(|node| node.is_element()).collect();

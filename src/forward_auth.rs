@@ -129,7 +129,8 @@ impl Contract {
     /// Tells the proxy that its client's request may pass, and who asks: a permit buys a 200.
     ///
     /// Every managed header is there, empty where there is nothing to say: a proxy that copies
-    /// what it finds would otherwise leave the client's own in place.
+    /// what it finds would otherwise leave the client's own in place. So is `Cookie`: what is left
+    /// of the client's without ours.
     #[must_use]
     pub fn allow(
         permit: Permit<'_>,
@@ -149,9 +150,7 @@ impl Contract {
         for (name, value) in identity.iter() {
             headers.insert(name, value.clone());
         }
-        if asked.contains_key(header::COOKIE) {
-            headers.insert(header::COOKIE, others(asked, cookie));
-        }
+        headers.insert(header::COOKIE, others(asked, cookie));
         response
     }
 

@@ -15,8 +15,8 @@ use super::{Asked, Error, path};
 use crate::body::{Body, ReadError};
 use crate::headers::Managed;
 use messages::{
-    CheckRequest, CheckResponse, DeniedHttpResponse, HealthCheckRequest, HealthCheckResponse,
-    HeaderValueOption, HttpRequest, HttpResponse, HttpStatus, OkHttpResponse, RpcStatus,
+    CheckRequest, CheckResponse, DeniedHttpResponse, HeaderValueOption, HealthCheckRequest,
+    HealthCheckResponse, HttpRequest, HttpResponse, HttpStatus, OkHttpResponse, RpcStatus,
 };
 
 /// The largest message that is read: a head, and a body of which more is never judged.
@@ -68,9 +68,8 @@ impl Call {
     pub fn of<B>(request: &Request<B>) -> Result<Self, Failure> {
         let kind = request.headers().get(header::CONTENT_TYPE).map(HeaderValue::as_bytes);
         let grpc = kind.is_some_and(|kind| {
-            kind.strip_prefix(b"application/grpc").is_some_and(|rest| {
-                rest.is_empty() || rest == b"+proto" || rest.starts_with(b";")
-            })
+            kind.strip_prefix(b"application/grpc")
+                .is_some_and(|rest| rest.is_empty() || rest == b"+proto" || rest.starts_with(b";"))
         });
         let post = request.method() == Method::POST && request.version() == Version::HTTP_2;
         match request.uri().path() {
@@ -158,7 +157,8 @@ fn body(http: &HttpRequest) -> Body {
 pub(super) fn asked(request: &Request<Body>) -> Result<Asked, Error> {
     let words = request.extensions().get::<Words>().ok_or(Error::Missing(METHOD))?;
     Ok(Asked {
-        method: Method::from_bytes(words.method.as_bytes()).map_err(|_| Error::Malformed(METHOD))?,
+        method: Method::from_bytes(words.method.as_bytes())
+            .map_err(|_| Error::Malformed(METHOD))?,
         host: HeaderValue::from_str(&words.host).map_err(|_| Error::Malformed(HOST))?,
         path: path(words.path.as_bytes())?,
     })

@@ -18,7 +18,11 @@ impl Gate {
         })
     }
 
-    async fn call(&self, request: Request<Incoming>, peer: Peer) -> Result<Response<Body>, Failure> {
+    async fn call(
+        &self,
+        request: Request<Incoming>,
+        peer: Peer,
+    ) -> Result<Response<Body>, Failure> {
         let call = Call::of(&request)?;
         if call == Call::Check && !self.site.forwarding.trusts(peer.address.ip()) {
             return Err(Failure::PermissionDenied);

@@ -65,8 +65,12 @@ where
     }
 }
 
-fn start<Serve>(stream: TcpStream, place: OwnedSemaphorePermit, door: Door, thread: &Rc<Thread<Serve>>)
-where
+fn start<Serve>(
+    stream: TcpStream,
+    place: OwnedSemaphorePermit,
+    door: Door,
+    thread: &Rc<Thread<Serve>>,
+) where
     Serve: AsyncFn(Request<Incoming>, Peer) -> Response<Body> + 'static,
 {
     spawn_local(serve(stream, place, door, Rc::clone(thread)));

@@ -176,7 +176,9 @@ impl Worker {
         let mut accepting = Vec::with_capacity(self.sockets.len());
         for (door, socket) in self.sockets {
             match tokio::net::TcpListener::from_std(socket) {
-                Ok(listener) => accepting.push(spawn_local(accept(listener, door, Rc::clone(&thread)))),
+                Ok(listener) => {
+                    accepting.push(spawn_local(accept(listener, door, Rc::clone(&thread))))
+                }
                 Err(error) => error!(%error, "a socket cannot be served"),
             }
         }

@@ -984,6 +984,7 @@ fn what_the_example_leaves_off_can_be_written_as_shown() {
                 "cannot be read",
                 "is for Entra's issuers",
                 "is missing",
+                "has nobody who may ask",
             ];
             assert!(
                 about.iter().any(|what| problem.what.contains(what)),

@@ -96,7 +96,8 @@ async fn raw_headers_are_read_too() {
     let mut question = HttpRequest::new("GET /acme/bert");
     question.headers.clear();
     let own = format!("{SESSION}={session}");
-    question.header_map = Some(Pairs { pairs: vec![pair(":path", "/acme/demo"), pair("cookie", &own)] });
+    question.header_map =
+        Some(Pairs { pairs: vec![pair(":path", "/acme/demo"), pair("cookie", &own)] });
     assert!(matches!(question.clone().ask(port(&world)).await, Verdict::Allowed { .. }));
     let twice = vec![pair("authorization", "Bearer a"), pair("authorization", "Bearer b")];
     question.header_map = Some(Pairs { pairs: twice });
@@ -141,8 +142,12 @@ async fn a_body_is_judged_when_it_is_whole_and_as_it_came() {
 #[tokio::test]
 async fn a_malformed_question_is_never_a_yes() {
     let world = world().await;
-    for target in ["/acme/demo#x", "acme/demo", "*", "", "/acme/%2e%2e/x", "/acme/demo\u{e9}", "//acme/demo"] {
-        denied(&world, HttpRequest::new(&format!("GET {target}"))).await.refused(400, "ambiguous-path");
+    for target in
+        ["/acme/demo#x", "acme/demo", "*", "", "/acme/%2e%2e/x", "/acme/demo\u{e9}", "//acme/demo"]
+    {
+        denied(&world, HttpRequest::new(&format!("GET {target}")))
+            .await
+            .refused(400, "ambiguous-path");
     }
     for method in ["", "G T", "g\u{e9}t"] {
         let mut question = HttpRequest::new("GET /acme/demo");
@@ -168,9 +173,8 @@ async fn calls_are_bounded_and_only_the_known_ones_are_answered() {
     let world = world().await;
     let address = port(&world);
     let message = HttpRequest::new("GET /acme/demo").message();
-    let framed = |flag: u8, length: u32| {
-        [&[flag], length.to_be_bytes().as_slice(), &message].concat()
-    };
+    let framed =
+        |flag: u8, length: u32| [&[flag], length.to_be_bytes().as_slice(), &message].concat();
     let length = u32::try_from(message.len()).unwrap();
     for (bytes, status) in [
         (framed(0, length), 0),

@@ -15,10 +15,10 @@ use hubgate::policy::Role;
 
 use super::answer::Answer;
 use super::browser::{Browser, SESSION};
+use super::grpc::{HttpRequest, Verdict};
 use super::moving_clock::{MovingClock, minutes};
 use super::served::Served;
 use super::setup::{CLIENT_SECRET, SITE};
-use super::grpc::{HttpRequest, Verdict};
 use super::tool;
 use super::vectors::{Age, Case, Outcome, SignInLine, Vectors};
 
@@ -188,7 +188,7 @@ impl Scene {
             (_, _, arrived) => panic!("{line}: {log}, and {} at the hub", arrived.len()),
         };
         let outcome = match (&told, decision.as_str()) {
-            (Some(_), _) if !reason.is_empty() => Outcome::Notice { organization, reason },
+            (Some(_), "allow") if !reason.is_empty() => Outcome::Notice { organization, reason },
             (Some(told), _) => Outcome::Allow(caller(told)),
             (None, "challenge") => Outcome::Challenge { organization, reason },
             (None, _) if reason.starts_with("ambiguous") || reason == "body-too-large" => {

@@ -5,6 +5,7 @@ mod headers;
 mod hub;
 mod keys;
 mod load;
+mod loader;
 mod oidc;
 mod organization;
 mod overrides;
@@ -12,6 +13,8 @@ mod problem;
 mod public_url;
 mod read_hub;
 mod read_oidc;
+mod read_saml;
+mod saml;
 mod secret;
 mod section;
 mod server;
@@ -24,6 +27,7 @@ pub use headers::Headers;
 pub use hub::{Access, BodyUnknown, Hub, HubProfile, HubRule, Identity, Unclaimed, Upstream};
 pub use keys::known_keys;
 pub use load::{admin_address, load, parse};
+pub use loader::{Changes, Loader, Reading};
 pub use oidc::{
     ClientAssertionAudience, ClientAuth, EmailTrust, GroupOverage, Issuer, IssuerError, Oidc,
     OidcDefaults, OidcProvider, ResponseMode, SigningAlgorithm, UserinfoUse,
@@ -31,6 +35,7 @@ pub use oidc::{
 pub use organization::{HubTokens, OrganizationConfig, Provider};
 pub use problem::{Problem, Problems};
 pub use public_url::{PublicUrl, is_loopback};
+pub use saml::{Saml, SamlSource, acs_path, consume_path, metadata_path, slo_path};
 pub use secret::Secret;
 pub(crate) use section::in_words;
 pub use server::{DEFAULT_ADMIN, Server, TlsFiles};

@@ -79,8 +79,10 @@ impl Credentials {
     /// # Errors
     /// When the session store cannot say; the request is then refused.
     pub fn read(&self, headers: &HeaderMap, now: SystemTime) -> Result<Credential, session::Error> {
-        let Some(key) = self.cookie.key(headers) else { return Ok(Credential::Anonymous) };
-        let Some(session) = self.sessions.find(&key)? else { return Ok(Credential::Anonymous) };
+        let Some(cookie) = self.cookie.value(headers) else { return Ok(Credential::Anonymous) };
+        let Some(session) = self.sessions.of_cookie(cookie, now)? else {
+            return Ok(Credential::Anonymous);
+        };
         self.refreshing.if_due(&session, now);
         Ok(Credential::Session(session))
     }
@@ -118,7 +120,12 @@ impl SessionCookie {
     /// The key of the session whose cookie the request carries.
     #[must_use]
     pub fn key(&self, headers: &HeaderMap) -> Option<SessionKey> {
-        SessionKey::of(headers::cookie(headers, &self.name)?)
+        SessionKey::of(self.value(headers)?)
+    }
+
+    /// Its value in a request.
+    fn value<'h>(&self, headers: &'h HeaderMap) -> Option<&'h str> {
+        headers::cookie(headers, &self.name)
     }
 
     /// A `Set-Cookie` that holds `value` for `seconds`; zero takes the cookie away.

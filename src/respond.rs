@@ -1,5 +1,6 @@
 //! Answers of our own: refusals in the client's dialect, redirects, pages.
 
+mod carry;
 mod dialect;
 mod pages;
 mod refusal;
@@ -9,6 +10,7 @@ use bytes::Bytes;
 use http::header::{self, HeaderValue};
 use http::{Response, StatusCode};
 
+pub use carry::{Carry, carry};
 pub use dialect::Dialect;
 pub use pages::{Account, AccountRow, Notice, Page, SignOut, SignedOut, Theme, page};
 pub use refusal::{Party, Refusal, refuse};

@@ -24,15 +24,13 @@ pub(super) enum Kind {
     Sections(&'static [Key]),
     /// A table whose keys are somebody else's words.
     Names(&'static Kind),
-    /// Stands in the contract, and is not built yet.
-    Later,
 }
 
 const fn key(name: &'static str, kind: Kind) -> Key {
     Key { name, kind }
 }
 
-use Kind::{Later, List, Names, Section, Sections, Text, Value};
+use Kind::{List, Names, Section, Sections, Text, Value};
 
 /// The file's own keys.
 pub(super) const ROOT: &[Key] = &[
@@ -122,7 +120,7 @@ pub(super) const ORGANIZATION: &[Key] = &[
     key("tokens", Text),
     key("role_mapping", Section(ROLE_MAPPING)),
     key("oidc", Section(OIDC)),
-    key("saml", Later),
+    key("saml", Section(SAML)),
 ];
 
 /// `[organization.role_mapping]`
@@ -164,11 +162,46 @@ pub(super) const OIDC: &[Key] = &[
     key("ca_certificates", List),
 ];
 
+/// `[organization.saml]`
+pub(super) const SAML: &[Key] = &[
+    key("provider", Text),
+    key("metadata", Section(SAML_METADATA)),
+    key("sign_on_url", Text),
+    key("sign_on_binding", Text),
+    key("entity_id", Text),
+    key("certificates", List),
+    key("logout_url", Text),
+    key("sign_requests", Value),
+    key("signing_keys", Value),
+    key("decryption_keys", Value),
+    key("signatures", Text),
+    key("idp_initiated", Value),
+    key("force_authn", Value),
+    key("is_passive", Value),
+    key("requested_authn_context", List),
+    key("name_id_format", Text),
+    key("subject", Text),
+    key("email_attribute", Text),
+    key("name_attribute", Text),
+    key("groups_attribute", Text),
+    key("sp_entity_id", Text),
+    key("acs_path", Text),
+    key("clock_skew", Text),
+    key("insecure_sha1", Value),
+    key("insecure_aes_cbc", Value),
+    key("insecure_unsigned_logout_responses", Value),
+    key("ca_certificates", List),
+];
+
+/// `organization.saml.metadata`
+pub(super) const SAML_METADATA: &[Key] =
+    &[key("url", Text), key("file", Text), key("refresh", Text)];
+
 /// A secret's two forms.
 pub(super) const SECRET: &[Key] = &[key("file", Text), key("env", Text)];
 
-/// Every key that a configuration may hold, such as `organization.oidc.issuer`, in order; those
-/// that are not built yet too, and none for the tables themselves.
+/// Every key that a configuration may hold, such as `organization.oidc.issuer`, in order; none for
+/// the tables themselves.
 #[must_use]
 pub fn known_keys() -> Vec<String> {
     let mut all = Vec::new();
@@ -181,7 +214,7 @@ fn flatten(prefix: &str, keys: &[Key], all: &mut Vec<String>) {
         let path = format!("{prefix}{}", key.name);
         match key.kind {
             Section(inner) | Sections(inner) => flatten(&format!("{path}."), inner, all),
-            Text | List | Value | Kind::Secret | Names(_) | Later => all.push(path),
+            Text | List | Value | Kind::Secret | Names(_) => all.push(path),
         }
     }
 }

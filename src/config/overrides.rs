@@ -10,7 +10,7 @@ pub(super) const PREFIX: &str = "HUBGATE__";
 
 /// Writes the overrides that `wanted` picks by their first word into the file's table.
 pub(super) fn apply(reader: &Reader, root: &mut Table, wanted: impl Fn(&str) -> bool) {
-    for (variable, text) in &reader.environment {
+    for (variable, text) in &*reader.environment {
         let Some(path) = variable.strip_prefix(PREFIX) else { continue };
         let path = path.to_ascii_lowercase();
         let steps: Vec<&str> = path.split("__").collect();
@@ -23,6 +23,15 @@ pub(super) fn apply(reader: &Reader, root: &mut Table, wanted: impl Fn(&str) -> 
             reader.note(&place, "", what, &remedy);
         }
     }
+}
+
+/// Whether any override reaches into an organization.
+pub(super) fn reach_organizations(reader: &Reader) -> bool {
+    let reaches = |variable: &String| {
+        let path = variable.strip_prefix(PREFIX).unwrap_or_default().to_ascii_lowercase();
+        path.split("__").next() == Some("organization")
+    };
+    reader.environment.keys().any(reaches)
 }
 
 /// What is wrong with an override, and what to do.
@@ -55,14 +64,13 @@ fn write(table: &mut Table, keys: &[Key], steps: &[&str], text: &str) -> Result<
             inside(table, step)?.insert(name, value(kind, text));
             Ok(())
         }
-        Kind::Text | Kind::List | Kind::Value | Kind::Later if !rest.is_empty() => {
+        Kind::Text | Kind::List | Kind::Value if !rest.is_empty() => {
             let what = format!("{step:?} has no keys inside");
             Err((what, format!("write everything after {step:?} into the value")))
         }
         Kind::Text
         | Kind::List
         | Kind::Value
-        | Kind::Later
         | Kind::Secret
         | Kind::Section(_)
         | Kind::Names(_) => {
@@ -125,12 +133,7 @@ fn value(kind: &Kind, text: &str) -> Value {
         (Kind::List, Some(value @ Value::String(_))) => Value::Array(vec![value]),
         (Kind::List, _) => Value::Array(vec![Value::String(text.to_owned())]),
         (
-            Kind::Value
-            | Kind::Secret
-            | Kind::Section(_)
-            | Kind::Sections(_)
-            | Kind::Names(_)
-            | Kind::Later,
+            Kind::Value | Kind::Secret | Kind::Section(_) | Kind::Sections(_) | Kind::Names(_),
             parsed,
         ) => parsed.unwrap_or_else(|| Value::String(text.to_owned())),
     }

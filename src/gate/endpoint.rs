@@ -4,6 +4,7 @@ use http::Method;
 
 use crate::config::HubProfile;
 use crate::policy::{OrganizationId, Reason, Target};
+use crate::service_provider::Acs;
 
 /// One of our own pages.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,6 +33,14 @@ pub(super) enum Endpoint {
     BackChannelLogout(OrganizationId),
     /// `GET /-/sso/{org}/oidc/frontchannel-logout`
     FrontChannelLogout(OrganizationId),
+    /// `GET /-/sso/{org}/saml/metadata`
+    SamlMetadata(OrganizationId),
+    /// `POST /-/sso/{org}/saml/acs`, `POST /organizations/{org}/saml/consume`
+    Acs(OrganizationId, Acs),
+    /// `GET /-/sso/{org}/saml/slo`
+    Slo(OrganizationId),
+    /// `POST /-/sso/{org}/saml/slo`
+    SloForm(OrganizationId),
 }
 
 impl Endpoint {
@@ -41,6 +50,9 @@ impl Endpoint {
     /// When it is ours by its path, but no such page exists or the method is another one: what
     /// stands under `/-/` never reaches the hub.
     pub(super) fn of(target: &Target, profile: HubProfile) -> Option<Result<Self, Reason>> {
+        if !matches!(target.segment(0), Some("-" | "organizations")) {
+            return None;
+        }
         let segments: Vec<&str> = target.segments().take(6).collect();
         match segments.as_slice() {
             ["-", "sso", rest @ ..] => Some(Self::ours(target.method(), rest)),
@@ -50,6 +62,11 @@ impl Endpoint {
                 if profile == HubProfile::Huggingface =>
             {
                 Some(Self::of_organization(target.method(), organization, &["oidc", "callback"]))
+            }
+            ["organizations", organization, "saml", "consume"]
+                if profile == HubProfile::Huggingface =>
+            {
+                Some(Self::of_organization(target.method(), organization, &["saml", "consume"]))
             }
             _ => None,
         }
@@ -66,6 +83,8 @@ impl Endpoint {
                 Verb::Read => Ok(Self::ConfirmLogout),
                 Verb::Post => Ok(Self::Logout),
             },
+            // The hub's own address of it, and not one of ours.
+            [_, "saml", "consume"] => Err(Reason::NoSuchPage),
             [organization, rest @ ..] => Self::of_organization(method, organization, rest),
         }
     }
@@ -88,6 +107,14 @@ impl Endpoint {
             }
             ["oidc", "frontchannel-logout"] => read(method, Self::FrontChannelLogout(id)),
             ["oidc", "backchannel-logout"] => Err(Reason::MethodNotAllowed),
+            ["saml", "metadata"] => read(method, Self::SamlMetadata(id)),
+            ["saml", "acs"] if method == Method::POST => Ok(Self::Acs(id, Acs::Own)),
+            ["saml", "consume"] if method == Method::POST => Ok(Self::Acs(id, Acs::Consume)),
+            ["saml", "acs" | "consume"] => Err(Reason::MethodNotAllowed),
+            ["saml", "slo"] => Ok(match read_or_post(method)? {
+                Verb::Read => Self::Slo(id),
+                Verb::Post => Self::SloForm(id),
+            }),
             _ => Err(Reason::NoSuchPage),
         }
     }
@@ -99,7 +126,11 @@ impl Endpoint {
             | Self::Callback(id)
             | Self::CallbackForm(id)
             | Self::BackChannelLogout(id)
-            | Self::FrontChannelLogout(id) => Some(id),
+            | Self::FrontChannelLogout(id)
+            | Self::SamlMetadata(id)
+            | Self::Acs(id, _)
+            | Self::Slo(id)
+            | Self::SloForm(id) => Some(id),
             Self::Account
             | Self::Find
             | Self::Session
@@ -154,11 +185,21 @@ mod tests {
         check("GET /organizations/acme/oidc/consume?code=x", Some(Ok(Endpoint::Callback(acme()))));
         check("GET /organizations/acme/settings", None);
         check("GET /acme/-/sso", None);
+        check("GET /-/sso/acme/saml/metadata", Some(Ok(Endpoint::SamlMetadata(acme()))));
+        check("POST /-/sso/acme/saml/acs", Some(Ok(Endpoint::Acs(acme(), Acs::Own))));
+        check(
+            "POST /organizations/acme/saml/consume",
+            Some(Ok(Endpoint::Acs(acme(), Acs::Consume))),
+        );
+        check("GET /-/sso/acme/saml/slo?SAMLRequest=x", Some(Ok(Endpoint::Slo(acme()))));
+        check("POST /-/sso/acme/saml/slo", Some(Ok(Endpoint::SloForm(acme()))));
     }
 
     #[test]
     fn what_stands_under_our_prefix_never_reaches_the_hub() {
         check("GET /-/sso/acme/evil", Some(Err(Reason::NoSuchPage)));
+        check("POST /-/sso/acme/saml/consume", Some(Err(Reason::NoSuchPage)));
+        check("GET /-/sso/acme/saml/acs", Some(Err(Reason::MethodNotAllowed)));
         check("GET /-/other", Some(Err(Reason::NoSuchPage)));
         check("GET /%2D/sso/", Some(Ok(Endpoint::Account)));
         check("DELETE /-/sso/", Some(Err(Reason::MethodNotAllowed)));

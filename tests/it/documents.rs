@@ -11,7 +11,7 @@ pub(crate) struct Document {
 }
 
 /// The tables in an order that TOML can be written in; those with `[[…]]` are marked.
-const TABLES: [(&str, bool); 13] = [
+const TABLES: [(&str, bool); 14] = [
     ("", false),
     ("server", false),
     ("server.tls", false),
@@ -25,6 +25,7 @@ const TABLES: [(&str, bool); 13] = [
     ("organization.role_mapping.roles", false),
     ("organization.oidc", false),
     ("organization.saml", false),
+    ("organization.saml.metadata", false),
 ];
 
 impl Document {

@@ -35,6 +35,7 @@ mod refusals;
 mod reload;
 mod rig;
 mod saml;
+mod saml_gate;
 mod secrets;
 
 mod sessions;

@@ -15,7 +15,7 @@ use std::time::Duration;
 use toml::{Table, Value};
 
 use super::Problem;
-use super::keys::{Key, Kind, distance, meant};
+use super::keys::{Key, distance, meant};
 
 /// The variables by which a process is told things.
 pub(super) type Environment = BTreeMap<String, String>;

@@ -2,6 +2,7 @@
 
 mod admit;
 mod asker;
+mod call;
 mod current;
 mod endpoint;
 mod in_body;
@@ -26,7 +27,7 @@ use crate::error::Error;
 use crate::headers::Hop;
 use crate::hub::Found;
 use crate::observe::{Access, Outcome, Recorder};
-use crate::peer::Peer;
+use crate::peer::{Door, Peer};
 use crate::policy::{Decision, OrganizationId, Reason, Subject, decide};
 use crate::proxy::Proxy;
 
@@ -83,13 +84,28 @@ impl Gate {
         Self { site, proxy, recorder, ids: RequestIds::new(), hop: Cell::new(None) }
     }
 
-    /// Answers a request, whatever happens, and notes it.
+    /// Answers whatever comes in.
     async fn serve(&self, request: Request<Incoming>, peer: Peer) -> Response<Body> {
+        match peer.door {
+            Door::Web => {
+                let request = request.map(Body::from);
+                let mode = self.mode(&request);
+                self.respond(request, mode, peer).await
+            }
+            Door::Grpc => Box::pin(self.called(request, peer)).await,
+        }
+    }
+
+    /// Answers a request, whatever happens, and notes it.
+    async fn respond(
+        &self,
+        mut request: Request<Body>,
+        mode: Option<Mode<'_>>,
+        peer: Peer,
+    ) -> Response<Body> {
         let started = stopwatch();
         let at = self.site.clock.now();
-        let mut request = request.map(Body::from);
         let request_id = self.ids.of(&request, &self.site.forwarding, &peer);
-        let mode = self.mode(&request);
         let opened = self.open(mode, &mut request, &peer);
         let about = refuse::About::of(&request, &self.site.forwarding, &peer);
         let mut trace =

@@ -24,15 +24,13 @@ pub(super) enum Kind {
     Sections(&'static [Key]),
     /// A table whose keys are somebody else's words.
     Names(&'static Kind),
-    /// Stands in the contract, and is not built yet.
-    Later,
 }
 
 const fn key(name: &'static str, kind: Kind) -> Key {
     Key { name, kind }
 }
 
-use Kind::{Later, List, Names, Section, Sections, Text, Value};
+use Kind::{List, Names, Section, Sections, Text, Value};
 
 /// The file's own keys.
 pub(super) const ROOT: &[Key] = &[
@@ -50,7 +48,7 @@ pub(super) const ROOT: &[Key] = &[
 pub(super) const SERVER: &[Key] = &[
     key("listen", List),
     key("admin", Text),
-    key("grpc", Later),
+    key("grpc", Text),
     key("tls", Section(TLS)),
     key("trusted_proxies", List),
     key("drain", Text),
@@ -228,8 +226,8 @@ pub(super) const SAML_METADATA: &[Key] =
 /// A secret's two forms.
 pub(super) const SECRET: &[Key] = &[key("file", Text), key("env", Text)];
 
-/// Every key that a configuration may hold, such as `organization.oidc.issuer`, in order; those
-/// that are not built yet too, and none for the tables themselves.
+/// Every key that a configuration may hold, such as `organization.oidc.issuer`, in order; none for
+/// the tables themselves.
 #[must_use]
 pub fn known_keys() -> Vec<String> {
     let mut all = Vec::new();
@@ -242,7 +240,7 @@ fn flatten(prefix: &str, keys: &[Key], all: &mut Vec<String>) {
         let path = format!("{prefix}{}", key.name);
         match key.kind {
             Section(inner) | Sections(inner) => flatten(&format!("{path}."), inner, all),
-            Text | List | Value | Kind::Secret | Names(_) | Later => all.push(path),
+            Text | List | Value | Kind::Secret | Names(_) => all.push(path),
         }
     }
 }

@@ -143,7 +143,6 @@ fn an_unknown_key_is_a_mistake_that_names_the_one_that_was_meant() {
 #[test]
 fn what_is_not_built_yet_is_refused_and_not_ignored() {
     for (key, value) in [
-        ("server.grpc", "\"127.0.0.1:9091\""),
         ("session.store", "{ disk = \"/var/lib/hubgate\" }"),
         ("session.store", "{ redis = \"rediss://:hunter2@redis\" }"),
     ] {
@@ -985,6 +984,7 @@ fn what_the_example_leaves_off_can_be_written_as_shown() {
                 "cannot be read",
                 "is for Entra's issuers",
                 "is missing",
+                "has nobody who may ask",
                 "says nothing of the identity provider",
                 "names neither a url nor a file",
             ];
@@ -1012,4 +1012,17 @@ fn without_an_upstream_there_must_be_proxies_that_ask() {
         "hub.body_unknown: \"require_any_session\" is none of allow, require-any-session, deny; \
          did you mean \"require-any-session\"?",
     );
+}
+
+#[test]
+fn grpc_needs_proxies_that_may_ask_and_a_port_of_its_own() {
+    let document = Document::minimal().set("server.grpc", "\"127.0.0.1:9191\"");
+    let remedy = "name the proxies in server.trusted_proxies";
+    refuse(&document, &format!("server.grpc: has nobody who may ask; {remedy}"));
+    let trusting = document.set("server.trusted_proxies", "[\"127.0.0.1\"]");
+    assert_eq!(accept(&trusting).server.grpc, Some("127.0.0.1:9191".parse().unwrap()));
+    let twice = trusting.clone().set("server.listen", "\"127.0.0.1:9191\"");
+    refuse(&twice, "server.grpc: 127.0.0.1:9191 is taken twice; choose another port");
+    let found = mistakes(&trusting.set("server.grpc", "\"9191\"").text());
+    assert!(found.len() == 1 && found[0].starts_with("server.grpc: \"9191\" is no address"));
 }

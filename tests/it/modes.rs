@@ -19,7 +19,7 @@ async fn every_vector_is_answered_as_it_says_in_every_mode() {
             let session = session.map(|(_, session)| session.as_str());
             let (answer, at_hub) = scene.ask(Mode::Proxy, case, session).await;
             let mut answers = vec![(Mode::Proxy, answer, at_hub.clone())];
-            for mode in [Mode::Nginx, Mode::Forward, Mode::Envoy] {
+            for mode in [Mode::Nginx, Mode::Forward, Mode::Envoy, Mode::Grpc] {
                 let (answer, told) = scene.ask(mode, case, session).await;
                 if is_unseen(mode, case) {
                     unseen += 1;

@@ -74,6 +74,7 @@ impl Setup {
             server: config::Server {
                 listen: vec![loopback],
                 admin: Some(loopback),
+                grpc: None,
                 tls: None,
                 trusted_proxies: Vec::new(),
                 drain: SOON,

@@ -2,8 +2,11 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::time::Duration;
 
+use bytes::Bytes;
+use http::HeaderValue;
 use hubgate::demo::hub::{self, Access, Hub, Received};
 use hubgate::demo::people::Person;
 use hubgate::demo::provider::{Client, ClientAuthentication, Provider, Settings};
@@ -12,6 +15,7 @@ use hubgate::policy::Role;
 
 use super::answer::Answer;
 use super::browser::{Browser, SESSION};
+use super::grpc::{HttpRequest, Verdict};
 use super::moving_clock::{MovingClock, minutes};
 use super::served::Served;
 use super::setup::{CLIENT_SECRET, SITE};
@@ -29,6 +33,8 @@ pub(crate) enum Mode {
     Forward,
     /// Envoy's, with `with_request_body`.
     Envoy,
+    /// Envoy's, by gRPC, with the body as bytes.
+    Grpc,
 }
 
 /// The names of the managed headers, in the preset of the vectors.
@@ -52,6 +58,7 @@ pub(crate) struct Scene {
     providers: HashMap<String, Provider>,
     clock: MovingClock,
     gate: Served,
+    calls: AtomicU32,
 }
 
 impl Scene {
@@ -83,14 +90,14 @@ impl Scene {
             providers.insert(id, provider);
         }
         let here = "[server]\nlisten = [\"127.0.0.1:0\"]\nadmin = \"\"\nthreads = 1\n\
-                    trusted_proxies = [\"127.0.0.1\"]\n\
+                    trusted_proxies = [\"127.0.0.1\"]\ngrpc = \"127.0.0.1:0\"\n\
                     [tokens]\ncli_sign_in = false\n[session]\ntimeout = \"1h\"\n[hub]\n";
         text = text.replacen("[hub]\n", here, 1);
         let client = "client_id = \"hubgate\"\n";
         text = text.replace(client, &format!("{client}algorithms = [\"ES256\"]\n"));
         let environment = [("SECRET".to_owned(), CLIENT_SECRET.to_owned())];
         let gate = Served::start(&text, &environment, &clock.clock());
-        Self { hub, providers, clock, gate }
+        Self { hub, providers, clock, gate, calls: AtomicU32::new(0) }
     }
 
     fn browser(&self) -> Browser {
@@ -182,12 +189,14 @@ impl Scene {
             (Mode::Proxy, "error", [received]) if case.body.is_some() => {
                 Some(at_hub(&received.head))
             }
-            (Mode::Nginx | Mode::Forward | Mode::Envoy, "allow", []) => Some(vouched(&answer)),
+            (Mode::Nginx | Mode::Forward | Mode::Envoy | Mode::Grpc, "allow", []) => {
+                Some(vouched(&answer))
+            }
             (_, "challenge" | "deny", []) => None,
             (_, _, arrived) => panic!("{line}: {log}, and {} at the hub", arrived.len()),
         };
         let outcome = match (&told, decision.as_str()) {
-            (Some(_), _) if !reason.is_empty() => Outcome::Notice { organization, reason },
+            (Some(_), "allow") if !reason.is_empty() => Outcome::Notice { organization, reason },
             (Some(told), _) => Outcome::Allow(caller(told)),
             (None, "challenge") => Outcome::Challenge { organization, reason },
             (None, _) if reason.starts_with("ambiguous") || reason == "body-too-large" => {
@@ -236,8 +245,26 @@ impl Scene {
                 "GET /-/sso/authz/forward?x=/acme".to_owned()
             }
             Mode::Envoy => format!("{method} /-/sso/authz/envoy{target}"),
+            Mode::Grpc => return self.call(&format!("{method} {target}"), &headers, body).await,
         };
         tool::send(self.gate.address, &line, &headers, body).await
+    }
+
+    /// Asks by gRPC; a yes as the other contracts would say it.
+    async fn call(&self, line: &str, headers: &str, body: &[u8]) -> Answer {
+        let request_id = format!("X-Request-Id: call-{}\r\n", self.calls.fetch_add(1, Relaxed));
+        let question = HttpRequest::new(line).with(headers).with(&request_id).body(body);
+        match question.ask(self.gate.grpc.unwrap()).await {
+            Verdict::Denied(answer) => answer,
+            Verdict::Allowed { mut hub, .. } => {
+                for name in MANAGED {
+                    hub.entry(name).or_insert(const { HeaderValue::from_static("") });
+                }
+                hub.insert("cache-control", const { HeaderValue::from_static("no-store") });
+                let url = SITE.parse().unwrap();
+                Answer { url, status: 200, headers: hub, body: Bytes::new() }
+            }
+        }
     }
 }
 

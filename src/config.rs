@@ -5,6 +5,7 @@ mod headers;
 mod hub;
 mod keys;
 mod load;
+mod machines;
 mod oidc;
 mod organization;
 mod overrides;
@@ -19,12 +20,14 @@ mod session;
 mod tokens;
 mod warnings;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 pub use headers::Headers;
 pub use hub::{Access, Hub, HubProfile, HubRule, Identity, Unclaimed, Upstream};
 pub use keys::known_keys;
 pub use load::{admin_address, load, parse};
+pub use machines::{ServiceAccount, Workload, hash_text, parse_hash, parse_moment};
 pub use oidc::{
     ClientAssertionAudience, ClientAuth, EmailTrust, GroupOverage, Issuer, IssuerError, Oidc,
     OidcDefaults, OidcProvider, ResponseMode, SigningAlgorithm, UserinfoUse,
@@ -52,6 +55,8 @@ pub struct Config {
     pub session: Session,
     /// What programs may be given.
     pub tokens: Tokens,
+    /// The folder that remembers which recovery codes were used.
+    pub recovery_state: Option<PathBuf>,
     /// What the upstream's headers are called.
     pub headers: Headers,
     /// Who has an identity provider.

@@ -6,7 +6,7 @@ use crate::body::ReadError;
 use crate::credential::{self, Refused};
 use crate::hub::BodyError;
 use crate::policy::{Ambiguity, Challenge, OrganizationId, Reason};
-use crate::{device, login, logout, proxy, session};
+use crate::{device, login, logout, proxy, recovery, session};
 
 /// Why a request was not answered by the upstream or by one of our pages.
 #[derive(Debug, thiserror::Error)]
@@ -49,6 +49,9 @@ pub enum Error {
     /// A sign-out did not come about.
     #[error("the sign-out did not come about")]
     Logout(#[from] logout::Error),
+    /// A recovery code was not taken.
+    #[error("the recovery code was not taken")]
+    Recovery(#[from] recovery::Error),
     /// A person's answer for a program was not taken.
     #[error("the answer for a program was not taken")]
     Device(#[from] device::Error),
@@ -106,6 +109,7 @@ impl Error {
             Self::Login { failure, .. } => failure.error.reason(),
             Self::Logout(error) => error.reason(),
             Self::Device(error) => error.reason(),
+            Self::Recovery(error) => error.reason(),
             Self::Session(session::Error::Unavailable) => Reason::StoreUnavailable,
             Self::Proxy(error) => error.reason(),
         }
@@ -128,6 +132,7 @@ impl Error {
             | Self::Login { .. }
             | Self::Logout(_)
             | Self::Device(_)
+            | Self::Recovery(_)
             | Self::Session(_)
             | Self::Credential(_) => status(self.reason()),
         }
@@ -152,6 +157,9 @@ impl Error {
             | Reason::TokenUnknown
             | Reason::TokenExpired
             | Reason::TokenRevoked
+            | Reason::ServiceAccountExpired
+            | Reason::NetworkNotAllowed
+            | Reason::WorkloadRefused
             | Reason::MixedCredentials
             | Reason::RoleTooLow
             | Reason::EmailDomain
@@ -187,6 +195,7 @@ impl Error {
             | Self::Page(_)
             | Self::Logout(_)
             | Self::Device(_)
+            | Self::Recovery(_)
             | Self::Session(_)
             | Self::Credential(_)
             | Self::Proxy(_) => None,
@@ -209,6 +218,9 @@ const fn status(reason: Reason) -> StatusCode {
         | Reason::TokenUnknown
         | Reason::TokenExpired
         | Reason::TokenRevoked
+        | Reason::ServiceAccountExpired
+        | Reason::NetworkNotAllowed
+        | Reason::WorkloadRefused
         | Reason::RoleTooLow
         | Reason::EmailDomain
         | Reason::NotAMember

@@ -17,4 +17,4 @@ pub use invalid::Invalid;
 pub use key_set::{KeySet, KeySetError};
 pub use signing_key::SigningError;
 pub use strict_json::object;
-pub use verify::{Checked, Expected, Use, check};
+pub use verify::{Checked, Expected, Use, check, unverified_issuer};

@@ -5,6 +5,7 @@
 
 mod decide;
 mod email;
+mod machine;
 mod name;
 mod organization;
 mod path_pattern;
@@ -18,6 +19,7 @@ mod target;
 
 pub use decide::{Challenge, Claim, Claimed, Decision, Notice, Permit, decide};
 pub use email::{EmailAddress, EmailDomains};
+pub use machine::{Machine, MachineName};
 pub use name::{NameError, Namespace, OrganizationId, Subject};
 pub use organization::{Enforcement, Organization, PublicPattern};
 pub use path_pattern::{PathMatch, PathPattern, PathPatternError};

@@ -3,6 +3,7 @@
 mod device_pages;
 mod dialect;
 mod pages;
+mod recovery_page;
 mod refusal;
 mod wording;
 
@@ -17,6 +18,7 @@ pub use dialect::Dialect;
 pub use pages::{
     Account, AccountProgram, AccountRow, Notice, Page, SignOut, SignedOut, Theme, page,
 };
+pub use recovery_page::RecoveryPage;
 pub use refusal::{Party, Refusal, refuse};
 
 /// An answer of our own, always small.

@@ -114,6 +114,13 @@ fn read(reader: &Reader, place: &Place, mut table: Table) -> Option<Config> {
     let upstream = hub.as_ref().map(|hub| &hub.upstream);
     let headers = root.section_or_empty("headers").map(|section| Headers::read(&section, upstream));
 
+    let recovery_state = root.path("recovery_state").inspect(|folder| {
+        if !folder.is_dir() {
+            let what = format!("{} cannot be read: it is no folder", folder.display());
+            root.note("recovery_state", what, "make it, and let hubgate write to it");
+        }
+    });
+
     let around = Surroundings {
         session_timeout: session.as_ref().map_or(super::session::TIMEOUT, |s| s.timeout),
         profile: hub.as_ref().map_or(HubProfile::Huggingface, |hub| hub.profile),
@@ -129,6 +136,7 @@ fn read(reader: &Reader, place: &Place, mut table: Table) -> Option<Config> {
         hub: hub?,
         session: session?,
         tokens: tokens?,
+        recovery_state,
         headers: headers?,
         organizations,
     })

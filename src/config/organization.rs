@@ -9,6 +9,7 @@ use crate::policy::{
     PublicPattern, Role, RoleMapping,
 };
 
+use super::machines::{self, ServiceAccount, Workload};
 use super::section::Section;
 use super::session::{LONGEST, SHORTEST};
 use super::{HubProfile, Oidc};
@@ -24,6 +25,12 @@ pub struct OrganizationConfig {
     pub external_collaborators: Vec<String>,
     /// What the hub's own tokens need; only a hub with accounts has any.
     pub tokens: HubTokens,
+    /// Machines with a token.
+    pub service_accounts: Vec<ServiceAccount>,
+    /// Machines for which somebody else vouches.
+    pub workloads: Vec<Workload>,
+    /// SHA-256 of codes for the day when the provider is down.
+    pub recovery_codes: Vec<[u8; 32]>,
 }
 
 /// What a token of the hub needs to reach an organization's content.
@@ -90,6 +97,12 @@ impl OrganizationConfig {
             ("exempt", HubTokens::Exempt),
         ];
         let tokens = section.choice("tokens", &tokens).unwrap_or(HubTokens::LiveSession);
+        let accounts = section.sections("service_account");
+        let service_accounts: Vec<_> = accounts.iter().filter_map(ServiceAccount::read).collect();
+        let vouched = section.sections("workload");
+        let workloads: Vec<_> = vouched.iter().filter_map(Workload::read).collect();
+        machines::distinct(section, &service_accounts, &workloads);
+        let recovery_codes = machines::recovery_codes(section);
         let id = id?;
         let policy = Organization {
             display_name: display_name.unwrap_or_else(|| id.as_str().to_owned()),
@@ -109,7 +122,15 @@ impl OrganizationConfig {
                 oidc.fits(section, &policy, around.profile);
             }
         }
-        Some(Self { policy, provider, external_collaborators, tokens })
+        Some(Self {
+            policy,
+            provider,
+            external_collaborators,
+            tokens,
+            service_accounts,
+            workloads,
+            recovery_codes: recovery_codes?,
+        })
     }
 }
 

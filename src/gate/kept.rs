@@ -12,6 +12,7 @@ use crate::http_client::HttpClient;
 use crate::jose::AssertionKeys;
 use crate::login::ConsumedStates;
 use crate::logout::SignOuts;
+use crate::recovery::Tries;
 use crate::session::{Sealer, Sessions};
 
 /// What one configuration leaves to the next. It is made once for each process; a [`Site`] borrows
@@ -32,6 +33,8 @@ pub struct Kept {
     pub(super) grants: Arc<Grants>,
     /// Programs that wait to be allowed.
     pub(super) programs: Programs,
+    /// Recovery codes that were used.
+    pub(super) recovery_tries: Tries,
     /// Sign-in states that were used.
     pub(super) consumed: ConsumedStates,
     /// Sign-outs that are on their way through the providers.
@@ -55,6 +58,7 @@ impl Kept {
             sessions: Arc::new(Sessions::open(&config.session)),
             grants: Arc::new(Grants::new(LONGEST_SESSION)),
             programs: Programs::new()?,
+            recovery_tries: Tries::default(),
             consumed: ConsumedStates::default(),
             sign_outs: SignOuts::default(),
             refreshes: Refreshes::default(),

@@ -97,9 +97,11 @@ impl Gate {
         trace.outcome = match error {
             Error::Challenge(_) => Outcome::Challenge,
             Error::Proxy(_) | Error::Session(_) => Outcome::Error,
-            Error::Login { .. } | Error::Logout(_) | Error::Device(_) | Error::Page(_) => {
-                Outcome::Own
-            }
+            Error::Login { .. }
+            | Error::Logout(_)
+            | Error::Recovery(_)
+            | Error::Device(_)
+            | Error::Page(_) => Outcome::Own,
             Error::Ambiguous(_)
             | Error::Headers(_)
             | Error::Body(_)
@@ -126,6 +128,7 @@ impl Gate {
             | Error::Page(_)
             | Error::Logout(_)
             | Error::Device(_)
+            | Error::Recovery(_)
             | Error::Credential(_)
             | Error::Session(_)
             | Error::Proxy(_) => about.return_to(self.site.public_url.origin()),

@@ -16,6 +16,7 @@ use crate::jose::{AssertionKeys, SigningError};
 use crate::login::Login;
 use crate::logout::Logout;
 use crate::proxy::{Connector, ConnectorError};
+use crate::recovery::Recovery;
 use crate::session::{self, Sealer, SealerError, Sessions};
 
 /// One configuration at work.
@@ -32,6 +33,7 @@ pub struct Site {
     pub(super) logout: Logout,
     pub(super) account: Account,
     pub(super) device: Device,
+    pub(super) recovery: Recovery,
     pub(super) cli_sign_in: bool,
     pub(super) managed: Managed,
     pub(super) forwarding: Forwarding,
@@ -100,7 +102,12 @@ impl Site {
                 Arc::clone(&directory),
                 kept.refreshes.clone(),
                 kept.clock.clone(),
-            ),
+            )
+            .with_machines(
+                &config.organizations,
+                Forwarding::new(config.server.trusted_proxies.clone()),
+                &kept.http,
+            )?,
             login: Login::new(
                 public_url.clone(),
                 cookie.clone(),
@@ -129,6 +136,13 @@ impl Site {
                 kept.programs.clone(),
                 Arc::clone(&kept.grants),
                 config.tokens.access_lifetime,
+            ),
+            recovery: Recovery::new(
+                public_url.clone(),
+                cookie.clone(),
+                Arc::clone(&sessions),
+                config.recovery_state.clone(),
+                kept.recovery_tries.clone(),
             ),
             cli_sign_in: config.tokens.cli_sign_in,
             managed: Managed::new(config.headers.clone()),

@@ -11,7 +11,7 @@ pub(crate) struct Document {
 }
 
 /// The tables in an order that TOML can be written in; those with `[[…]]` are marked.
-const TABLES: [(&str, bool); 14] = [
+const TABLES: [(&str, bool); 16] = [
     ("", false),
     ("server", false),
     ("server.tls", false),
@@ -22,6 +22,8 @@ const TABLES: [(&str, bool); 14] = [
     ("tokens", false),
     ("headers", false),
     ("organization", true),
+    ("organization.service_account", true),
+    ("organization.workload", true),
     ("organization.role_mapping", false),
     ("organization.role_mapping.roles", false),
     ("organization.oidc", false),

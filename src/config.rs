@@ -24,7 +24,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 pub use headers::Headers;
-pub use hub::{Access, Hub, HubProfile, HubRule, Identity, Unclaimed, Upstream};
+pub use hub::{Access, BodyUnknown, Hub, HubProfile, HubRule, Identity, Unclaimed, Upstream};
 pub use keys::known_keys;
 pub use load::{admin_address, load, parse};
 pub use machines::{ServiceAccount, Workload, hash_text, parse_hash, parse_moment};

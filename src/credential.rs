@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use http::HeaderMap;
-use http::header::HeaderName;
+use http::header::{HeaderName, HeaderValue};
 
 use crate::clock::Clock;
 use crate::config::{self, OrganizationConfig, PublicUrl};
@@ -99,6 +99,18 @@ impl Credential {
             Self::Anonymous | Self::Session(_) => {}
             Self::Token(_, header) => {
                 headers.remove(header);
+            }
+        }
+    }
+}
+
+impl Credential {
+    /// Tells a proxy that asks us to send the hub nothing in the place of what was shown.
+    pub fn blank(&self, headers: &mut HeaderMap) {
+        match self {
+            Self::Anonymous | Self::Session(_) => {}
+            Self::Token(_, header) => {
+                headers.insert(header, const { HeaderValue::from_static("") });
             }
         }
     }

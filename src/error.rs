@@ -6,7 +6,7 @@ use crate::body::ReadError;
 use crate::credential::{self, Refused};
 use crate::hub::BodyError;
 use crate::policy::{Ambiguity, Challenge, OrganizationId, Reason};
-use crate::{device, login, logout, proxy, recovery, session};
+use crate::{device, forward_auth, login, logout, proxy, recovery, session};
 
 /// Why a request was not answered by the upstream or by one of our pages.
 #[derive(Debug, thiserror::Error)]
@@ -26,6 +26,9 @@ pub enum Error {
     /// A sign-in would help.
     #[error("a sign-in is required")]
     Challenge(Challenge),
+    /// Others forward to the hub: it is not reached this way.
+    #[error("the hub is not behind this gate")]
+    Elsewhere,
     /// A rule says no.
     #[error("a rule refuses this: {reason}")]
     Deny {
@@ -61,6 +64,9 @@ pub enum Error {
     /// A credential of ours that opens nothing.
     #[error("a credential is refused: {}", .0.reason)]
     Credential(Refused),
+    /// A proxy's question cannot be answered.
+    #[error("a proxy's question cannot be answered")]
+    ForwardAuth(#[from] forward_auth::Error),
     /// The hub did not answer.
     #[error("the hub did not answer")]
     Proxy(#[from] proxy::Error),
@@ -99,11 +105,13 @@ impl Error {
         match self {
             Self::Ambiguous(_) => Reason::AmbiguousPath,
             Self::Headers(_) => Reason::AmbiguousHeaders,
+            Self::Body(BodyError::Unseen) => Reason::BodyUnread,
             Self::Body(_) | Self::Read(ReadError::Broken(_) | ReadError::TooSlow) => {
                 Reason::AmbiguousBody
             }
             Self::Read(ReadError::TooLarge(_)) => Reason::BodyTooLarge,
             Self::Challenge(challenge) => challenge.reason,
+            Self::Elsewhere => Reason::ForwardAuthOnly,
             Self::Deny { reason, .. } | Self::Page(reason) => *reason,
             Self::Credential(refused) => refused.reason,
             Self::Login { failure, .. } => failure.error.reason(),
@@ -111,6 +119,7 @@ impl Error {
             Self::Device(error) => error.reason(),
             Self::Recovery(error) => error.reason(),
             Self::Session(session::Error::Unavailable) => Reason::StoreUnavailable,
+            Self::ForwardAuth(error) => error.reason(),
             Self::Proxy(error) => error.reason(),
         }
     }
@@ -127,12 +136,14 @@ impl Error {
             | Self::Body(_)
             | Self::Read(_)
             | Self::Challenge(_)
+            | Self::Elsewhere
             | Self::Deny { .. }
             | Self::Page(_)
             | Self::Login { .. }
             | Self::Logout(_)
             | Self::Device(_)
             | Self::Recovery(_)
+            | Self::ForwardAuth(_)
             | Self::Session(_)
             | Self::Credential(_) => status(self.reason()),
         }
@@ -167,6 +178,7 @@ impl Error {
             | Reason::AmbiguousPath
             | Reason::AmbiguousBody
             | Reason::BodyTooLarge
+            | Reason::BodyUnread
             | Reason::AmbiguousHeaders
             | Reason::UnclaimedNamespace
             | Reason::NoSuchPage
@@ -177,6 +189,9 @@ impl Error {
             | Reason::StateUnknown
             | Reason::TooManyAttempts
             | Reason::UntrustedProxy
+            | Reason::ForwardAuthFields
+            | Reason::ForeignHost
+            | Reason::ForwardAuthOnly
             | Reason::UnsupportedRequest => Blame::Client,
         }
     }
@@ -192,10 +207,12 @@ impl Error {
             | Self::Headers(_)
             | Self::Body(_)
             | Self::Read(_)
+            | Self::Elsewhere
             | Self::Page(_)
             | Self::Logout(_)
             | Self::Device(_)
             | Self::Recovery(_)
+            | Self::ForwardAuth(_)
             | Self::Session(_)
             | Self::Credential(_)
             | Self::Proxy(_) => None,
@@ -226,6 +243,7 @@ const fn status(reason: Reason) -> StatusCode {
         | Reason::NotAMember
         | Reason::RoleAttributeMissing
         | Reason::UnclaimedNamespace
+        | Reason::BodyUnread
         | Reason::CrossSite
         | Reason::IdpRefused
         | Reason::IdpInvalid
@@ -236,7 +254,10 @@ const fn status(reason: Reason) -> StatusCode {
         | Reason::MixedCredentials
         | Reason::BadParameters
         | Reason::StateUnknown
+        | Reason::ForwardAuthFields
+        | Reason::ForeignHost
         | Reason::UnsupportedRequest => StatusCode::BAD_REQUEST,
+        Reason::ForwardAuthOnly => StatusCode::MISDIRECTED_REQUEST,
         Reason::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         Reason::NoSuchPage | Reason::UnknownOrganization => StatusCode::NOT_FOUND,
         Reason::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,

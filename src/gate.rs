@@ -5,6 +5,7 @@ mod current;
 mod endpoint;
 mod in_body;
 mod kept;
+mod mode;
 mod own;
 mod refuse;
 mod request_id;
@@ -27,6 +28,7 @@ use crate::policy::{Decision, OrganizationId, Reason, Subject, decide};
 use crate::proxy::Proxy;
 
 use endpoint::Endpoint;
+use mode::Mode;
 use request_id::RequestIds;
 
 pub use current::{Current, Gates};
@@ -36,7 +38,7 @@ pub use site::{SetupError, Site};
 /// The gate of one thread for one configuration: the site is shared, connections to the hub are not.
 struct Gate {
     site: std::sync::Arc<Site>,
-    proxy: Proxy,
+    proxy: Option<Proxy>,
     recorder: Recorder,
     ids: RequestIds,
     /// The way that the last request came.
@@ -59,17 +61,22 @@ struct Trace {
 }
 
 impl Gate {
-    /// A gate for this thread.
+    /// A gate for this thread; without a way to the hub it answers the questions of others' proxies,
+    /// and serves its own pages.
     fn new(site: std::sync::Arc<Site>, recorder: Recorder) -> Self {
-        let proxy = Proxy::new(&site.connector, site.managed(), recorder.clone());
+        let connector = site.connector.as_ref();
+        let proxy = connector.map(|at| Proxy::new(at, site.managed(), recorder.clone()));
         Self { site, proxy, recorder, ids: RequestIds::new(), hop: Cell::new(None) }
     }
 
     /// A gate for this thread and another configuration; connections to the hub are handed on,
     /// where they lead to the same one.
     fn with(&self, site: std::sync::Arc<Site>) -> Self {
-        let proxy = self.proxy.with(&site.connector, site.managed());
         let recorder = self.recorder.clone();
+        let proxy = site.connector.as_ref().map(|at| match &self.proxy {
+            Some(proxy) => proxy.with(at, site.managed()),
+            None => Proxy::new(at, site.managed(), recorder.clone()),
+        });
         Self { site, proxy, recorder, ids: RequestIds::new(), hop: Cell::new(None) }
     }
 
@@ -79,14 +86,19 @@ impl Gate {
         let at = self.site.clock.now();
         let mut request = request.map(Body::from);
         let request_id = self.ids.of(&request, &self.site.forwarding, &peer);
+        let mode = self.mode(&request);
+        let opened = self.open(mode, &mut request, &peer);
         let about = refuse::About::of(&request);
         let mut trace =
             Trace { outcome: Outcome::Allow, reason: None, organization: None, subject: None };
         request_id.write(request.headers_mut());
-        let answered = self.answer(request, &peer, &mut trace).await;
+        let answered = match opened {
+            Ok(()) => self.answer(mode, request, &peer, &mut trace).await,
+            Err(error) => Err(error),
+        };
         let mut response = match answered {
             Ok(response) => response,
-            Err(error) => self.refuse(&error, &about, request_id.as_str(), &mut trace),
+            Err(error) => self.refuse(mode, &error, &about, request_id.as_str(), &mut trace),
         };
         request_id.write_if_missing(response.headers_mut());
         let host = about.host();
@@ -111,6 +123,7 @@ impl Gate {
     /// The whole product in one function.
     async fn answer(
         &self,
+        mode: Option<Mode<'_>>,
         mut request: Request<Body>,
         peer: &Peer,
         trace: &mut Trace,
@@ -122,12 +135,14 @@ impl Gate {
             trace.outcome = Outcome::Own;
             let endpoint = endpoint.map_err(Error::Page)?;
             // In a box: a sign-in's state is large, and would be moved about with every request.
-            return Box::pin(self.own_page(endpoint, request, &target, peer, now, trace)).await;
+            return Box::pin(self.own_page(mode, endpoint, request, &target, peer, now, trace))
+                .await;
         }
+        let Some(mode) = mode else { return Err(Error::Elsewhere) };
         let claimed = match site.hub.find(&target)? {
             Found::Claimed(claimed) => claimed,
             Found::InBody(rule) => {
-                let (claimed, again) = Box::pin(in_body::read(&rule, request)).await?;
+                let (claimed, again) = Box::pin(in_body::read(mode, &rule, request)).await?;
                 request = again;
                 claimed
             }
@@ -143,7 +158,7 @@ impl Gate {
                 let noticed = permit.notice().map(|notice| notice.organization.clone());
                 let own = || permit.organization().map(|o| o.id.clone());
                 trace.organization = noticed.or_else(own);
-                self.admit(permit, &credential, request, peer, now).await
+                self.admit(mode, permit, &credential, request, peer, now).await
             }
             Decision::Challenge(challenge) => Err(Error::Challenge(challenge)),
             Decision::Deny { reason, organization } => Err(Error::Deny { reason, organization }),

@@ -19,7 +19,9 @@ use http::Method;
 
 pub use body::{BODY_LIMIT, BodyError, BodyRule};
 
-use crate::config::{self, Access, HubProfile, HubRule, Identity, OrganizationConfig, Unclaimed};
+use crate::config::{
+    self, Access, BodyUnknown, HubProfile, HubRule, Identity, OrganizationConfig, Unclaimed,
+};
 use crate::policy::{Ambiguity, Claim, Claimed, Namespace, Need, Organization, Target};
 use body::Reads;
 use claims::{Claims, Readings};
@@ -37,6 +39,7 @@ pub struct Hub {
     /// The rows that begin with the namespace.
     open: Vec<&'static Row>,
     unclaimed: Unclaimed,
+    body_unknown: BodyUnknown,
     identity: Identity,
 }
 
@@ -88,6 +91,7 @@ impl Hub {
             rows,
             open,
             unclaimed: config.unclaimed,
+            body_unknown: config.body_unknown,
             identity: config.identity,
         }
     }

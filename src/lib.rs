@@ -13,6 +13,7 @@ pub mod demo;
 pub mod device;
 pub mod directory;
 pub mod error;
+pub mod forward_auth;
 pub mod gate;
 pub mod headers;
 pub mod http_client;

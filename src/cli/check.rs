@@ -50,7 +50,7 @@ pub(super) fn check(
                 "good": true,
                 "file": file,
                 "public_url": config.public_url.origin(),
-                "upstream": config.hub.upstream.to_string(),
+                "upstream": config.hub.upstream.as_ref().map(ToString::to_string),
                 "organizations": organizations,
                 "warnings": warnings,
                 "online": online.then(|| findings.iter().map(Finding::json).collect::<Vec<_>>()),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{Config, Upstream};
 use crate::directory::{Directory, Entry, Provider};
 use crate::http_client::HttpClient;
 use crate::proxy::Connector;
@@ -65,7 +65,10 @@ pub(super) fn reach(config: &Config) -> (Vec<Finding>, Exit) {
     };
     let local = tokio::task::LocalSet::new();
     let findings = local.block_on(&runtime, async {
-        let mut findings = vec![hub(config).await];
+        let mut findings = Vec::new();
+        if let Some(address) = &config.hub.upstream {
+            findings.push(hub(config, address).await);
+        }
         for entry in directory.iter() {
             findings.push(provider(entry).await);
         }
@@ -75,12 +78,11 @@ pub(super) fn reach(config: &Config) -> (Vec<Finding>, Exit) {
     (findings, if all { Exit::Done } else { Exit::Unavailable })
 }
 
-async fn hub(config: &Config) -> Finding {
-    let reached = match Connector::new(&config.hub) {
+async fn hub(config: &Config, address: &Upstream) -> Finding {
+    let reached = match Connector::new(&config.hub, address) {
         Ok(connector) => connector.probe().await.map_err(|error| chain(&error)),
         Err(error) => Err(chain(&error)),
     };
-    let address = &config.hub.upstream;
     Finding {
         what: "hub".to_owned(),
         reached: reached

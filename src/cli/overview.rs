@@ -26,7 +26,11 @@ pub(super) fn write(config: &Config, sheet: &mut Sheet) {
     sheet.row("listens on", &format!("{}{tls}", listen.join(", ")));
     sheet.row("health, metrics", &admin);
     sheet.row("trusts", &or(&proxies, "no proxy"));
-    sheet.row("hub", &format!("{}, {} URLs", config.hub.upstream, config.hub.profile.as_str()));
+    let hub = match &config.hub.upstream {
+        Some(upstream) => upstream.to_string(),
+        None => "behind proxies that ask".to_owned(),
+    };
+    sheet.row("hub", &format!("{hub}, {} URLs", config.hub.profile.as_str()));
     if !config.hub.rules.is_empty() {
         sheet.row("rules", &config.hub.rules.len().to_string());
     }

@@ -2,7 +2,6 @@
 
 use http::HeaderName;
 
-use super::Upstream;
 use super::section::Section;
 
 /// What the upstream's headers are called; `None`: that value is not sent.
@@ -24,7 +23,8 @@ pub struct Headers {
     pub groups: Option<HeaderName>,
     /// Signed assertion.
     pub assertion: Option<HeaderName>,
-    /// The assertion's `aud`; the upstream's address where nothing else is said.
+    /// The assertion's `aud`; the upstream's address where nothing else is said, and the site's
+    /// where others forward.
     pub audience: String,
 }
 
@@ -145,8 +145,8 @@ impl Headers {
         .flatten()
     }
 
-    /// Reads `[headers]`.
-    pub(super) fn read(section: &Section<'_>, upstream: Option<&Upstream>) -> Self {
+    /// Reads `[headers]`; `audience` is what holds where nothing is said.
+    pub(super) fn read(section: &Section<'_>, audience: Option<String>) -> Self {
         let presets = [
             ("hubgate", Preset::Hubgate),
             ("remote-user", Preset::RemoteUser),
@@ -178,10 +178,7 @@ impl Headers {
             organizations: name("organizations"),
             groups: name("groups"),
             assertion: name("assertion"),
-            audience: section
-                .filled("audience")
-                .or_else(|| upstream.map(ToString::to_string))
-                .unwrap_or_default(),
+            audience: section.filled("audience").or(audience).unwrap_or_default(),
         }
     }
 }

@@ -10,14 +10,16 @@ use crate::policy::{Need, PathPattern};
 /// The service behind the gate.
 #[derive(Clone, Debug)]
 pub struct Hub {
-    /// Where it listens.
-    pub upstream: Upstream,
+    /// Where it listens; `None`: others forward, and only ask.
+    pub upstream: Option<Upstream>,
     /// How its URLs name a namespace.
     pub profile: HubProfile,
     /// Whose word is the identity.
     pub identity: Identity,
     /// Whether namespaces of no organization are served.
     pub unclaimed: Unclaimed,
+    /// What holds where a body names the organization, and a proxy asks without it.
+    pub body_unknown: BodyUnknown,
     /// Patterns of the operator's own, tried before the profile's.
     pub rules: Vec<HubRule>,
     /// How long a connection to it may take.
@@ -78,6 +80,18 @@ pub enum Unclaimed {
     /// They are served.
     Pass,
     /// They are refused.
+    Deny,
+}
+
+/// What happens to a request whose body names the organization, when a proxy that asks does not
+/// send the body along.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BodyUnknown {
+    /// What the path says decides alone; the hub judges the rest.
+    Allow,
+    /// Whoever asks must be signed in to some organization; the hub judges the rest.
+    RequireAnySession,
+    /// It is refused.
     Deny,
 }
 

@@ -73,6 +73,7 @@ pub(super) const HUB: &[Key] = &[
     key("profile", Text),
     key("identity", Text),
     key("unclaimed", Text),
+    key("body_unknown", Text),
     key("connect_timeout", Text),
     key("response_timeout", Text),
     key("ca_certificates", List),

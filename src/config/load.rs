@@ -105,14 +105,18 @@ fn read(reader: &Reader, place: &Place, mut table: Table) -> Option<Config> {
     let root = Section::open(reader, place.clone(), table, ROOT);
     let public_url = public_url(&root);
     let server = root.section_or_empty("server").map(|section| Server::read(&section));
-    let hub = root.section_or_empty("hub").and_then(|section| Hub::read(&section));
+    let hub = root.section_or_empty("hub").and_then(|section| {
+        let asked = server.as_ref().is_some_and(|server| !server.trusted_proxies.is_empty());
+        Hub::read(&section, asked)
+    });
     let session = root
         .section_or_empty("session")
         .map(|section| Session::read(&section, public_url.as_ref()));
     let tokens =
         root.section_or_empty("tokens").map(|section| Tokens::read(&section, hub.as_ref()));
-    let upstream = hub.as_ref().map(|hub| &hub.upstream);
-    let headers = root.section_or_empty("headers").map(|section| Headers::read(&section, upstream));
+    let upstream = hub.as_ref().and_then(|hub| hub.upstream.as_ref()).map(ToString::to_string);
+    let audience = upstream.or_else(|| Some(public_url.as_ref()?.origin().to_owned()));
+    let headers = root.section_or_empty("headers").map(|section| Headers::read(&section, audience));
 
     let recovery_state = root.path("recovery_state").inspect(|folder| {
         if !folder.is_dir() {

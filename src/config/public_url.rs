@@ -38,6 +38,14 @@ impl PublicUrl {
         &self.authority
     }
 
+    /// Whether a `Host` names this site: in any case, with or without the scheme's own port.
+    #[must_use]
+    pub fn is_authority(&self, host: &[u8]) -> bool {
+        let usual: &[u8] = if self.secure { b":443" } else { b":80" };
+        let host = host.strip_suffix(usual).unwrap_or(host);
+        host.eq_ignore_ascii_case(self.authority.as_bytes())
+    }
+
     /// Whether it is https: then cookies are `Secure` and carry the `__Host-` prefix.
     #[must_use]
     pub const fn is_secure(&self) -> bool {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::policy::{Need, PathPattern};
 
 use super::section::Section;
-use super::{Access, Hub, HubProfile, HubRule, Identity, Unclaimed, Upstream};
+use super::{Access, BodyUnknown, Hub, HubProfile, HubRule, Identity, Unclaimed, Upstream};
 
 /// A hub beside the gate answers in microseconds; one across a network within a second or two.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -13,11 +13,14 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(300);
 
 impl Hub {
-    /// Reads `[hub]`.
-    pub(super) fn read(section: &Section<'_>) -> Option<Self> {
+    /// Reads `[hub]`; `asked`: whether there are proxies that may ask, and forward by themselves.
+    pub(super) fn read(section: &Section<'_>, asked: bool) -> Option<Self> {
         let millisecond = Duration::from_millis(1);
         let hour = Duration::from_secs(60 * 60);
-        section.missing("upstream", "write the hub's address, such as \"http://127.0.0.1:3000\"");
+        if !asked {
+            let remedy = "write the hub's address, such as \"http://127.0.0.1:3000\"; for forward-auth alone, name the proxies that ask in server.trusted_proxies";
+            section.missing("upstream", remedy);
+        }
         let upstream = section.filled("upstream").and_then(|text| {
             let read = Upstream::parse(&text);
             if read.is_none() {
@@ -46,6 +49,12 @@ impl Hub {
         }
         // Read to the end first, so that every mistake is seen.
         let unclaimed = section.choice("unclaimed", &unclaimed).unwrap_or(Unclaimed::Pass);
+        let body_unknown = [
+            ("allow", BodyUnknown::Allow),
+            ("require-any-session", BodyUnknown::RequireAnySession),
+            ("deny", BodyUnknown::Deny),
+        ];
+        let body_unknown = section.choice("body_unknown", &body_unknown);
         let rules = section.sections("rule").iter().filter_map(HubRule::read).collect();
         let connect_timeout =
             section.duration("connect_timeout", millisecond..=hour).unwrap_or(CONNECT_TIMEOUT);
@@ -53,10 +62,11 @@ impl Hub {
             .duration("response_timeout", millisecond..=24 * hour)
             .unwrap_or(RESPONSE_TIMEOUT);
         Some(Self {
-            upstream: upstream?,
+            upstream,
             profile: profile.unwrap_or(HubProfile::Huggingface),
             identity: identity.unwrap_or(Identity::Idp),
             unclaimed,
+            body_unknown: body_unknown.unwrap_or(BodyUnknown::RequireAnySession),
             rules,
             connect_timeout,
             response_timeout,

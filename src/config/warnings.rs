@@ -41,7 +41,7 @@ impl Config {
             let what = "believes the forwarding headers of everybody";
             warn("server.trusted_proxies", what);
         }
-        if let Upstream::Http { authority } | Upstream::H2c { authority } = &self.hub.upstream
+        if let Some(Upstream::Http { authority } | Upstream::H2c { authority }) = &self.hub.upstream
             && !is_near(authority)
         {
             let what = "is reached without TLS: whoever is on the way can write identity headers";

@@ -1,4 +1,5 @@
-//! What "yes" looks like for a proxy: the request goes on, and the hub is told who asks.
+//! What "yes" looks like: the request goes on, or whoever asked is told so, and the hub hears who it
+//! is.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -6,21 +7,23 @@ use std::time::{Duration, SystemTime};
 use http::header::{self, HeaderName, HeaderValue};
 use http::{Request, Response};
 
-use super::{Gate, Site};
+use super::{Gate, Mode, Site};
 use crate::body::{Body, Lifeline};
 use crate::clock::stopwatch;
 use crate::credential::Credential;
 use crate::error::Error;
-use crate::headers::{Hop, Identity, stable_subject, value, without_ours};
+use crate::forward_auth::Contract;
+use crate::headers::{Hop, Identity, Upgrade, stable_subject, value, without_ours};
 use crate::jose::{ASSERTION_LIFE, AssertionClaims};
 use crate::peer::Peer;
 use crate::policy::{Notice, Permit};
 use crate::session::Session;
 
 impl Gate {
-    /// Forwards what was permitted: hop-by-hop headers out, every spelling of ours out, ours in.
+    /// Lets through what was permitted.
     pub(super) async fn admit(
         &self,
+        mode: Mode<'_>,
         permit: Permit<'_>,
         credential: &Credential,
         mut request: Request<Body>,
@@ -29,11 +32,39 @@ impl Gate {
     ) -> Result<Response<Body>, Error> {
         let site = &*self.site;
         let identity = site.identity(&permit, credential.session(), now);
-        let lifeline = lifeline(&permit, credential.session(), now);
         let notice = permit.notice().cloned();
+        let mut response = match mode {
+            Mode::Proxy(proxy) => {
+                let lifeline = lifeline(&permit, credential.session(), now);
+                credential.strip(request.headers_mut());
+                let upgrade = self.rewrite(&mut request, &identity, peer);
+                drop(identity);
+                proxy.forward(permit, request, upgrade, lifeline).await?
+            }
+            Mode::Asked(_) => {
+                let (managed, cookie) = (&site.managed, site.cookie.name());
+                let asked = request.headers();
+                let mut response = Contract::allow(permit, asked, managed, &identity, cookie);
+                credential.blank(response.headers_mut());
+                response
+            }
+        };
+        if let Some(notice) = notice {
+            site.tell(&mut response, &notice);
+        }
+        Ok(response)
+    }
+
+    /// What is forwarded: hop-by-hop headers out, every spelling of ours out, ours in.
+    fn rewrite(
+        &self,
+        request: &mut Request<Body>,
+        identity: &Identity,
+        peer: &Peer,
+    ) -> Option<Upgrade> {
+        let site = &*self.site;
         let headers = request.headers_mut();
-        credential.strip(headers);
-        let upgrade = site.managed.rewrite(headers, &identity);
+        let upgrade = site.managed.rewrite(headers, identity);
         without_ours(headers, site.cookie.name());
         // Most requests of a thread come the same way: its words are made once.
         let host = headers.get(header::HOST);
@@ -43,11 +74,7 @@ impl Gate {
         };
         site.forwarding.rewrite(headers, &hop);
         self.hop.set(Some(hop));
-        let mut response = self.proxy.forward(permit, request, upgrade, lifeline).await?;
-        if let Some(notice) = notice {
-            site.tell(&mut response, &notice);
-        }
-        Ok(response)
+        upgrade
     }
 }
 

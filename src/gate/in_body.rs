@@ -1,20 +1,37 @@
 //! Bodies that say whose content a request is about: read once, judged, and sent on as they came.
 
-use http::Request;
+use http::{HeaderMap, Request};
 
+use super::Mode;
 use crate::body::{Body, ReadError, Within};
 use crate::error::Error;
 use crate::hub::{BODY_LIMIT, BodyRule};
 use crate::policy::Claimed;
 
-/// Reads the body by its rule; the request that comes back says the same bytes.
+/// Whether Envoy says that it has sent only the beginning (`allow_partial_message`).
+fn is_partial(headers: &HeaderMap) -> bool {
+    headers.get_all("x-envoy-auth-partial-body").iter().any(|value| value != "false")
+}
+
+/// Reads the body by its rule; the request that comes back says the same bytes. Proxies that ask may
+/// do so without the body.
 ///
 /// # Errors
 /// When the body is too large or too slow, breaks off, or has two readings.
 pub(super) async fn read<'h>(
+    mode: Mode<'_>,
     rule: &BodyRule<'h>,
     request: Request<Body>,
 ) -> Result<(Claimed<'h>, Request<Body>), Error> {
+    if let Mode::Asked(_) = mode {
+        if http_body::Body::is_end_stream(request.body()) {
+            return Ok((rule.unread()?, request));
+        }
+        if is_partial(request.headers()) {
+            let claimed = rule.oversized().ok_or(ReadError::TooLarge(BODY_LIMIT))?;
+            return Ok((claimed, request));
+        }
+    }
     rule.admit(request.headers())?;
     let (parts, body) = request.into_parts();
     let (claimed, again) = match body.read_within(BODY_LIMIT).await? {

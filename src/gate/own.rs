@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use http::header::{self, HeaderValue};
 use http::{Request, Response, StatusCode};
 
-use super::{Endpoint, Gate, Trace};
+use super::{Endpoint, Gate, Mode, Trace};
 use crate::body::Body;
 use crate::credential;
 use crate::device;
@@ -24,6 +24,7 @@ const FORM_LIMIT: usize = 64 * 1024;
 impl Gate {
     pub(super) async fn own_page(
         &self,
+        mode: Option<Mode<'_>>,
         endpoint: Endpoint,
         request: Request<Body>,
         target: &Target,
@@ -32,6 +33,10 @@ impl Gate {
         trace: &mut Trace,
     ) -> Result<Response<Body>, Error> {
         let site = &*self.site;
+        if let Some(Mode::Asked(_)) = mode {
+            // They are had from us, and not by asking: nothing under our prefix is the hub's.
+            return Err(Error::Page(Reason::NoSuchPage));
+        }
         let (parts, body) = request.into_parts();
         let headers = &parts.headers;
         let client = || site.forwarding.client(headers, peer.address).address;

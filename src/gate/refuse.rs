@@ -7,7 +7,7 @@ use http::header::{self, HeaderMap, HeaderValue};
 use http::{Method, Request, Response, Uri};
 use url::Url;
 
-use super::{Gate, Trace};
+use super::{Gate, Mode, Trace};
 use crate::body::Body;
 use crate::error::{Blame, Error};
 use crate::headers::Forwarding;
@@ -87,6 +87,7 @@ impl About {
 impl Gate {
     pub(super) fn refuse(
         &self,
+        mode: Option<Mode<'_>>,
         error: &Error,
         about: &About,
         request_id: &str,
@@ -107,6 +108,8 @@ impl Gate {
             | Error::Body(_)
             | Error::Read(_)
             | Error::Credential(_)
+            | Error::ForwardAuth(_)
+            | Error::Elsewhere
             | Error::Deny { .. } => Outcome::Deny,
         };
         if let Some(organization) = error.organization() {
@@ -131,6 +134,8 @@ impl Gate {
             | Error::Recovery(_)
             | Error::Credential(_)
             | Error::Session(_)
+            | Error::ForwardAuth(_)
+            | Error::Elsewhere
             | Error::Proxy(_) => about.return_to(self.site.public_url.origin()),
         };
         let sign_in =
@@ -151,7 +156,11 @@ impl Gate {
         {
             respond::set_cookie(&mut response, clear);
         }
-        response.map(Body::full)
+        let mut response = response.map(Body::full);
+        if let Some(Mode::Asked(contract)) = mode {
+            contract.refuse(&mut response, &self.site.public_url);
+        }
+        response
     }
 
     /// The organization, if there is one of that id: a log label is never the client's word.
@@ -176,7 +185,7 @@ fn report(error: &Error, request_id: &str) {
     let cause = Chain(error);
     match error.blame() {
         Blame::Client => {
-            if matches!(error, Error::Login { .. } | Error::Logout(_)) {
+            if matches!(error, Error::Login { .. } | Error::Logout(_) | Error::ForwardAuth(_)) {
                 tracing::info!(request_id, organization, reason, %cause, "refused");
             }
         }

@@ -37,7 +37,8 @@ pub struct Site {
     pub(super) cli_sign_in: bool,
     pub(super) managed: Managed,
     pub(super) forwarding: Forwarding,
-    pub(super) connector: Connector,
+    /// The way to the hub, where it is ours to forward.
+    pub(super) connector: Option<Connector>,
     pub(super) clock: Clock,
     /// What survives this configuration.
     pub(super) kept: Arc<Kept>,
@@ -81,9 +82,11 @@ impl Site {
     ) -> Result<Self, SetupError> {
         let earlier = previous.map(|site| &*site.directory);
         let directory = Arc::new(Directory::new(config, &kept.http, earlier)?);
-        let connector = match previous {
-            Some(site) => site.connector.again(&config.hub)?,
-            None => Connector::new(&config.hub)?,
+        let earlier = previous.and_then(|site| site.connector.as_ref());
+        let connector = match (&config.hub.upstream, earlier) {
+            (Some(upstream), Some(earlier)) => Some(earlier.again(&config.hub, upstream)?),
+            (Some(upstream), None) => Some(Connector::new(&config.hub, upstream)?),
+            (None, _) => None,
         };
         let sealer = match config.session.keys.as_slice() {
             [] => Arc::clone(&kept.own_sealer),

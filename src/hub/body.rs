@@ -6,6 +6,7 @@ use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use super::Hub;
 use super::claims::Claims;
 use super::json::{Case, Json, WrongType};
+use crate::config::BodyUnknown;
 use crate::policy::{Claim, Claimed, Need, Target};
 
 /// The most that is read of a body that names namespaces.
@@ -53,6 +54,9 @@ pub enum BodyError {
     /// A name that servers read differently.
     #[error("a name in the body is read differently by servers")]
     Name,
+    /// A proxy asks without it, and `hub.body_unknown` is "deny".
+    #[error("the body that names the organization was not sent along")]
+    Unseen,
     /// Not declared as JSON in UTF-8.
     #[error("the body is not declared as JSON in UTF-8 without compression")]
     Undeclared,
@@ -106,6 +110,27 @@ impl<'h> BodyRule<'h> {
         match &self.reads {
             Reads::Names(_) => None,
             Reads::Batch(claim) => Some(self.with(Claim { need: Need::Write, ..*claim })),
+        }
+    }
+
+    /// What holds where the body is not there to be read: its request is another proxy's.
+    ///
+    /// # Errors
+    /// [`BodyError::Unseen`], where that is refused.
+    pub fn unread(&self) -> Result<Claimed<'h>, BodyError> {
+        let unknown = self.hub.body_unknown;
+        if let Reads::Batch(claim) = &self.reads {
+            // Whose it is stands in the path; only what it needs is unknown.
+            let need = match unknown {
+                BodyUnknown::Allow => Need::Read,
+                BodyUnknown::RequireAnySession | BodyUnknown::Deny => Need::Write,
+            };
+            return Ok(self.with(Claim { need, ..*claim }));
+        }
+        match unknown {
+            BodyUnknown::Allow => Ok(self.hub.claimed(self.claims.clone(), true)),
+            BodyUnknown::RequireAnySession => Ok(self.claims.clone().unread()),
+            BodyUnknown::Deny => Err(BodyError::Unseen),
         }
     }
 

@@ -78,4 +78,9 @@ impl<'h> Claims<'h> {
     pub(super) fn claimed(self) -> Option<Claimed<'h>> {
         (!self.0.is_empty()).then_some(Claimed::By(self.0))
     }
+
+    /// The claims of the path, where those of the body are unknown.
+    pub(super) fn unread(self) -> Claimed<'h> {
+        Claimed::Unread(self.0)
+    }
 }

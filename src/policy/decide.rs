@@ -25,6 +25,9 @@ pub enum Claimed<'c> {
     },
     /// One organization's, or several at once (a move between two, a path with two readings).
     By(Vec<Claim<'c>>),
+    /// These organizations', and perhaps others', named in a body that was not there to be read:
+    /// whoever asks must be signed in to some organization.
+    Unread(Vec<Claim<'c>>),
 }
 
 /// Proof that [`decide`] allowed a request.
@@ -96,7 +99,7 @@ pub fn decide<'r>(
         Claimed::Unclaimed { pass: false } => {
             return Decision::Deny { reason: Reason::UnclaimedNamespace, organization: None };
         }
-        Claimed::By(claims) => claims.as_slice(),
+        Claimed::By(claims) | Claimed::Unread(claims) => claims.as_slice(),
     };
     let mut permit = Permit {
         organization: claims.first().map(|claim| claim.organization),
@@ -124,7 +127,13 @@ pub fn decide<'r>(
         // A page of no organization: the hub may know people by their earliest sign-in.
         permit.caller = principal.live(now).next();
     }
-    challenge.map_or(Decision::Allow(permit), Decision::Challenge)
+    if let Some(challenge) = challenge {
+        return Decision::Challenge(challenge);
+    }
+    if matches!(claimed, Claimed::Unread(_)) && permit.live().next().is_none() {
+        return Decision::Deny { reason: Reason::BodyUnread, organization: None };
+    }
+    Decision::Allow(permit)
 }
 
 /// One row of the contract's table (section 6).

@@ -63,6 +63,8 @@ reasons! {
     AmbiguousBody = "ambiguous-body", "The request body could not be read in one way.";
     /// The request body that names the organization is larger than is read.
     BodyTooLarge = "body-too-large", "The request body is too large.";
+    /// The request body that names the organization was not sent along with the question.
+    BodyUnread = "body-unread", "Whose content this is stands in a body that the proxy does not send along.";
     /// Headers that contradict each other.
     AmbiguousHeaders = "ambiguous-headers", "The request's headers contradict each other.";
     /// A namespace that no organization claims, where only claimed ones are served.
@@ -99,6 +101,12 @@ reasons! {
     StoreUnavailable = "store-unavailable", "The session store cannot be reached.";
     /// Forward-auth fields from someone who is no trusted proxy.
     UntrustedProxy = "untrusted-proxy", "Only trusted proxies may ask this.";
+    /// A trusted proxy's question in which a field is missing, doubled or malformed.
+    ForwardAuthFields = "forward-auth-fields", "The proxy's question is incomplete: a field is missing, doubled or malformed.";
+    /// A question about a host that is not `public_url`'s.
+    ForeignHost = "foreign-host", "This host is not the one that is served here.";
+    /// A request for the hub, at a gate that only answers the questions of proxies.
+    ForwardAuthOnly = "forward-auth-only", "Only sign-in pages are served here; the hub has its own address.";
     /// A request that this side of the gate does not serve.
     UnsupportedRequest = "unsupported-request", "This kind of request is not served here.";
     /// Our fault.

@@ -71,12 +71,12 @@ pub(super) enum Protocol {
 }
 
 impl Connector {
-    /// Reads the authorities that the hub's certificate may come from.
+    /// The way to `upstream`; reads the authorities that the hub's certificate may come from.
     ///
     /// # Errors
     /// When a file cannot be read, or the name is none.
-    pub fn new(hub: &Hub) -> Result<Self, ConnectorError> {
-        Self::with(hub, Authorities::read(hub)?)
+    pub fn new(hub: &Hub, upstream: &Upstream) -> Result<Self, ConnectorError> {
+        Self::with(hub, upstream, Authorities::read(hub, upstream)?)
     }
 
     /// The way to the hub that another configuration names: this one, with its connections, when
@@ -84,24 +84,33 @@ impl Connector {
     ///
     /// # Errors
     /// As [`Self::new`].
-    pub fn again(&self, hub: &Hub) -> Result<Self, ConnectorError> {
-        let authorities = Authorities::read(hub)?;
-        let Inner { upstream, tls: _, connect_timeout, response_timeout, authorities: earlier } =
-            &*self.0;
-        let same = *upstream == hub.upstream
+    pub fn again(&self, hub: &Hub, upstream: &Upstream) -> Result<Self, ConnectorError> {
+        let authorities = Authorities::read(hub, upstream)?;
+        let Inner {
+            upstream: before,
+            tls: _,
+            connect_timeout,
+            response_timeout,
+            authorities: earlier,
+        } = &*self.0;
+        let same = before == upstream
             && *connect_timeout == hub.connect_timeout
             && *response_timeout == hub.response_timeout
             && *earlier == authorities;
-        if same { Ok(self.clone()) } else { Self::with(hub, authorities) }
+        if same { Ok(self.clone()) } else { Self::with(hub, upstream, authorities) }
     }
 
-    fn with(hub: &Hub, authorities: Vec<Authorities>) -> Result<Self, ConnectorError> {
-        let tls = match &hub.upstream {
+    fn with(
+        hub: &Hub,
+        upstream: &Upstream,
+        authorities: Vec<Authorities>,
+    ) -> Result<Self, ConnectorError> {
+        let tls = match upstream {
             Upstream::Https { server_name, .. } => Some(Tls::new(server_name, &authorities)?),
             Upstream::Http { .. } | Upstream::H2c { .. } | Upstream::Unix(_) => None,
         };
         Ok(Self(Arc::new(Inner {
-            upstream: hub.upstream.clone(),
+            upstream: upstream.clone(),
             tls,
             connect_timeout: hub.connect_timeout,
             response_timeout: hub.response_timeout,

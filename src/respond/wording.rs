@@ -62,7 +62,9 @@ pub(super) fn way_out(refusal: &Refusal<'_>, form: bool) -> String {
         Reason::AmbiguousPath | Reason::AmbiguousBody | Reason::AmbiguousHeaders
         | Reason::BodyTooLarge | Reason::UnclaimedNamespace | Reason::NoSuchPage
         | Reason::MethodNotAllowed | Reason::UnknownOrganization | Reason::CrossSite
-        | Reason::MixedCredentials | Reason::BadParameters | Reason::UntrustedProxy | Reason::UnsupportedRequest => {
+        | Reason::MixedCredentials | Reason::BadParameters | Reason::UntrustedProxy | Reason::ForwardAuthFields
+        | Reason::ForeignHost | Reason::ForwardAuthOnly | Reason::BodyUnread
+        | Reason::UnsupportedRequest => {
             "Check the address, or go back to where you came from.".to_owned()
         }
     }

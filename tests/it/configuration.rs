@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
-use hubgate::config::{self, ClientAuth, Config, Issuer, Provider, Upstream, known_keys};
+use hubgate::config::{
+    self, BodyUnknown, ClientAuth, Config, Issuer, Provider, Upstream, known_keys,
+};
 
 use crate::documents::{Document, Folder};
 
@@ -48,7 +50,8 @@ fn the_shortest_configuration_has_the_documented_defaults() {
     assert_eq!(config.server.listen, ["0.0.0.0:8080".parse().unwrap()]);
     assert_eq!(config.server.admin, Some("127.0.0.1:9090".parse().unwrap()));
     assert!(config.server.trusted_proxies.is_empty());
-    assert_eq!(config.hub.upstream, Upstream::Http { authority: "127.0.0.1:3000".to_owned() });
+    let upstream = Upstream::Http { authority: "127.0.0.1:3000".to_owned() };
+    assert_eq!(config.hub.upstream, Some(upstream));
     assert_eq!(config.session.timeout.as_secs(), 7 * 24 * 60 * 60);
     assert_eq!(config.session.cookie.name, "__Host-hubgate");
     let [acme] = config.organizations.as_slice() else { panic!("one organization") };
@@ -253,7 +256,7 @@ fn the_upstream_is_an_address_without_a_path() {
         ("unix:/run/hub.sock", Upstream::Unix("/run/hub.sock".into())),
     ] {
         let document = Document::minimal().set("hub.upstream", &format!("{text:?}"));
-        assert_eq!(accept(&document).hub.upstream, expected, "{text}");
+        assert_eq!(accept(&document).hub.upstream, Some(expected), "{text}");
     }
     for bad in [
         "127.0.0.1:3000",
@@ -989,4 +992,22 @@ fn what_the_example_leaves_off_can_be_written_as_shown() {
             );
         }
     }
+}
+
+#[test]
+fn without_an_upstream_there_must_be_proxies_that_ask() {
+    let alone = Document::minimal().without("hub.upstream");
+    let found = mistakes(&alone.text());
+    let [line] = found.as_slice() else { panic!("{found:#?}") };
+    assert!(line.starts_with("hub.upstream: is missing; write "), "{line}");
+    assert!(line.contains("server.trusted_proxies"), "{line}");
+    let asked = accept(&alone.clone().set("server.trusted_proxies", "[\"10.0.0.0/8\"]"));
+    assert_eq!(asked.hub.upstream, None);
+    assert_eq!(asked.headers.audience, "https://hub.example.com");
+    assert_eq!(asked.hub.body_unknown, BodyUnknown::RequireAnySession);
+    refuse(
+        &Document::minimal().set("hub.body_unknown", "\"require_any_session\""),
+        "hub.body_unknown: \"require_any_session\" is none of allow, require-any-session, deny; \
+         did you mean \"require-any-session\"?",
+    );
 }

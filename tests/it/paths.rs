@@ -33,7 +33,7 @@ fn words(claimed: &Claimed<'_>) -> String {
     match claimed {
         Claimed::Unclaimed { pass: true } => "no namespace".to_owned(),
         Claimed::Unclaimed { pass: false } => "nobody".to_owned(),
-        Claimed::By(claims) => claims
+        Claimed::By(claims) | Claimed::Unread(claims) => claims
             .iter()
             .map(|claim| {
                 let public = if claim.public { " public" } else { "" };

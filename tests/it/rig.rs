@@ -10,7 +10,7 @@ use http::header::HeaderValue;
 use http::{Request, Response, StatusCode};
 use hubgate::body::{Body, Cord, Lifeline};
 use hubgate::clock::{Clock, stopwatch};
-use hubgate::config::{self, HubProfile, Identity, Unclaimed, Upstream};
+use hubgate::config::{self, BodyUnknown, HubProfile, Identity, Unclaimed, Upstream};
 use hubgate::headers::{self, Managed};
 use hubgate::observe::{Access, Format, Observer, Outcome, Recorder, Sink};
 use hubgate::peer::Peer;
@@ -86,10 +86,11 @@ impl Setup {
                 max_connections: 1000,
             },
             hub: config::Hub {
-                upstream,
+                upstream: Some(upstream),
                 profile: HubProfile::Generic,
                 identity: Identity::Idp,
                 unclaimed: Unclaimed::Pass,
+                body_unknown: BodyUnknown::Deny,
                 rules: Vec::new(),
                 connect_timeout: SOON,
                 response_timeout: SOON,
@@ -103,7 +104,8 @@ impl Setup {
     }
 
     pub(crate) fn start(self) -> Rig {
-        let connector = Connector::new(&self.hub).unwrap();
+        let upstream = self.hub.upstream.clone().unwrap();
+        let connector = Connector::new(&self.hub, &upstream).unwrap();
         let listeners = Listeners::bind(&self.server).unwrap();
         let address = listeners.addresses()[0];
         let admin = listeners.admin_address().unwrap();

@@ -104,7 +104,7 @@ impl Explainer<'_> {
                 let what = if *pass { "it passes" } else { "it is refused" };
                 report.row("nobody's", &format!("no organization claims it, so {what}"));
             }
-            Claimed::By(claims) => {
+            Claimed::By(claims) | Claimed::Unread(claims) => {
                 for claim in claims {
                     let public = if claim.public { "public" } else { "not public" };
                     let organization = claim.organization;
@@ -127,6 +127,8 @@ impl Explainer<'_> {
 pub(super) fn owners<'c>(claimed: &Claimed<'c>) -> Vec<&'c Organization> {
     match claimed {
         Claimed::Unclaimed { .. } => Vec::new(),
-        Claimed::By(claims) => claims.iter().map(|claim| claim.organization).collect(),
+        Claimed::By(claims) | Claimed::Unread(claims) => {
+            claims.iter().map(|claim| claim.organization).collect()
+        }
     }
 }

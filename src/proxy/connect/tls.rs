@@ -32,8 +32,8 @@ impl std::fmt::Debug for Tls {
 
 impl Authorities {
     /// The files that the configuration names, where they matter.
-    pub(super) fn read(hub: &Hub) -> Result<Vec<Self>, ConnectorError> {
-        let paths = match &hub.upstream {
+    pub(super) fn read(hub: &Hub, upstream: &Upstream) -> Result<Vec<Self>, ConnectorError> {
+        let paths = match upstream {
             Upstream::Https { .. } => hub.ca_certificates.as_slice(),
             Upstream::Http { .. } | Upstream::H2c { .. } | Upstream::Unix(_) => &[],
         };

@@ -1,0 +1,227 @@
+//! The same decision for those who keep their own proxy (contract, section 9).
+//!
+//! A contract is two small functions: where the proxy has put what its client asks for, and what
+//! a refusal looks like so that the proxy can pass it on.
+
+mod envoy;
+mod forward;
+mod nginx;
+
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use http::uri::{PathAndQuery, Uri};
+use http::{Method, Request, Response, StatusCode};
+
+use crate::body::Body;
+use crate::config::PublicUrl;
+use crate::headers::{Forwarding, Identity, Managed, without_ours};
+use crate::peer::Peer;
+use crate::policy::{Ambiguity, Permit, Reason};
+
+/// How a proxy asks, each at an address of its own: what one proxy sets, another passes on as its
+/// client has written it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Contract {
+    /// nginx's `auth_request`.
+    Nginx,
+    /// Traefik, Caddy, HAProxy, Skipper.
+    Forward,
+    /// Envoy's `ext_authz` by HTTP, Istio, Gateway API.
+    Envoy,
+}
+
+/// Why a question cannot be answered.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Only trusted proxies may ask.
+    #[error("whoever asks is none of server.trusted_proxies")]
+    UntrustedProxy,
+    /// A field is not there, or empty.
+    #[error("{0} is missing")]
+    Missing(&'static str),
+    /// A field stands there more than once.
+    #[error("{0} stands there more than once")]
+    Doubled(&'static str),
+    /// A field is not what it should be.
+    #[error("{0} is malformed")]
+    Malformed(&'static str),
+    /// The client has asked for another host.
+    #[error("the host in {0} is not the one of public_url")]
+    ForeignHost(&'static str),
+    /// A header that a hub could take for one of ours, and that the proxy would not replace.
+    #[error("the client has sent {0}, which the proxy would pass on")]
+    Forged(HeaderName),
+    /// What the client asks for has two readings.
+    #[error("the target has two readings")]
+    Ambiguous(#[from] Ambiguity),
+}
+
+/// What a proxy's client asks for.
+#[derive(Debug)]
+struct Asked {
+    method: Method,
+    host: HeaderValue,
+    path: PathAndQuery,
+}
+
+/// Where the contracts' addresses are.
+const ADDRESS: &str = "/-/sso/authz/";
+
+impl Contract {
+    /// The contract whose address this is; what the address's query says does not count.
+    #[must_use]
+    pub fn of(address: &Uri) -> Option<Self> {
+        match address.path().strip_prefix(ADDRESS)? {
+            "nginx" => Some(Self::Nginx),
+            "forward" => Some(Self::Forward),
+            rest if rest.starts_with("envoy/") => Some(Self::Envoy),
+            _ => None,
+        }
+    }
+
+    /// Puts what the proxy's client asks for in the place of the question: method, host and path.
+    ///
+    /// # Errors
+    /// When somebody else asks, or the question cannot be read in one way.
+    pub fn open(
+        self,
+        request: &mut Request<Body>,
+        peer: &Peer,
+        forwarding: &Forwarding,
+        managed: &Managed,
+        public_url: &PublicUrl,
+    ) -> Result<(), Error> {
+        if !forwarding.trusts(peer.address.ip()) {
+            return Err(Error::UntrustedProxy);
+        }
+        let asked = match self {
+            Self::Nginx => nginx::asked(request.headers()),
+            Self::Forward => forward::asked(request.headers()),
+            Self::Envoy => envoy::asked(request),
+        }?;
+        let fields = match self {
+            Self::Nginx => nginx::FIELDS,
+            Self::Forward | Self::Envoy => &[],
+        };
+        if !public_url.is_authority(asked.host.as_bytes()) {
+            return Err(Error::ForeignHost(match self {
+                Self::Nginx => nginx::URL,
+                Self::Forward => forward::HOST,
+                Self::Envoy => envoy::HOST,
+            }));
+        }
+        if let Some(forged) = forged(request.headers(), managed, fields) {
+            return Err(Error::Forged(forged));
+        }
+        *request.method_mut() = asked.method;
+        *request.uri_mut() = Uri::from(asked.path);
+        request.headers_mut().insert(header::HOST, asked.host);
+        Ok(())
+    }
+
+    /// Tells the proxy that its client's request may pass, and who asks: a permit buys a 200.
+    ///
+    /// Every managed header is there, empty where there is nothing to say: a proxy that copies
+    /// what it finds would otherwise leave the client's own in place.
+    #[must_use]
+    pub fn allow(
+        permit: Permit<'_>,
+        asked: &HeaderMap,
+        managed: &Managed,
+        identity: &Identity,
+        cookie: &str,
+    ) -> Response<Body> {
+        // The permit was the key to this door: it has opened it, and opens no other.
+        let _used = permit;
+        let mut response = Response::new(Body::Empty);
+        let headers = response.headers_mut();
+        headers.insert(header::CACHE_CONTROL, const { HeaderValue::from_static("no-store") });
+        for name in managed.names().names() {
+            headers.insert(name, const { HeaderValue::from_static("") });
+        }
+        for (name, value) in identity.iter() {
+            headers.insert(name, value.clone());
+        }
+        if asked.contains_key(header::COOKIE) {
+            headers.insert(header::COOKIE, others(asked, cookie));
+        }
+        response
+    }
+
+    /// Makes a refusal one that the proxy passes on, and never one that it takes for a yes.
+    pub fn refuse(self, response: &mut Response<Body>, public_url: &PublicUrl) {
+        if let Some(location) = response.headers().get(header::LOCATION)
+            && let Some(path) = location.to_str().ok().filter(|path| path.starts_with('/'))
+            && let Ok(absolute) = HeaderValue::from_str(&public_url.join(path))
+        {
+            // Proxies resolve a relative one against the address that they ask at.
+            response.headers_mut().insert(header::LOCATION, absolute);
+        }
+        let status = match self {
+            Self::Nginx => nginx::refusal(response.status()),
+            Self::Forward | Self::Envoy => response.status(),
+        };
+        let passes = status.is_success() || status.is_informational();
+        *response.status_mut() = if passes { StatusCode::FORBIDDEN } else { status };
+    }
+}
+
+impl Error {
+    /// The stable cause.
+    #[must_use]
+    pub const fn reason(&self) -> Reason {
+        match self {
+            Self::UntrustedProxy => Reason::UntrustedProxy,
+            Self::Missing(_) | Self::Doubled(_) | Self::Malformed(_) => Reason::ForwardAuthFields,
+            Self::ForeignHost(_) => Reason::ForeignHost,
+            Self::Forged(_) => Reason::AmbiguousHeaders,
+            Self::Ambiguous(_) => Reason::AmbiguousPath,
+        }
+    }
+}
+
+/// The value of a field that stands there exactly once, and is not empty.
+fn once<'h>(headers: &'h HeaderMap, field: &'static str) -> Result<&'h HeaderValue, Error> {
+    let mut values = headers.get_all(field).iter();
+    match (values.next(), values.next()) {
+        (Some(_), Some(_)) => Err(Error::Doubled(field)),
+        (Some(value), None) if !value.is_empty() => Ok(value),
+        (Some(_) | None, _) => Err(Error::Missing(field)),
+    }
+}
+
+/// A method as it stands in a field.
+fn method(value: &HeaderValue, field: &'static str) -> Result<Method, Error> {
+    Method::from_bytes(value.as_bytes()).map_err(|_| Error::Malformed(field))
+}
+
+/// A path and query, byte for byte: a parser that leaves out a fragment, or puts a slash in, has
+/// read something else than what the proxy forwards.
+fn path(raw: &[u8]) -> Result<PathAndQuery, Ambiguity> {
+    if !raw.starts_with(b"/") {
+        return Err(Ambiguity::NotAPath);
+    }
+    let path = PathAndQuery::try_from(raw).map_err(|_| Ambiguity::RawByte)?;
+    if path.as_str().as_bytes() == raw { Ok(path) } else { Err(Ambiguity::RawByte) }
+}
+
+/// A header that a hub could take for one of ours, in a spelling that the proxy does not replace:
+/// it copies the managed names from our answer, and leaves everything else as it came.
+fn forged(headers: &HeaderMap, managed: &Managed, fields: &[&str]) -> Option<HeaderName> {
+    let replaced = |name: &HeaderName| {
+        fields.contains(&name.as_str()) || managed.names().names().any(|own| own == name)
+    };
+    headers.keys().find(|name| managed.is_ours(name) && !replaced(name)).cloned()
+}
+
+/// The client's cookies without ours, as one value.
+fn others(asked: &HeaderMap, cookie: &str) -> HeaderValue {
+    let mut headers = HeaderMap::new();
+    for value in asked.get_all(header::COOKIE) {
+        headers.append(header::COOKIE, value.clone());
+    }
+    without_ours(&mut headers, cookie);
+    let all: Vec<&[u8]> =
+        headers.get_all(header::COOKIE).iter().map(HeaderValue::as_bytes).collect();
+    HeaderValue::from_bytes(&all.join(b"; ".as_slice()))
+        .unwrap_or(const { HeaderValue::from_static("") })
+}

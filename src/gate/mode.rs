@@ -1,0 +1,53 @@
+//! The two modes: what is being asked for, and what "yes" looks like.
+
+use http::Request;
+
+use super::Gate;
+use crate::body::Body;
+use crate::error::Error;
+use crate::forward_auth::Contract;
+use crate::peer::Peer;
+use crate::proxy::Proxy;
+
+/// How a request is let through.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Mode<'g> {
+    /// It goes on to the hub.
+    Proxy(&'g Proxy),
+    /// Somebody else's proxy asks, and is answered.
+    Asked(Contract),
+}
+
+impl Gate {
+    /// The mode of a request, by its address; `None` where others forward, and this is no question
+    /// of theirs.
+    pub(super) fn mode(&self, request: &Request<Body>) -> Option<Mode<'_>> {
+        match Contract::of(request.uri()) {
+            Some(contract) => Some(Mode::Asked(contract)),
+            None => self.proxy.as_ref().map(Mode::Proxy),
+        }
+    }
+
+    /// Puts what is being asked for in the place of a proxy's question.
+    ///
+    /// # Errors
+    /// When the question is not one that may be asked, or cannot be read in one way.
+    pub(super) fn open(
+        &self,
+        mode: Option<Mode<'_>>,
+        request: &mut Request<Body>,
+        peer: &Peer,
+    ) -> Result<(), Error> {
+        let site = &*self.site;
+        match mode {
+            Some(Mode::Asked(contract)) => Ok(contract.open(
+                request,
+                peer,
+                &site.forwarding,
+                &site.managed,
+                &site.public_url,
+            )?),
+            Some(Mode::Proxy(_)) | None => Ok(()),
+        }
+    }
+}

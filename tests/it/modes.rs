@@ -1,0 +1,55 @@
+//! `vectors/decide` once more: through sockets, with real sign-ins, to the hub or not; and one
+//! question, every mode, one answer.
+
+use std::path::Path;
+
+use crate::support::scene::{Mode, Scene};
+use crate::support::vectors::{Age, Case, Outcome, Vectors};
+
+#[tokio::test]
+async fn every_vector_is_answered_as_it_says_in_every_mode() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors/decide");
+    let mut wrong = Vec::new();
+    let (mut asked, mut unseen) = (0, 0);
+    for vectors in Vectors::all(&folder) {
+        let scene = Scene::of(&vectors).await;
+        let sessions = scene.sessions(&vectors.cases).await;
+        for case in &vectors.cases {
+            let session = sessions.iter().find(|(lines, _)| *lines == case.sign_ins);
+            let session = session.map(|(_, session)| session.as_str());
+            let (answer, at_hub) = scene.ask(Mode::Proxy, case, session).await;
+            let mut answers = vec![(Mode::Proxy, answer, at_hub.clone())];
+            for mode in [Mode::Nginx, Mode::Forward, Mode::Envoy] {
+                let (answer, told) = scene.ask(mode, case, session).await;
+                if is_unseen(mode, case) {
+                    unseen += 1;
+                    let live = case.sign_ins.iter().any(|line| line.standing == Age::Live);
+                    let place = format!("{}:{} {mode:?}: {answer}", vectors.name, case.line);
+                    assert!(live || !matches!(answer, Outcome::Allow(_)), "{place}");
+                    continue;
+                }
+                answers.push((mode, answer, told));
+            }
+            asked += 1;
+            for (mode, answer, told) in answers {
+                let place = format!("{}:{} {mode:?}", vectors.name, case.line);
+                let question = format!("{} {} {}", case.who, case.method, case.target);
+                if answer != case.expected {
+                    wrong.push(format!("{place}: {question} => {answer}, not {}", case.expected));
+                } else if told != at_hub {
+                    wrong.push(format!("{place}: {question}: told {told:?}, not {at_hub:?}"));
+                }
+            }
+        }
+    }
+    assert!(asked > 300 && unseen > 20, "only {asked} vectors were found, {unseen} unseen");
+    assert!(wrong.is_empty(), "{} of {asked}:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+/// Whether the body decides, and this proxy has not sent it.
+fn is_unseen(mode: Mode, case: &Case) -> bool {
+    let sends = case.body.as_ref().is_some_and(|body| !body.is_empty()) && mode != Mode::Nginx;
+    let by_body = case.body.is_some()
+        || matches!(&case.expected, Outcome::Refused { reason, .. } if reason == "ambiguous-body");
+    by_body && !sends
+}

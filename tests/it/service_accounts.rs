@@ -317,7 +317,7 @@ async fn a_workloads_issuer_may_rotate_its_keys_and_may_be_down() {
     world.bearing("GET /acme/bert", &rotated).await.expect(200);
     // Down from the beginning: refused for now, and nobody else is affected.
     let (ci, world) = with_ci(CLAIMS).await;
-    let fault = hubgate::demo::Fault::Status(http::StatusCode::SERVICE_UNAVAILABLE);
+    let fault = hubgate::demo::Fault::Status(503);
     ci.provider.behave(|behaviour: &mut Behaviour| behaviour.fail(Endpoint::Keys, fault));
     let token = ci.sign(&ci.job());
     let down = world.bearing("GET /acme/bert", &token).await.refused(503, "idp-unreachable");

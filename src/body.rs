@@ -37,6 +37,20 @@ pub enum Body {
     Upload(Box<Upload>),
     /// A response's body that keeps something alive.
     Keeping(Box<Keeping>),
+    /// What comes in from a connection of our own.
+    Source(Box<dyn Source>),
+}
+
+/// A body that somebody else brings.
+pub trait Source: std::fmt::Debug + Send {
+    /// The next piece of it.
+    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>>;
+
+    /// Whether nothing more comes.
+    fn is_end_stream(&self) -> bool;
+
+    /// How much is to come.
+    fn size_hint(&self) -> SizeHint;
 }
 
 /// Why a body broke off.
@@ -51,6 +65,9 @@ pub enum Error {
     /// The hub answered without asking for it.
     #[error("the hub did not ask for the body")]
     Refused,
+    /// The hub's connection failed, or sent what is no HTTP.
+    #[error("the hub's answer broke off")]
+    Hub(#[source] std::io::Error),
 }
 
 impl Body {
@@ -93,6 +110,7 @@ impl http_body::Body for Body {
             Self::Guarded(guarded) => guarded.poll_frame(cx),
             Self::Upload(upload) => upload.poll_frame(cx),
             Self::Keeping(keeping) => keeping.poll_frame(cx),
+            Self::Source(source) => source.poll_frame(cx),
         }
     }
 
@@ -105,6 +123,7 @@ impl http_body::Body for Body {
             Self::Guarded(guarded) => guarded.is_end_stream(),
             Self::Upload(upload) => upload.is_end_stream(),
             Self::Keeping(keeping) => keeping.is_end_stream(),
+            Self::Source(source) => source.is_end_stream(),
         }
     }
 
@@ -117,6 +136,7 @@ impl http_body::Body for Body {
             Self::Guarded(guarded) => guarded.size_hint(),
             Self::Upload(upload) => upload.size_hint(),
             Self::Keeping(keeping) => keeping.size_hint(),
+            Self::Source(source) => source.size_hint(),
         }
     }
 }

@@ -17,7 +17,8 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser, Subcommand, ValueEnum};
 
-use crate::config::{self, Config, Problems};
+use crate::clock::Clock;
+use crate::config::{Config, Loader, Problems};
 
 use terminal::{Sheet, Terminal};
 
@@ -150,8 +151,8 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 
 fn obey(command: Command, terminal: &mut Terminal) -> Exit {
     match command {
-        Command::Run { config } => match config.load(Format::Text, terminal) {
-            Ok((path, config)) => run::run(&path, config, terminal),
+        Command::Run { config } => match config.loader(Format::Text, terminal) {
+            Ok((path, config, loader)) => run::run(&path, &config, loader, terminal),
             Err(exit) => exit,
         },
         Command::Check { config, online, output } => match config.load(output.format, terminal) {
@@ -184,12 +185,22 @@ impl ConfigFile {
 
     /// The configuration, or the exit that its mistakes are; they are told by then.
     fn load(&self, format: Format, terminal: &mut Terminal) -> Result<(PathBuf, Config), Exit> {
+        self.loader(format, terminal).map(|(path, config, _)| (path, config))
+    }
+
+    /// The same, with what can read it again.
+    fn loader(
+        &self,
+        format: Format,
+        terminal: &mut Terminal,
+    ) -> Result<(PathBuf, Config, Loader), Exit> {
         let Some(path) = self.path() else {
             terminal.error("no configuration was named: use --config FILE or HUBGATE_CONFIG");
             return Err(Exit::Usage);
         };
-        match config::load(&path, environment()) {
-            Ok(config) => Ok((path, config)),
+        let mut loader = Loader::new(&path, environment());
+        match loader.first(Clock::system().now()) {
+            Ok(config) => Ok((path, config, loader)),
             Err(problems) => {
                 tell(&path, &problems, format, terminal);
                 Err(Exit::Config)

@@ -5,6 +5,7 @@ mod headers;
 mod hub;
 mod keys;
 mod load;
+mod loader;
 mod machines;
 mod oidc;
 mod organization;
@@ -13,6 +14,8 @@ mod problem;
 mod public_url;
 mod read_hub;
 mod read_oidc;
+mod read_saml;
+mod saml;
 mod secret;
 mod section;
 mod server;
@@ -27,6 +30,7 @@ pub use headers::Headers;
 pub use hub::{Access, BodyUnknown, Hub, HubProfile, HubRule, Identity, Unclaimed, Upstream};
 pub use keys::known_keys;
 pub use load::{admin_address, load, parse};
+pub use loader::{Changes, Loader, Reading};
 pub use machines::{ServiceAccount, Workload, hash_text, parse_hash, parse_moment};
 pub use oidc::{
     ClientAssertionAudience, ClientAuth, EmailTrust, GroupOverage, Issuer, IssuerError, Oidc,
@@ -35,6 +39,7 @@ pub use oidc::{
 pub use organization::{HubTokens, OrganizationConfig, Provider};
 pub use problem::{Problem, Problems};
 pub use public_url::{PublicUrl, is_loopback};
+pub use saml::{Saml, SamlSource, acs_path, consume_path, metadata_path, slo_path};
 pub use secret::Secret;
 pub(crate) use section::in_words;
 pub use server::{DEFAULT_ADMIN, Server, TlsFiles};

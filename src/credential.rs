@@ -174,7 +174,7 @@ impl Credentials {
         now: SystemTime,
     ) -> Result<Credential, Error> {
         let refused = |reason| Err(Error::Refused(Refused { reason, organization: None }));
-        let cookie = self.cookie.key(headers);
+        let cookie = self.cookie.value(headers);
         match token::find(headers) {
             Shown::Nothing => {}
             Shown::Foreign(bearer, header) => {
@@ -206,8 +206,10 @@ impl Credentials {
                 return Ok(Credential::Token(session, header));
             }
         }
-        let Some(key) = cookie else { return Ok(Credential::Anonymous) };
-        let Some(session) = self.sessions.find(&key)? else { return Ok(Credential::Anonymous) };
+        let Some(cookie) = cookie else { return Ok(Credential::Anonymous) };
+        let Some(session) = self.sessions.of_cookie(cookie, now)? else {
+            return Ok(Credential::Anonymous);
+        };
         self.refreshing.if_due(&session, now);
         Ok(Credential::Session(session))
     }
@@ -245,7 +247,12 @@ impl SessionCookie {
     /// The key of the session whose cookie the request carries.
     #[must_use]
     pub fn key(&self, headers: &HeaderMap) -> Option<SessionKey> {
-        SessionKey::of(headers::cookie(headers, &self.name)?)
+        SessionKey::of(self.value(headers)?)
+    }
+
+    /// Its value in a request.
+    fn value<'h>(&self, headers: &'h HeaderMap) -> Option<&'h str> {
+        headers::cookie(headers, &self.name)
     }
 
     /// A `Set-Cookie` that holds `value` for `seconds`; zero takes the cookie away.

@@ -11,6 +11,7 @@ mod page;
 pub mod people;
 pub mod provider;
 mod run;
+pub mod saml;
 mod wire;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};

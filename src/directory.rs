@@ -7,6 +7,10 @@ use crate::config::{self, Config, OrganizationConfig, PublicUrl};
 use crate::http_client::HttpClient;
 use crate::oidc::{self, RelyingParty};
 use crate::policy::{EmailAddress, OrganizationId};
+use crate::saml::{ReplayCache, SigningKey};
+use crate::service_provider::{
+    self, MadeKeyError, ServiceProvider, Surroundings, Verifying, made_key,
+};
 
 /// Every organization with a provider.
 #[derive(Debug)]
@@ -14,6 +18,7 @@ pub struct Directory {
     public_url: PublicUrl,
     entries: HashMap<OrganizationId, Arc<Entry>>,
     order: Vec<OrganizationId>,
+    saml: SamlSurroundings,
 }
 
 /// One organization and who vouches for its members.
@@ -29,8 +34,27 @@ pub struct Entry {
 #[derive(Debug)]
 pub enum Provider {
     /// OpenID Connect.
-    Oidc(RelyingParty),
+    Oidc(Box<RelyingParty>),
+    /// SAML 2.0.
+    Saml(Arc<ServiceProvider>),
 }
+
+/// Every provider that cannot be set up; there is at least one.
+#[derive(Debug)]
+pub struct SetupErrors(pub Vec<SetupError>);
+
+impl std::fmt::Display for SetupErrors {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut between = "";
+        for error in &self.0 {
+            write!(f, "{between}{error}")?;
+            between = "; ";
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for SetupErrors {}
 
 /// Why a provider cannot be set up.
 #[derive(Debug, thiserror::Error)]
@@ -39,7 +63,76 @@ pub struct SetupError {
     /// Whose provider.
     pub organization: OrganizationId,
     /// What is wrong.
-    pub source: oidc::SettingsError,
+    pub source: Cause,
+}
+
+/// What is wrong with a provider.
+#[derive(Debug, thiserror::Error)]
+pub enum Cause {
+    /// The settings of an OpenID provider.
+    #[error(transparent)]
+    Oidc(#[from] oidc::SettingsError),
+    /// The settings of a SAML identity provider.
+    #[error(transparent)]
+    Saml(#[from] service_provider::SetupError),
+    /// No key could be made to sign with.
+    #[error(transparent)]
+    Key(#[from] MadeKeyError),
+}
+
+impl Provider {
+    fn new(
+        config: &Config,
+        organization: &OrganizationConfig,
+        http: &HttpClient,
+        saml: &mut SamlSurroundings,
+    ) -> Result<Self, Cause> {
+        let policy = &organization.policy;
+        match &organization.provider {
+            config::Provider::Oidc(settings) => {
+                let own = || callback_path(&policy.id);
+                let path = settings.callback_path.clone().unwrap_or_else(own);
+                RelyingParty::new(
+                    (**settings).clone(),
+                    policy.role_mapping.attribute.clone(),
+                    config.public_url.join(&path),
+                    http,
+                )
+                .map(|party| Self::Oidc(Box::new(party)))
+                .map_err(Cause::from)
+            }
+            config::Provider::Saml(settings) => saml.set_up(config, organization, settings, http),
+        }
+    }
+}
+
+impl Entry {
+    /// Whether a sign-in by this issuer is one of this organization's.
+    #[must_use]
+    pub fn vouches(&self, issuer: &str) -> bool {
+        match &self.provider {
+            Provider::Oidc(party) => party.issuer_matches(issuer),
+            Provider::Saml(_) => match &self.config.provider {
+                config::Provider::Saml(saml) => saml.source.entity_id() == Some(issuer),
+                config::Provider::Oidc(_) => false,
+            },
+        }
+    }
+
+    /// Whether the same identity provider vouches for the members of both.
+    #[must_use]
+    pub fn has_the_issuer_of(&self, other: &Self) -> bool {
+        match (&self.config.provider, &other.config.provider) {
+            (config::Provider::Oidc(own), config::Provider::Oidc(others)) => {
+                own.issuer == others.issuer
+            }
+            (config::Provider::Saml(own), config::Provider::Saml(others)) => {
+                own.source.is_the_provider_of(&others.source)
+            }
+            (config::Provider::Oidc(_), config::Provider::Saml(_))
+            | (config::Provider::Saml(_), config::Provider::Oidc(_)) => false,
+        }
+    }
 }
 
 impl Directory {
@@ -47,15 +140,17 @@ impl Directory {
     /// and address are unchanged is taken over, with what it has learned of its provider.
     ///
     /// # Errors
-    /// The first provider whose settings cannot work.
+    /// Every provider whose settings cannot work.
     pub fn new(
         config: &Config,
         http: &HttpClient,
         previous: Option<&Self>,
-    ) -> Result<Self, SetupError> {
+    ) -> Result<Self, SetupErrors> {
+        let mut saml = previous.map(|earlier| earlier.saml.clone()).unwrap_or_default();
         let previous = previous.filter(|earlier| earlier.public_url == config.public_url);
         let mut entries = HashMap::with_capacity(config.organizations.len());
         let mut order = Vec::with_capacity(config.organizations.len());
+        let mut errors = Vec::new();
         for organization in &config.organizations {
             let id = organization.policy.id.clone();
             order.push(id.clone());
@@ -64,24 +159,18 @@ impl Directory {
                 entries.insert(id, Arc::clone(entry));
                 continue;
             }
-            let provider = match &organization.provider {
-                config::Provider::Oidc(settings) => {
-                    let callback = config.public_url.join(
-                        &settings.callback_path.clone().unwrap_or_else(|| callback_path(&id)),
-                    );
-                    RelyingParty::new(
-                        (**settings).clone(),
-                        organization.policy.role_mapping.attribute.clone(),
-                        callback,
-                        http,
-                    )
-                    .map(Provider::Oidc)
-                    .map_err(|source| SetupError { organization: id.clone(), source })?
+            match Provider::new(config, organization, http, &mut saml) {
+                Ok(provider) => {
+                    let entry = Entry { config: Arc::clone(organization), provider };
+                    entries.insert(id, Arc::new(entry));
                 }
-            };
-            entries.insert(id, Arc::new(Entry { config: Arc::clone(organization), provider }));
+                Err(source) => errors.push(SetupError { organization: id, source }),
+            }
         }
-        Ok(Self { public_url: config.public_url.clone(), entries, order })
+        if !errors.is_empty() {
+            return Err(SetupErrors(errors));
+        }
+        Ok(Self { public_url: config.public_url.clone(), entries, order, saml })
     }
 
     /// The organization of that id.
@@ -99,6 +188,37 @@ impl Directory {
     #[must_use]
     pub fn by_email(&self, address: &EmailAddress) -> Option<&Arc<Entry>> {
         self.iter().find(|entry| entry.config.policy.email_domains.contains(address))
+    }
+}
+
+/// What all SAML service providers share, and what survives a reload.
+#[derive(Clone, Debug, Default)]
+struct SamlSurroundings {
+    made_key: Option<SigningKey>,
+    replay: Arc<ReplayCache>,
+    verifying: Verifying,
+}
+
+impl SamlSurroundings {
+    fn set_up(
+        &mut self,
+        config: &Config,
+        organization: &OrganizationConfig,
+        settings: &config::Saml,
+        http: &HttpClient,
+    ) -> Result<Provider, Cause> {
+        if settings.signing_keys.is_empty() && self.made_key.is_none() {
+            self.made_key = Some(made_key()?);
+        }
+        let around = Surroundings {
+            public_url: &config.public_url,
+            http,
+            made_key: self.made_key.as_ref(),
+            replay: &self.replay,
+            verifying: &self.verifying,
+        };
+        let provider = ServiceProvider::new(&organization.policy.id, settings, &around)?;
+        Ok(Provider::Saml(Arc::new(provider)))
     }
 }
 

@@ -130,7 +130,9 @@ impl Error {
         match self {
             Self::Proxy(error) => error.status(),
             // Back-Channel Logout §2.8: whatever is wrong with a logout token is a 400.
-            Self::Logout(logout::Error::Oidc(_)) => StatusCode::BAD_REQUEST,
+            Self::Logout(logout::Error::Oidc(_) | logout::Error::Saml(_)) => {
+                StatusCode::BAD_REQUEST
+            }
             Self::Ambiguous(_)
             | Self::Headers(_)
             | Self::Body(_)
@@ -161,7 +163,7 @@ impl Error {
             | Reason::UpstreamTimeout
             | Reason::UpstreamInvalid
             | Reason::WhoamiUnavailable => Blame::Upstream,
-            Reason::StoreUnavailable | Reason::Internal => Blame::Us,
+            Reason::StoreUnavailable | Reason::Busy | Reason::Internal => Blame::Us,
             Reason::SignInRequired
             | Reason::SessionExpired
             | Reason::SessionRevoked
@@ -264,9 +266,10 @@ const fn status(reason: Reason) -> StatusCode {
         Reason::TooManyAttempts => StatusCode::TOO_MANY_REQUESTS,
         Reason::UpstreamUnreachable | Reason::UpstreamInvalid => StatusCode::BAD_GATEWAY,
         Reason::UpstreamTimeout => StatusCode::GATEWAY_TIMEOUT,
-        Reason::IdpUnreachable | Reason::WhoamiUnavailable | Reason::StoreUnavailable => {
-            StatusCode::SERVICE_UNAVAILABLE
-        }
+        Reason::IdpUnreachable
+        | Reason::WhoamiUnavailable
+        | Reason::StoreUnavailable
+        | Reason::Busy => StatusCode::SERVICE_UNAVAILABLE,
         Reason::Internal => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }

@@ -13,6 +13,7 @@ mod site;
 mod target;
 
 use std::cell::Cell;
+use std::sync::Arc;
 
 use http::{Request, Response};
 use hyper::body::Incoming;
@@ -37,12 +38,12 @@ pub use site::{SetupError, Site};
 
 /// The gate of one thread for one configuration: the site is shared, connections to the hub are not.
 struct Gate {
-    site: std::sync::Arc<Site>,
+    site: Arc<Site>,
     proxy: Option<Proxy>,
     recorder: Recorder,
     ids: RequestIds,
     /// The way that the last request came.
-    hop: Cell<Option<Hop>>,
+    hop: Cell<Option<Arc<Hop>>>,
 }
 
 impl std::fmt::Debug for Gate {
@@ -63,7 +64,7 @@ struct Trace {
 impl Gate {
     /// A gate for this thread; without a way to the hub it answers the questions of others' proxies,
     /// and serves its own pages.
-    fn new(site: std::sync::Arc<Site>, recorder: Recorder) -> Self {
+    fn new(site: Arc<Site>, recorder: Recorder) -> Self {
         let connector = site.connector.as_ref();
         let proxy = connector.map(|at| Proxy::new(at, site.managed(), recorder.clone()));
         Self { site, proxy, recorder, ids: RequestIds::new(), hop: Cell::new(None) }
@@ -71,7 +72,7 @@ impl Gate {
 
     /// A gate for this thread and another configuration; connections to the hub are handed on,
     /// where they lead to the same one.
-    fn with(&self, site: std::sync::Arc<Site>) -> Self {
+    fn with(&self, site: Arc<Site>) -> Self {
         let recorder = self.recorder.clone();
         let proxy = site.connector.as_ref().map(|at| match &self.proxy {
             Some(proxy) => proxy.with(at, site.managed()),
@@ -88,7 +89,7 @@ impl Gate {
         let request_id = self.ids.of(&request, &self.site.forwarding, &peer);
         let mode = self.mode(&request);
         let opened = self.open(mode, &mut request, &peer);
-        let about = refuse::About::of(&request);
+        let about = refuse::About::of(&request, &self.site.forwarding, &peer);
         let mut trace =
             Trace { outcome: Outcome::Allow, reason: None, organization: None, subject: None };
         request_id.write(request.headers_mut());
@@ -105,7 +106,7 @@ impl Gate {
         self.recorder.access(&Access {
             at,
             request_id: request_id.as_str(),
-            client: about.client(&self.site.forwarding, &peer),
+            client: about.client(),
             method: &about.method,
             host: &host,
             path: about.path(),

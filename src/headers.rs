@@ -5,6 +5,7 @@ mod forwarded;
 mod hop;
 mod identity;
 mod same_site;
+mod told;
 
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 
@@ -12,9 +13,10 @@ use crate::config;
 
 pub use cookies::{cookie, pairs, without_ours};
 pub use forwarded::{Client, Forwarding, Hop};
-pub use hop::{Upgrade, strip_request, strip_response};
+pub use hop::{Upgrade, is_hop_by_hop, strip_named, strip_request, strip_response};
 pub use identity::{Identity, stable_subject};
 pub use same_site::is_same_site;
+pub use told::{Told, write_line};
 
 /// Header names that only the gate may write, and their values for one caller.
 #[derive(Clone, Debug)]
@@ -110,17 +112,14 @@ impl Managed {
     }
 
     /// Prepares a request's headers for the upstream, in this order: hop-by-hop headers out,
-    /// every spelling of ours out, ours in.
+    /// every spelling of ours out; ours come in as [`Told`].
     ///
     /// Hop-by-hop comes first, so that a client's `Connection: x-auth-user` cannot make anything
     /// take out what is written afterwards.
     /// Returns the protocol that the client wants to upgrade to, if it does.
-    pub fn rewrite(&self, headers: &mut HeaderMap, identity: &Identity) -> Option<Upgrade> {
+    pub fn clear(&self, headers: &mut HeaderMap) -> Option<Upgrade> {
         let upgrade = strip_request(headers);
         self.strip(headers);
-        for (name, value) in identity.iter() {
-            headers.insert(name, value.clone());
-        }
         upgrade
     }
 
@@ -229,7 +228,8 @@ mod tests {
             HeaderName::from_static("x-auth-user"),
             HeaderValue::from_static("acme:alice"),
         )]);
-        managed().rewrite(&mut headers, &identity);
+        managed().clear(&mut headers);
+        Told::new(std::sync::Arc::new(identity), None, "").insert(&mut headers);
         assert_eq!(headers.get_all("x-auth-user").iter().collect::<Vec<_>>(), ["acme:alice"]);
         assert!(!headers.contains_key("connection"));
     }

@@ -31,4 +31,5 @@ pub mod respond;
 pub mod saml;
 pub mod serve;
 pub mod server;
+pub mod service_provider;
 pub mod session;

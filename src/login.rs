@@ -1,5 +1,7 @@
 //! The way in: from a challenge to a session.
 
+mod acs;
+mod admit;
 mod begin;
 mod callback;
 mod pending;
@@ -14,6 +16,7 @@ use crate::credential::SessionCookie;
 use crate::oidc;
 use crate::policy::{OrganizationId, Reason, ReturnTo, SignIn};
 use crate::respond::{self, Answer};
+use crate::service_provider;
 use crate::session::{self, Sealer, SealerError, Sessions};
 
 pub use begin::Begin;
@@ -53,6 +56,12 @@ pub enum Error {
     /// The provider, or what it sent.
     #[error(transparent)]
     Oidc(#[from] oidc::Error),
+    /// The SAML identity provider, or what it sent.
+    #[error(transparent)]
+    Saml(#[from] service_provider::Error),
+    /// An address of the protocol that the organization does not speak.
+    #[error("the organization does not sign in by this protocol")]
+    Protocol,
     /// The profile gives no membership.
     #[error("the profile gives no membership: {0}")]
     Membership(Reason),
@@ -72,6 +81,8 @@ impl Error {
             Self::Parameters => Reason::BadParameters,
             Self::StateUnknown => Reason::StateUnknown,
             Self::Oidc(error) => error.reason(),
+            Self::Saml(error) => error.reason(),
+            Self::Protocol => Reason::NoSuchPage,
             Self::Membership(reason) => *reason,
             Self::Session(session::Error::Unavailable) => Reason::StoreUnavailable,
             Self::Sealer(SealerError::NoRandom | SealerError::TooShort) => Reason::Internal,

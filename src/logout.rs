@@ -1,6 +1,7 @@
 //! The way out: here and at the identity provider, begun on either side.
 
 mod from_idp;
+mod single;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -19,6 +20,8 @@ use crate::headers::is_same_site;
 use crate::oidc;
 use crate::policy::{OrganizationId, Reason};
 use crate::respond::{self, Answer, SignOut, SignedOut};
+use crate::saml::NameId;
+use crate::service_provider;
 use crate::session::{self, Session, Sessions};
 
 /// Where providers send people after they signed them out; registered there.
@@ -34,9 +37,10 @@ pub struct Logout {
     under_way: SignOuts,
 }
 
-/// Providers that are still to be visited, by the state that the last one returns. Cheap to clone.
+/// Sign-outs on their way through the providers, by the state that the one that is being visited
+/// returns. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct SignOuts(Cache<String, Arc<VecDeque<Visit>>>);
+pub struct SignOuts(Cache<String, Arc<UnderWay>>);
 
 impl Default for SignOuts {
     fn default() -> Self {
@@ -45,11 +49,24 @@ impl Default for SignOuts {
     }
 }
 
+/// A sign-out on its way through the providers.
+#[derive(Clone, Debug, Default)]
+struct UnderWay {
+    /// Who is still to be visited.
+    visits: VecDeque<Visit>,
+    /// The SAML provider that is being visited, and the request that its answer must name.
+    awaited: Option<(OrganizationId, String)>,
+    /// Who could not sign the person out everywhere, as people call them.
+    partial: Vec<String>,
+}
+
 /// One provider to sign out at.
 #[derive(Clone, Debug)]
 struct Visit {
     organization: OrganizationId,
     id_token: Option<Secret>,
+    name_id: Option<NameId>,
+    session_index: Option<String>,
 }
 
 /// Why a sign-out did not come about.
@@ -64,6 +81,12 @@ pub enum Error {
     /// The provider's logout token, or front-channel call, does not verify.
     #[error(transparent)]
     Oidc(#[from] oidc::Error),
+    /// The SAML provider's message does not verify, or none of ours can be made.
+    #[error(transparent)]
+    Saml(#[from] service_provider::Error),
+    /// An address of the protocol that the organization does not speak.
+    #[error("the organization does not sign out by this protocol")]
+    Protocol,
     /// No store.
     #[error(transparent)]
     Session(#[from] session::Error),
@@ -77,6 +100,8 @@ impl Error {
             Self::CrossSite => Reason::CrossSite,
             Self::Parameters => Reason::BadParameters,
             Self::Oidc(error) => error.reason(),
+            Self::Saml(error) => error.reason(),
+            Self::Protocol => Reason::NoSuchPage,
             Self::Session(session::Error::Unavailable) => Reason::StoreUnavailable,
         }
     }
@@ -129,12 +154,15 @@ impl Logout {
             .find(|(name, _)| name == "organization")
             .map(|(_, id)| OrganizationId::parse(&id).map_err(|_| Error::Parameters))
             .transpose()?;
-        let Some(key) = self.cookie.key(headers) else { return Ok(self.signed_out()) };
+        let Some(key) = self.cookie.key(headers) else {
+            return Ok(self.signed_out(Vec::new()));
+        };
         let before = self.sessions.sign_out(&key, organization.as_ref())?;
         let visits =
             before.as_deref().map(|s| visits(s, organization.as_ref())).unwrap_or_default();
         self.revoke_tokens(before.as_deref(), organization.as_ref(), now);
-        let mut response = self.next(visits, now).await;
+        let under_way = UnderWay { visits, ..UnderWay::default() };
+        let mut response = self.next(under_way, now).await;
         if organization.is_none() {
             respond::set_cookie(&mut response, &self.cookie.set("", "", 0));
         }
@@ -145,30 +173,44 @@ impl Logout {
     pub async fn returned(&self, query: &str, now: SystemTime) -> Answer {
         let state = url::form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "state");
         let rest = state.and_then(|(_, state)| self.under_way.0.remove(state.as_ref()));
-        match rest {
+        // Where a SAML provider is visited, its own answer leads on, and nothing else.
+        match rest.filter(|rest| rest.awaited.is_none()) {
             Some(rest) => self.next((*rest).clone(), now).await,
-            None => self.signed_out(),
+            None => self.signed_out(Vec::new()),
         }
     }
 
     /// Leads to the first provider that can sign out, and remembers the others.
-    async fn next(&self, mut visits: VecDeque<Visit>, now: SystemTime) -> Answer {
-        while let Some(visit) = visits.pop_front() {
+    async fn next(&self, mut under_way: UnderWay, now: SystemTime) -> Answer {
+        under_way.awaited = None;
+        while let Some(visit) = under_way.visits.pop_front() {
             let Some(entry) = self.directory.find(&visit.organization) else { continue };
-            let Provider::Oidc(party) = &entry.provider;
             let mut bytes = [0; 16];
             if rand::fill(&mut bytes).is_err() {
                 break;
             }
             let state = BASE64_URL_SAFE_NO_PAD.encode(bytes);
-            let hint = visit.id_token.as_ref().map(Secret::expose_secret);
-            let back = self.public_url.join(SIGNED_OUT);
-            if let Some(location) = party.logout_url(hint, &back, &state, now).await {
-                self.under_way.0.insert(state, Arc::new(visits));
-                return respond::see_other(&location);
+            let answer = match &entry.provider {
+                Provider::Oidc(party) => {
+                    let hint = visit.id_token.as_ref().map(Secret::expose_secret);
+                    let back = self.public_url.join(SIGNED_OUT);
+                    let location = party.logout_url(hint, &back, &state, now).await;
+                    location.map(|location| respond::see_other(&location))
+                }
+                Provider::Saml(provider) => {
+                    let asked = self.ask_to_sign_out(provider, &visit, &state, now).await;
+                    asked.map(|(request_id, answer)| {
+                        under_way.awaited = Some((visit.organization.clone(), request_id));
+                        answer
+                    })
+                }
+            };
+            if let Some(answer) = answer {
+                self.under_way.0.insert(state, Arc::new(under_way));
+                return answer;
             }
         }
-        self.signed_out()
+        self.signed_out(under_way.partial)
     }
 
     /// Tells the providers that refresh tokens are not needed any more (RFC 7009), beside the answer.
@@ -188,14 +230,14 @@ impl Logout {
             let tokens = tokens.clone();
             let entry = Arc::clone(entry);
             tokio::task::spawn_local(async move {
-                let Provider::Oidc(party) = &entry.provider;
+                let Provider::Oidc(party) = &entry.provider else { return };
                 party.revoke(&tokens, now).await;
             });
         }
     }
 
-    fn signed_out(&self) -> Answer {
-        respond::page(StatusCode::OK, &SignedOut)
+    fn signed_out(&self, partial: Vec<String>) -> Answer {
+        respond::page(StatusCode::OK, &SignedOut { partial })
     }
 
     fn session(&self, headers: &HeaderMap) -> Result<Option<Arc<Session>>, Error> {
@@ -223,6 +265,8 @@ fn visits(session: &Session, only: Option<&OrganizationId>) -> VecDeque<Visit> {
         .map(|sign_in| Visit {
             organization: sign_in.organization.clone(),
             id_token: session.tokens(&sign_in.organization).map(|t| t.id_token().clone()),
+            name_id: sign_in.idp_name.as_deref().and_then(|name| serde_json::from_str(name).ok()),
+            session_index: sign_in.idp_session.as_deref().map(str::to_owned),
         })
         .collect()
 }

@@ -18,7 +18,7 @@ use std::sync::Arc;
 use crate::policy::{OrganizationId, Reason};
 
 pub use access::{Access, Outcome};
-pub use labels::{Connection, Flow, Protocol, SignInResult, UpstreamError};
+pub use labels::{Connection, Flow, Protocol, Reload, SignInResult, UpstreamError};
 pub use logs::{LogError, Logs};
 pub use metrics::Metrics;
 pub use sink::{Format, Sink};

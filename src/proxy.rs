@@ -1,10 +1,12 @@
 //! Forwards what was allowed, as it came, and streams the answer back.
 
 mod connect;
+mod direct;
 mod error;
 mod local;
 mod outgoing;
 mod pool;
+mod resting;
 mod tunnel;
 
 use std::rc::Rc;
@@ -12,10 +14,11 @@ use std::rc::Rc;
 use http::header::{self, HeaderValue};
 use http::uri::{self, Authority};
 use http::{Request, Response, StatusCode, Uri, Version};
+use http_body::Body as _;
 use hyper::body::Incoming;
 
 use crate::body::{Body, Lifeline, TrailerRule, UploadHandle};
-use crate::headers::{Managed, Upgrade, strip_response};
+use crate::headers::{Managed, Told, Upgrade, strip_response};
 use crate::observe::Recorder;
 use crate::policy::Permit;
 
@@ -24,7 +27,7 @@ pub use error::{Cause, Error};
 pub use local::Local;
 
 use outgoing::{Sent, copy, prepare, to_origin_form, trailer_rule, wait};
-use pool::{Kind, Needs, Pool};
+use pool::{Kind, Needs, Pool, Sender};
 
 /// Bodies of at most this many bytes are over before their session could end.
 const SMALL: u64 = 1024 * 1024;
@@ -60,8 +63,8 @@ impl Proxy {
         Self { pool, recorder, trailers }
     }
 
-    /// Forwards a request whose headers were rewritten for the hub, and returns the hub's answer
-    /// without its hop-by-hop headers.
+    /// Forwards a request out of which everything was taken that only we may say, says what the
+    /// hub is to be told, and returns the hub's answer without its hop-by-hop headers.
     ///
     /// `upgrade` is the protocol that the client wants to change to, as
     /// [`strip_request`](crate::headers::strip_request) found it. Streams of the answer end when
@@ -74,6 +77,7 @@ impl Proxy {
         &self,
         permit: Permit<'_>,
         mut request: Request<Body>,
+        told: Told,
         upgrade: Option<Upgrade>,
         lifeline: Lifeline,
     ) -> Result<Response<Body>, Error> {
@@ -82,13 +86,23 @@ impl Proxy {
         let result = async {
             let sent = prepare(&mut request, upgrade, &lifeline, &self.trailers)?;
             // In a box, so that the futures around it are moved about without its weight.
-            let answer = Box::pin(self.exchange(request, &sent));
+            let answer = Box::pin(self.exchange(request, &told, &sent));
             let timeout = self.pool.connector().response_timeout();
-            let response = wait(timeout, sent.upload.as_ref(), answer).await?;
-            if response.status() == StatusCode::SWITCHING_PROTOCOLS {
-                return tunnel::join(response, sent.switch, lifeline);
+            let mut response = match wait(timeout, sent.upload.as_ref(), answer).await? {
+                Answer::Ready(response) => response,
+                Answer::Raw(response) if response.status() == StatusCode::SWITCHING_PROTOCOLS => {
+                    return tunnel::join(response, sent.switch, lifeline);
+                }
+                Answer::Raw(response) => stripped(response),
+            };
+            if sent.upload.is_some() || !response.body().is_end_stream() {
+                let mut body = std::mem::take(response.body_mut()).guarded(&lifeline, SMALL);
+                if let Some(kept) = sent.upload.as_ref().and_then(UploadHandle::answered) {
+                    body = body.keeping(kept);
+                }
+                *response.body_mut() = body;
             }
-            Ok(answered(response, sent.upload.as_ref(), &lifeline))
+            Ok(response)
         }
         .await;
         if let Err(error) = &result
@@ -105,58 +119,69 @@ impl Proxy {
     async fn exchange(
         &self,
         mut request: Request<Body>,
+        told: &Told,
         sent: &Sent,
-    ) -> Result<Response<Incoming>, Error> {
+    ) -> Result<Answer, Error> {
         let mut needs =
             Needs { upgrade: sent.switch.is_some(), replayable: sent.replayable, fresh: false };
         loop {
-            let mut sender = self.pool.sender(needs).await?;
-            match sender.kind {
-                Kind::Http1(_) => to_origin_form(&mut request)?,
-                Kind::Http2(..) => {
+            let Sender { kind, reused } = self.pool.sender(needs).await?;
+            match kind {
+                Kind::Direct(link) => {
+                    to_origin_form(&mut request)?;
+                    match direct::exchange(link, &mut request, told, sent, &self.pool).await {
+                        Ok(response) => return Ok(Answer::Ready(response)),
+                        Err(failure) if reused && failure.allows_another(needs) => {}
+                        Err(failure) => return Err(failure.error),
+                    }
+                }
+                Kind::Upgrade(mut sender) => {
+                    told.insert(request.headers_mut());
+                    to_origin_form(&mut request)?;
+                    let response = sender.send_request(request).await;
+                    return response.map(Answer::Raw).map_err(Error::from_hyper);
+                }
+                Kind::Http2(mut sender, generation) => {
+                    told.insert(request.headers_mut());
                     to_http2(&mut request, self.pool.connector().scheme())?;
                     // The body need not wait where it has a window of its own.
                     if let Some(upload) = &sent.upload {
                         upload.release();
                     }
-                }
-            }
-            let spare = (sender.reused && needs.replayable && !needs.fresh).then(|| copy(&request));
-            match sender.send(request).await {
-                Ok(response) => {
-                    self.pool.give_back(sender);
-                    return Ok(response);
-                }
-                Err(mut failure) => {
-                    let again = failure.take_message().filter(|_| sender.reused);
-                    match again.or(spare) {
-                        Some(again) => {
-                            self.pool.forget(&sender);
+                    let spare =
+                        (reused && needs.replayable && !needs.fresh).then(|| copy(&request));
+                    match sender.try_send_request(request).await {
+                        Ok(response) => return Ok(Answer::Raw(response)),
+                        Err(mut failure) => {
+                            let again = failure.take_message().filter(|_| reused).or(spare);
+                            let Some(again) = again else {
+                                return Err(Error::from_hyper(failure.into_error()));
+                            };
+                            self.pool.forget(generation);
                             request = again;
-                            needs.fresh = true;
                         }
-                        None => return Err(Error::from_hyper(failure.into_error())),
                     }
                 }
             }
+            needs.fresh = true;
         }
     }
 }
 
-/// The hub's answer as the client gets it.
-fn answered(
-    response: Response<Incoming>,
-    upload: Option<&UploadHandle>,
-    lifeline: &Lifeline,
-) -> Response<Body> {
-    let (mut parts, incoming) = response.into_parts();
-    parts.version = Version::HTTP_11;
-    strip_response(&mut parts.headers);
-    let mut body = Body::from(incoming).guarded(lifeline, SMALL);
-    if let Some(kept) = upload.and_then(UploadHandle::answered) {
-        body = body.keeping(kept);
-    }
-    Response::from_parts(parts, body)
+/// The hub's answer, as far as it is made ready for the client.
+enum Answer {
+    /// Without what speaks of the hub's connection.
+    Ready(Response<Body>),
+    /// As hyper read it.
+    Raw(Response<Incoming>),
+}
+
+/// An answer without what speaks of the hub's connection.
+fn stripped(response: Response<Incoming>) -> Response<Body> {
+    let mut response = response.map(Body::from);
+    *response.version_mut() = Version::HTTP_11;
+    strip_response(response.headers_mut());
+    response
 }
 
 /// A `Host` header and a path become an address again (RFC 9113 §8.3.1).

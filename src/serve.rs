@@ -1,5 +1,7 @@
 //! One gate from a configuration: everything is set up before any port is bound, then served.
 
+mod reload;
+
 use std::future::Future;
 use std::net::SocketAddr;
 use std::rc::Rc;
@@ -7,10 +9,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{Config, Loader};
 use crate::gate::{Current, Gates, Kept, SetupError, Site};
 use crate::observe::Observer;
-use crate::server::{self, Context, Listeners};
+use crate::server::{self, Context, Listeners, Live};
+
+pub use reload::{Reloaded, Reloader};
 
 /// How often the keys of the upstream assertion are looked at.
 const KEY_ROUND: Duration = Duration::from_secs(600);
@@ -22,6 +26,7 @@ pub struct Prepared {
     current: Current,
     kept: Arc<Kept>,
     context: Context,
+    loader: Option<Loader>,
 }
 
 /// Why a gate cannot begin.
@@ -44,8 +49,17 @@ impl Prepared {
         let kept = Arc::new(Kept::new(config, clock.clone())?);
         let current = Current::new(Site::new(config, &kept, None)?);
         let listeners = Listeners::bind(&config.server)?;
-        let context = Context { config: config.server.clone(), observer, clock };
-        Ok(Self { listeners, current, kept, context })
+        observer.metrics().configured(clock.now(), config.organizations.len(), 0);
+        let context = Context { live: Live::new(config.server.clone()), observer, clock };
+        Ok(Self { listeners, current, kept, context, loader: None })
+    }
+
+    /// Lets the configuration be read again by `loader`, which has read it first: at SIGHUP, and
+    /// when its files change.
+    #[must_use]
+    pub fn reloading(mut self, loader: Loader) -> Self {
+        self.loader = Some(loader);
+        self
     }
 
     /// Where clients connect, with the ports that the machine chose.
@@ -71,8 +85,19 @@ impl Prepared {
     /// # Errors
     /// When serving cannot begin, or a thread ends that should not.
     pub async fn serve(self, shutdown: impl Future<Output = ()>) -> Result<(), server::Error> {
-        let Self { listeners, current, kept, context } = self;
-        let keys = rotate_keys(kept, context.clock.clone());
+        let Self { listeners, current, kept, context, loader } = self;
+        let keys = rotate_keys(Arc::clone(&kept), context.clock.clone());
+        let reloader = loader.map(|loader| {
+            let metrics = Arc::clone(context.observer.metrics());
+            let (live, clock) = (context.live.clone(), context.clock.clone());
+            Reloader::new(loader, current.clone(), kept, live, metrics, clock)
+        });
+        let reloads = async {
+            match reloader {
+                Some(reloader) => reloader.watch().await,
+                None => std::future::pending().await,
+            }
+        };
         let make = move |recorder: crate::observe::Recorder| {
             let gates = Rc::new(Gates::new(&current, recorder));
             async move |request, peer| gates.serve(request, peer).await
@@ -80,8 +105,24 @@ impl Prepared {
         tokio::select! {
             served = server::run(listeners, &context, make, shutdown) => served,
             never = keys => match never {},
+            never = reloads => match never {},
         }
     }
+}
+
+/// An error and its causes, on one line.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let words = cause.to_string();
+        if !text.ends_with(&words) {
+            text.push_str(": ");
+            text.push_str(&words);
+        }
+        source = cause.source();
+    }
+    text
 }
 
 /// Lets the next key of the upstream assertion sign when the current one has signed long enough.

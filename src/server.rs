@@ -8,6 +8,7 @@ mod guarded_io;
 mod head_guard;
 mod incoming;
 mod listeners;
+mod live;
 mod registry;
 mod stage;
 mod tls;
@@ -29,16 +30,16 @@ use tracing::{info, warn};
 
 use crate::body::Body;
 use crate::clock::Clock;
-use crate::config;
 use crate::observe::{Observer, Recorder};
 use crate::peer::Peer;
 
 pub use listeners::Listeners;
+pub use live::Live;
 pub use tls::CertificateError;
 
 use admin::Admin;
 use tls::Certificate;
-use worker::{Limits, Worker};
+use worker::Worker;
 
 /// Why nothing can be served.
 #[derive(Debug, thiserror::Error)]
@@ -79,7 +80,7 @@ const GRACE: Duration = Duration::from_secs(5);
 #[derive(Clone, Debug)]
 pub struct Context {
     /// Limits, and the certificate's files.
-    pub config: config::Server,
+    pub live: Live,
     /// Where requests and connections are recorded.
     pub observer: Observer,
     /// The time, for the access lines of requests that are no HTTP.
@@ -104,21 +105,21 @@ where
     Make: Fn(Recorder) -> Serve + Send + Sync + 'static,
     Serve: AsyncFn(Request<Incoming>, Peer) -> Response<Body> + 'static,
 {
-    let Context { config, observer, clock } = context;
+    let Context { live, observer, clock } = context;
+    let config = live.config();
     let certificate = match &config.tls {
         Some(files) => Some(Certificate::read(files, observer.metrics())?),
         None => None,
     };
     let (phase, phases) = watch::channel(Phase::Serving);
     let (ended, mut ends) = mpsc::unbounded_channel();
-    let limits = Limits::new(config);
     let make = Arc::new(make);
     let (threads, admin) = listeners.into_parts();
     let count = threads.len();
     for (index, sockets) in threads.into_iter().enumerate() {
         let worker = Worker {
             sockets,
-            limits: limits.clone(),
+            live: live.clone(),
             acceptor: certificate.as_ref().map(Certificate::acceptor),
             observer: observer.clone(),
             clock: clock.clone(),
@@ -152,6 +153,7 @@ where
             () = shutdown => {}
             _ = ends.recv() => return Err(Error::Ended),
         }
+        let config = live.config();
         if !config.drain_delay.is_zero() {
             info!(delay_ms = config.drain_delay.as_millis(), "leaving");
             phase.send_replace(Phase::Leaving);

@@ -1,7 +1,10 @@
 //! The sign-ins remembered for one browser.
 
 mod browser;
+mod id;
 mod memory;
+mod organization;
+mod recent;
 mod record;
 mod seal;
 mod tombstone;
@@ -9,21 +12,19 @@ mod tombstone;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use aws_lc_rs::{digest, rand};
-use base64::Engine;
-use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-
 use crate::config;
 use crate::oidc::Tokens;
 use crate::policy::{Ended, OrganizationId, Principal, SignIn};
 
 pub use browser::{BrowserId, Spell};
+pub use id::{SessionId, SessionKey};
 pub use record::Session;
 pub use seal::{Sealer, SealerError};
 pub use tombstone::Selector;
 
 use browser::Browsers;
 use memory::Memory;
+use recent::Recent;
 use tombstone::Tombstones;
 
 /// How long an ended sign-in is remembered: until then its browser is known to be a member's.
@@ -37,58 +38,11 @@ pub enum Error {
     Unavailable,
 }
 
-/// What a browser holds: 256 random bits that mean nothing in themselves.
-pub struct SessionId(String);
-
-/// What the store knows of an id: its SHA-256, so that nothing in the store opens a session.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct SessionKey([u8; 32]);
-
-impl SessionId {
-    /// A new id.
-    ///
-    /// # Errors
-    /// When the system has no random bytes.
-    fn random() -> Result<Self, Error> {
-        let mut bytes = [0; 32];
-        rand::fill(&mut bytes).map_err(|_| Error::Unavailable)?;
-        Ok(Self(BASE64_URL_SAFE_NO_PAD.encode(bytes)))
-    }
-
-    /// The value for the cookie.
-    #[must_use]
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-
-    /// What the store knows it by.
-    #[must_use]
-    pub fn key(&self) -> SessionKey {
-        SessionKey::of(&self.0).unwrap_or(SessionKey([0; 32]))
-    }
-}
-
-impl SessionKey {
-    /// The key of a cookie's value; `None` when the value cannot be one of ours.
-    #[must_use]
-    pub fn of(cookie: &str) -> Option<Self> {
-        let shaped = cookie.len() == 43
-            && cookie.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
-        let digest = shaped.then(|| digest::digest(&digest::SHA256, cookie.as_bytes()))?;
-        digest.as_ref().try_into().ok().map(Self)
-    }
-
-    /// A short name for logs and the assertion's `sid`: it opens nothing.
-    #[must_use]
-    pub fn short(&self) -> String {
-        BASE64_URL_SAFE_NO_PAD.encode(self.0.get(..9).unwrap_or_default())
-    }
-}
-
 /// Every session of this gate.
 #[derive(Debug)]
 pub struct Sessions {
     store: Store,
+    recent: Recent,
     tombstones: Tombstones,
     browsers: Browsers,
 }
@@ -108,8 +62,20 @@ impl Sessions {
         };
         Self {
             store,
+            recent: Recent::new(),
             tombstones: Tombstones::new(config::LONGEST_SESSION),
             browsers: Browsers::new(config.capacity, config::LONGEST_SESSION + REMEMBERED),
+        }
+    }
+
+    /// The session of a cookie.
+    ///
+    /// # Errors
+    /// When the store cannot say.
+    pub fn of_cookie(&self, cookie: &str, now: SystemTime) -> Result<Option<Arc<Session>>, Error> {
+        match &self.store {
+            // A store that others write to, too, must be asked every time.
+            Store::Memory(memory) => self.recent.find(cookie, now, |key| Ok(memory.find(key))),
         }
     }
 
@@ -259,16 +225,20 @@ impl Sessions {
     }
 
     fn put(&self, session: Session) -> Result<(), Error> {
+        let key = session.key;
         match &self.store {
             Store::Memory(memory) => memory.put(session),
         }
+        self.recent.changed(&key);
         Ok(())
     }
 
     fn take(&self, key: &SessionKey) -> Result<Option<Arc<Session>>, Error> {
-        match &self.store {
-            Store::Memory(memory) => Ok(memory.take(key)),
-        }
+        let taken = match &self.store {
+            Store::Memory(memory) => memory.take(key),
+        };
+        self.recent.changed(key);
+        Ok(taken)
     }
 
     fn change(
@@ -279,6 +249,7 @@ impl Sessions {
         match &self.store {
             Store::Memory(memory) => memory.change(key, change),
         }
+        self.recent.changed(key);
         Ok(())
     }
 }

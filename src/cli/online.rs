@@ -94,8 +94,25 @@ async fn hub(config: &Config, address: &Upstream) -> Finding {
 
 async fn provider(entry: &Arc<Entry>) -> Finding {
     let what = format!("organization[{}]", entry.config.policy.id);
-    let Provider::Oidc(party) = &entry.provider;
-    match party.probe(Clock::system().now()).await {
+    let now = Clock::system().now();
+    let party = match &entry.provider {
+        Provider::Oidc(party) => party,
+        Provider::Saml(provider) => {
+            return match provider.known(now).await {
+                Ok(known) => Finding {
+                    what,
+                    reached: Ok(format!(
+                        "{} is known, with {} signing certificates",
+                        known.entity_id(),
+                        known.identity_provider().certificates.len()
+                    )),
+                    warnings: known.warnings(now).iter().map(ToString::to_string).collect(),
+                },
+                Err(error) => Finding::failed(what, chain(&error)),
+            };
+        }
+    };
+    match party.probe(now).await {
         Ok(report) => Finding {
             what,
             reached: Ok(format!("{} answers, with {} keys", report.issuer, report.keys)),

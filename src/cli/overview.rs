@@ -1,8 +1,12 @@
 //! What a configuration does, without its secrets.
 
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use crate::config::{ClientAuth, Config, Oidc, OrganizationConfig, Provider, Unclaimed, in_words};
+use crate::config::{
+    ClientAuth, Config, Oidc, OrganizationConfig, Provider, Saml, SamlSource, Unclaimed, in_words,
+    metadata_path, slo_path,
+};
 use crate::directory::callback_path;
 use crate::policy::{Missing, Organization};
 
@@ -77,6 +81,16 @@ fn one(config: &Config, organization: &OrganizationConfig, sheet: &mut Sheet) {
             sheet.row("asks for", &format!("openid {}", oidc.scopes.join(" ")));
             sheet.row("redirect URI", &redirect_uri(config, policy, oidc));
         }
+        Provider::Saml(saml) => {
+            let facts = SamlFacts::of(config, policy, saml);
+            sheet.row("SAML provider", &format!("{}, {}", saml.provider_name(), facts.source));
+            for (fingerprint, end) in &facts.certificates {
+                sheet.row("certificate", &format!("{fingerprint}, until {end}"));
+            }
+            sheet.row("our entity id", &facts.entity_id);
+            sheet.row("ACS", &facts.acs);
+            sheet.row("single logout", &facts.slo);
+        }
     }
 }
 
@@ -105,21 +119,78 @@ fn redirect_uri(config: &Config, policy: &Organization, oidc: &Oidc) -> String {
     config.public_url.join(&path.unwrap_or_else(|| callback_path(&policy.id)))
 }
 
+/// What an administrator of a SAML identity provider must know, and what is known of it.
+struct SamlFacts {
+    /// Its entity id, or where that will come from.
+    source: String,
+    /// Fingerprints, and until when.
+    certificates: Vec<(String, String)>,
+    entity_id: String,
+    acs: String,
+    slo: String,
+}
+
+impl SamlFacts {
+    fn of(config: &Config, policy: &Organization, saml: &Saml) -> Self {
+        let join = |path: String| config.public_url.join(&path);
+        let (source, certificates) = match &saml.source {
+            SamlSource::Url { url, .. } => (url.clone(), Vec::new()),
+            SamlSource::Fixed(provider) => {
+                let until = |at| {
+                    Timestamp::try_from(at).map_or_else(|_| "?".to_owned(), |at| at.to_string())
+                };
+                let certificates = provider.certificates.iter();
+                let shown = certificates.map(|c| (c.fingerprint(), until(c.not_on_or_after())));
+                (provider.entity_id.clone(), shown.collect())
+            }
+        };
+        let own = saml.sp_entity_id.clone();
+        Self {
+            source,
+            certificates,
+            entity_id: own.unwrap_or_else(|| join(metadata_path(&policy.id))),
+            acs: join(saml.acs_path(&policy.id)),
+            slo: join(slo_path(&policy.id)),
+        }
+    }
+}
+
 /// The organizations, for programs.
 pub(super) fn organizations(config: &Config) -> Vec<Value> {
     let one = |organization: &OrganizationConfig| {
         let policy = &organization.policy;
-        let Provider::Oidc(oidc) = &organization.provider;
-        json!({
+        let mut shown = json!({
             "id": policy.id.as_str(),
             "display_name": policy.display_name,
             "namespaces": namespaces(policy),
             "enforcement": policy.enforcement.as_str(),
-            "provider": oidc.provider.as_str(),
-            "issuer": oidc.issuer.as_str(),
-            "client_id": oidc.client_id,
-            "redirect_uri": redirect_uri(config, policy, oidc),
-        })
+        });
+        let more = match &organization.provider {
+            Provider::Oidc(oidc) => json!({
+                "protocol": "oidc",
+                "provider": oidc.provider.as_str(),
+                "issuer": oidc.issuer.as_str(),
+                "client_id": oidc.client_id,
+                "redirect_uri": redirect_uri(config, policy, oidc),
+            }),
+            Provider::Saml(saml) => {
+                let facts = SamlFacts::of(config, policy, saml);
+                let certificate = |(fingerprint, end): &(String, String)| json!({ "sha256": fingerprint, "not_after": end });
+                json!({
+                    "protocol": "saml",
+                    "provider": saml.provider_name(),
+                    "issuer": facts.source,
+                    "entity_id": facts.entity_id,
+                    "acs_url": facts.acs,
+                    "slo_url": facts.slo,
+                    "certificates": facts.certificates.iter().map(certificate).collect::<Vec<_>>(),
+                })
+            }
+        };
+        if let (Some(shown), Value::Object(more)) = (shown.as_object_mut(), more) {
+            shown.extend(more);
+        }
+        shown
     };
     config.organizations.iter().map(|organization| one(organization)).collect()
 }

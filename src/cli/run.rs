@@ -3,8 +3,9 @@
 use std::path::Path;
 
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{Config, Loader};
 use crate::observe::{Logs, Observer, Sink};
+pub(super) use crate::serve::chain;
 use crate::serve::{Prepared, StartError};
 use crate::server;
 
@@ -12,7 +13,7 @@ use super::Exit;
 use super::terminal::Terminal;
 
 /// Serves until it is told to stop.
-pub(super) fn run(path: &Path, config: Config, terminal: &mut Terminal) -> Exit {
+pub(super) fn run(path: &Path, config: &Config, loader: Loader, terminal: &mut Terminal) -> Exit {
     let sink = Sink::stderr();
     if let Err(error) = Logs::install(&sink) {
         terminal.error(&error.to_string());
@@ -20,7 +21,7 @@ pub(super) fn run(path: &Path, config: Config, terminal: &mut Terminal) -> Exit 
     }
     let observer = Observer::new(sink);
     let exit = match runtime() {
-        Ok(runtime) => runtime.block_on(serve(path, &config, observer.clone(), terminal)),
+        Ok(runtime) => runtime.block_on(serve(path, config, loader, observer.clone(), terminal)),
         Err(error) => {
             terminal.error(&format!("no runtime can be made: {error}"));
             Exit::Software
@@ -35,9 +36,15 @@ pub(super) fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_current_thread().enable_all().build()
 }
 
-async fn serve(path: &Path, config: &Config, observer: Observer, terminal: &mut Terminal) -> Exit {
+async fn serve(
+    path: &Path,
+    config: &Config,
+    loader: Loader,
+    observer: Observer,
+    terminal: &mut Terminal,
+) -> Exit {
     let prepared = match Prepared::new(config, observer, Clock::system()) {
-        Ok(prepared) => prepared,
+        Ok(prepared) => prepared.reloading(loader),
         Err(error) => {
             terminal.error(&chain(&error));
             return match error {
@@ -79,19 +86,4 @@ pub(super) async fn told_to_end() {
     if let Err(error) = server::terminated().await {
         tracing::error!(%error, "signals cannot be received");
     }
-}
-
-/// An error and its causes, on one line.
-pub(super) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let words = cause.to_string();
-        if !text.ends_with(&words) {
-            text.push_str(": ");
-            text.push_str(&words);
-        }
-        source = cause.source();
-    }
-    text
 }

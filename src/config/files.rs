@@ -58,8 +58,13 @@ pub(super) fn matching(reader: &Reader, place: &Place, pattern: &str) -> Vec<Pat
     let mut files: Vec<PathBuf> = entries
         .filter_map(Result::ok)
         .filter(|entry| entry.file_name().to_str().is_some_and(|file| fits(name, file)))
+        // One question to the file system less for each file that is no link.
+        .filter(|entry| match entry.file_type() {
+            Ok(kind) if kind.is_symlink() => !entry.path().is_dir(),
+            Ok(kind) => !kind.is_dir(),
+            Err(_) => true,
+        })
         .map(|entry| entry.path())
-        .filter(|path| !path.is_dir())
         .collect();
     files.sort();
     files

@@ -130,7 +130,7 @@ pub(super) const ORGANIZATION: &[Key] = &[
     key("service_account", Sections(SERVICE_ACCOUNT)),
     key("workload", Sections(WORKLOAD)),
     key("oidc", Section(OIDC)),
-    key("saml", Later),
+    key("saml", Section(SAML)),
 ];
 
 /// `[[organization.service_account]]`
@@ -193,6 +193,41 @@ pub(super) const OIDC: &[Key] = &[
     key("max_age", Text),
     key("ca_certificates", List),
 ];
+
+/// `[organization.saml]`
+pub(super) const SAML: &[Key] = &[
+    key("provider", Text),
+    key("metadata", Section(SAML_METADATA)),
+    key("sign_on_url", Text),
+    key("sign_on_binding", Text),
+    key("entity_id", Text),
+    key("certificates", List),
+    key("logout_url", Text),
+    key("sign_requests", Value),
+    key("signing_keys", Value),
+    key("decryption_keys", Value),
+    key("signatures", Text),
+    key("idp_initiated", Value),
+    key("force_authn", Value),
+    key("is_passive", Value),
+    key("requested_authn_context", List),
+    key("name_id_format", Text),
+    key("subject", Text),
+    key("email_attribute", Text),
+    key("name_attribute", Text),
+    key("groups_attribute", Text),
+    key("sp_entity_id", Text),
+    key("acs_path", Text),
+    key("clock_skew", Text),
+    key("insecure_sha1", Value),
+    key("insecure_aes_cbc", Value),
+    key("insecure_unsigned_logout_responses", Value),
+    key("ca_certificates", List),
+];
+
+/// `organization.saml.metadata`
+pub(super) const SAML_METADATA: &[Key] =
+    &[key("url", Text), key("file", Text), key("refresh", Text)];
 
 /// A secret's two forms.
 pub(super) const SECRET: &[Key] = &[key("file", Text), key("env", Text)];

@@ -12,7 +12,7 @@ use crate::policy::{
 use super::machines::{self, ServiceAccount, Workload};
 use super::section::Section;
 use super::session::{LONGEST, SHORTEST};
-use super::{HubProfile, Oidc};
+use super::{HubProfile, Oidc, Saml};
 
 /// One organization: its policy, and its identity provider.
 #[derive(Clone, Debug)]
@@ -49,10 +49,12 @@ pub enum HubTokens {
 pub enum Provider {
     /// OpenID Connect.
     Oidc(Box<Oidc>),
+    /// SAML 2.0.
+    Saml(Box<Saml>),
 }
 
 /// What an organization takes from the rest of the configuration.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Surroundings {
     pub(super) session_timeout: Duration,
     pub(super) profile: HubProfile,
@@ -121,6 +123,7 @@ impl OrganizationConfig {
                 oidc.keep_to_workspace(&policy);
                 oidc.fits(section, &policy, around.profile);
             }
+            Provider::Saml(saml) => saml.fits(section, &policy, around.profile),
         }
         Some(Self {
             policy,
@@ -181,7 +184,8 @@ fn email_domains(section: &Section<'_>) -> Option<EmailDomains> {
 fn role_mapping(section: &Section<'_>, provider: Option<&Provider>) -> Option<RoleMapping> {
     let usual = match provider {
         Some(Provider::Oidc(oidc)) => oidc.provider.defaults().role_attribute,
-        None => "groups",
+        // Whatever the make calls them: they stand under this name in every profile.
+        Some(Provider::Saml(_)) | None => "groups",
     };
     let usual = Attribute::parse(usual).ok()?;
     if !section.has("role_mapping") {
@@ -223,19 +227,23 @@ fn provider(section: &Section<'_>, id: Option<&OrganizationId>) -> Option<Provid
     match (section.has("oidc"), section.has("saml")) {
         (true, true) => {
             section.note("", "has both oidc and saml", "remove one of them");
+            // Read all the same, so that their mistakes are seen.
+            section.section("oidc").and_then(|oidc| Oidc::read(&oidc));
+            section.section("saml").and_then(|saml| Saml::read(&saml));
             None
         }
         (false, false) => {
             let name = id.map_or("it", OrganizationId::as_str);
             let what = format!("names no identity provider, so nobody could sign in for {name}");
-            section.note("", what, "write [organization.oidc]");
+            section.note("", what, "write [organization.oidc] or [organization.saml]");
             None
         }
         (true, false) => {
             Oidc::read(&section.section("oidc")?).map(|oidc| Provider::Oidc(Box::new(oidc)))
         }
-        // `saml` is not built yet; opening the section said so.
-        (false, true) => None,
+        (false, true) => {
+            Saml::read(&section.section("saml")?).map(|saml| Provider::Saml(Box::new(saml)))
+        }
     }
 }
 

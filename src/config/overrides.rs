@@ -10,7 +10,7 @@ pub(super) const PREFIX: &str = "HUBGATE__";
 
 /// Writes the overrides that `wanted` picks by their first word into the file's table.
 pub(super) fn apply(reader: &Reader, root: &mut Table, wanted: impl Fn(&str) -> bool) {
-    for (variable, text) in &reader.environment {
+    for (variable, text) in &*reader.environment {
         let Some(path) = variable.strip_prefix(PREFIX) else { continue };
         let path = path.to_ascii_lowercase();
         let steps: Vec<&str> = path.split("__").collect();
@@ -23,6 +23,15 @@ pub(super) fn apply(reader: &Reader, root: &mut Table, wanted: impl Fn(&str) -> 
             reader.note(&place, "", what, &remedy);
         }
     }
+}
+
+/// Whether any override reaches into an organization.
+pub(super) fn reach_organizations(reader: &Reader) -> bool {
+    let reaches = |variable: &String| {
+        let path = variable.strip_prefix(PREFIX).unwrap_or_default().to_ascii_lowercase();
+        path.split("__").next() == Some("organization")
+    };
+    reader.environment.keys().any(reaches)
 }
 
 /// What is wrong with an override, and what to do.

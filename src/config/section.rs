@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use toml::{Table, Value};
@@ -16,10 +17,15 @@ use toml::{Table, Value};
 use super::Problem;
 use super::keys::{Key, Kind, distance, meant};
 
+/// The variables by which a process is told things.
+pub(super) type Environment = BTreeMap<String, String>;
+
 /// What reading needs besides the tables, and the mistakes found so far.
 pub(super) struct Reader {
     pub(super) problems: RefCell<Vec<Problem>>,
-    pub(super) environment: BTreeMap<String, String>,
+    pub(super) environment: Arc<Environment>,
+    /// Every file that was looked into beside the configuration itself, with the key that names it.
+    pub(super) touched: RefCell<Vec<(String, PathBuf)>>,
 }
 
 /// Where a table stands.
@@ -42,6 +48,10 @@ pub(super) struct Section<'r> {
 }
 
 impl Reader {
+    pub(super) fn new(environment: Arc<Environment>) -> Self {
+        Self { problems: RefCell::default(), environment, touched: RefCell::default() }
+    }
+
     pub(super) fn note(&self, place: &Place, key: &str, what: impl Into<String>, remedy: &str) {
         let key = match (place.key.is_empty(), key.is_empty()) {
             (_, true) => place.key.clone(),

@@ -80,7 +80,8 @@ impl Refreshing {
         else {
             return;
         };
-        let Provider::Oidc(party) = &entry.provider;
+        // SAML has no refresh: a sign-in lasts until its time is over, or until a logout.
+        let Provider::Oidc(party) = &entry.provider else { return };
         let outcome = renewed(entry, party, sign_in, tokens, self.clock.now()).await;
         let stored = match outcome {
             Ok((sign_in, tokens)) => {

@@ -13,7 +13,7 @@ use crate::clock::stopwatch;
 use crate::credential::Credential;
 use crate::error::Error;
 use crate::forward_auth::Contract;
-use crate::headers::{Hop, Identity, Upgrade, stable_subject, value, without_ours};
+use crate::headers::{Hop, Identity, Told, Upgrade, stable_subject, value};
 use crate::jose::{ASSERTION_LIFE, AssertionClaims};
 use crate::peer::Peer;
 use crate::policy::{Notice, Permit};
@@ -37,9 +37,8 @@ impl Gate {
             Mode::Proxy(proxy) => {
                 let lifeline = lifeline(&permit, credential.session(), now);
                 credential.strip(request.headers_mut());
-                let upgrade = self.rewrite(&mut request, &identity, peer);
-                drop(identity);
-                proxy.forward(permit, request, upgrade, lifeline).await?
+                let (upgrade, told) = self.rewrite(&mut request, identity, peer);
+                proxy.forward(permit, request, told, upgrade, lifeline).await?
             }
             Mode::Asked(_) => {
                 let (managed, cookie) = (&site.managed, site.cookie.name());
@@ -55,26 +54,26 @@ impl Gate {
         Ok(response)
     }
 
-    /// What is forwarded: hop-by-hop headers out, every spelling of ours out, ours in.
+    /// What is forwarded: hop-by-hop headers out, every spelling of ours out; what is to be told
+    /// instead comes back, and is written by whoever sends the request.
     fn rewrite(
         &self,
         request: &mut Request<Body>,
-        identity: &Identity,
+        identity: Arc<Identity>,
         peer: &Peer,
-    ) -> Option<Upgrade> {
+    ) -> (Option<Upgrade>, Told) {
         let site = &*self.site;
         let headers = request.headers_mut();
-        let upgrade = site.managed.rewrite(headers, identity);
-        without_ours(headers, site.cookie.name());
+        let upgrade = site.managed.clear(headers);
         // Most requests of a thread come the same way: its words are made once.
         let host = headers.get(header::HOST);
         let hop = match self.hop.take() {
             Some(hop) if hop.is(peer.address, peer.tls, host) => hop,
-            Some(_) | None => Hop::new(peer.address, peer.tls, host),
+            Some(_) | None => Arc::new(Hop::new(peer.address, peer.tls, host)),
         };
-        site.forwarding.rewrite(headers, &hop);
-        self.hop.set(Some(hop));
-        upgrade
+        let untold = site.forwarding.prepare(headers, &hop);
+        self.hop.set(Some(Arc::clone(&hop)));
+        (upgrade, Told::new(identity, untold.then_some(hop), site.cookie.name()))
     }
 }
 

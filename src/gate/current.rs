@@ -30,9 +30,10 @@ impl Current {
         self.0.load_full()
     }
 
-    /// Puts another configuration to work. Requests that are under way end as they began.
-    pub fn swap(&self, site: Site) {
-        self.0.store(Arc::new(site));
+    /// Puts another configuration to work, and returns the one that was. Requests that are under way
+    /// end as they began.
+    pub fn swap(&self, site: Site) -> Arc<Site> {
+        self.0.swap(Arc::new(site))
     }
 }
 

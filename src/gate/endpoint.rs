@@ -4,6 +4,7 @@ use http::Method;
 
 use crate::config::HubProfile;
 use crate::policy::{OrganizationId, Reason, Target};
+use crate::service_provider::Acs;
 
 /// One of our own pages.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,6 +49,14 @@ pub(super) enum Endpoint {
     BackChannelLogout(OrganizationId),
     /// `GET /-/sso/{org}/oidc/frontchannel-logout`
     FrontChannelLogout(OrganizationId),
+    /// `GET /-/sso/{org}/saml/metadata`
+    SamlMetadata(OrganizationId),
+    /// `POST /-/sso/{org}/saml/acs`, `POST /organizations/{org}/saml/consume`
+    Acs(OrganizationId, Acs),
+    /// `GET /-/sso/{org}/saml/slo`
+    Slo(OrganizationId),
+    /// `POST /-/sso/{org}/saml/slo`
+    SloForm(OrganizationId),
 }
 
 impl Endpoint {
@@ -61,6 +70,9 @@ impl Endpoint {
         profile: HubProfile,
         cli_sign_in: bool,
     ) -> Option<Result<Self, Reason>> {
+        if !matches!(target.segment(0), Some("-" | "api" | "oauth" | "organizations")) {
+            return None;
+        }
         let segments: Vec<&str> = target.segments().take(6).collect();
         match segments.as_slice() {
             ["-", "sso", "device"] | ["-", "sso", "tokens", "revoke"] if !cli_sign_in => {
@@ -78,6 +90,11 @@ impl Endpoint {
             ["oauth", "device"] if cli_sign_in => Some(post(target.method(), Self::DeviceBegin)),
             ["oauth", "token"] if cli_sign_in => Some(post(target.method(), Self::DeviceToken)),
             ["api", "whoami-v2"] if cli_sign_in => Some(read(target.method(), Self::Whoami)),
+            ["organizations", organization, "saml", "consume"]
+                if profile == HubProfile::Huggingface =>
+            {
+                Some(Self::of_organization(target.method(), organization, &["saml", "consume"]))
+            }
             _ => None,
         }
     }
@@ -98,6 +115,8 @@ impl Endpoint {
                 Verb::Read => Ok(Self::ConfirmLogout),
                 Verb::Post => Ok(Self::Logout),
             },
+            // The hub's own address of it, and not one of ours.
+            [_, "saml", "consume"] => Err(Reason::NoSuchPage),
             [organization, rest @ ..] => Self::of_organization(method, organization, rest),
         }
     }
@@ -124,6 +143,14 @@ impl Endpoint {
             }
             ["oidc", "frontchannel-logout"] => read(method, Self::FrontChannelLogout(id)),
             ["oidc", "backchannel-logout"] => Err(Reason::MethodNotAllowed),
+            ["saml", "metadata"] => read(method, Self::SamlMetadata(id)),
+            ["saml", "acs"] if method == Method::POST => Ok(Self::Acs(id, Acs::Own)),
+            ["saml", "consume"] if method == Method::POST => Ok(Self::Acs(id, Acs::Consume)),
+            ["saml", "acs" | "consume"] => Err(Reason::MethodNotAllowed),
+            ["saml", "slo"] => Ok(match read_or_post(method)? {
+                Verb::Read => Self::Slo(id),
+                Verb::Post => Self::SloForm(id),
+            }),
             _ => Err(Reason::NoSuchPage),
         }
     }
@@ -137,7 +164,11 @@ impl Endpoint {
             | Self::Callback(id)
             | Self::CallbackForm(id)
             | Self::BackChannelLogout(id)
-            | Self::FrontChannelLogout(id) => Some(id),
+            | Self::FrontChannelLogout(id)
+            | Self::SamlMetadata(id)
+            | Self::Acs(id, _)
+            | Self::Slo(id)
+            | Self::SloForm(id) => Some(id),
             Self::Account
             | Self::Find
             | Self::Session
@@ -210,11 +241,21 @@ mod tests {
         check("GET /api/whoami-v2?x", Some(Ok(Endpoint::Whoami)));
         check("GET /oauth/authorize", None);
         check("GET /-/sso/device?user_code=x", Some(Ok(Endpoint::DevicePage)));
+        check("GET /-/sso/acme/saml/metadata", Some(Ok(Endpoint::SamlMetadata(acme()))));
+        check("POST /-/sso/acme/saml/acs", Some(Ok(Endpoint::Acs(acme(), Acs::Own))));
+        check(
+            "POST /organizations/acme/saml/consume",
+            Some(Ok(Endpoint::Acs(acme(), Acs::Consume))),
+        );
+        check("GET /-/sso/acme/saml/slo?SAMLRequest=x", Some(Ok(Endpoint::Slo(acme()))));
+        check("POST /-/sso/acme/saml/slo", Some(Ok(Endpoint::SloForm(acme()))));
     }
 
     #[test]
     fn what_stands_under_our_prefix_never_reaches_the_hub() {
         check("GET /-/sso/acme/evil", Some(Err(Reason::NoSuchPage)));
+        check("POST /-/sso/acme/saml/consume", Some(Err(Reason::NoSuchPage)));
+        check("GET /-/sso/acme/saml/acs", Some(Err(Reason::MethodNotAllowed)));
         check("GET /-/other", Some(Err(Reason::NoSuchPage)));
         check("GET /%2D/sso/", Some(Ok(Endpoint::Account)));
         check("DELETE /-/sso/", Some(Err(Reason::MethodNotAllowed)));

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::SetupError;
+use super::{SetupError, Site};
 use crate::clock::Clock;
 use crate::config::{Config, LONGEST_SESSION};
 use crate::credential::{Grants, Refreshes};
@@ -12,8 +12,9 @@ use crate::http_client::HttpClient;
 use crate::jose::AssertionKeys;
 use crate::login::ConsumedStates;
 use crate::logout::SignOuts;
+use crate::policy::OrganizationId;
 use crate::recovery::Tries;
-use crate::session::{Sealer, Sessions};
+use crate::session::{self, Sealer, Sessions};
 
 /// What one configuration leaves to the next. It is made once for each process; a [`Site`] borrows
 /// from it whatever must not be forgotten when the configuration changes.
@@ -73,6 +74,30 @@ impl Kept {
     #[must_use]
     pub const fn assertion_keys(&self) -> &AssertionKeys {
         &self.assertion_keys
+    }
+
+    /// Ends the sign-ins of organizations that `after` does not have, or for which another identity
+    /// provider vouches than in `before`; says how many there were.
+    ///
+    /// # Errors
+    /// When the session store cannot say.
+    pub fn end_sign_ins(
+        &self,
+        before: &Site,
+        after: &Site,
+        organizations: &[OrganizationId],
+    ) -> Result<usize, session::Error> {
+        let mut ended = 0;
+        for id in organizations {
+            let entry = after.directory.find(id);
+            let earlier = before.directory.find(id);
+            if entry.zip(earlier).is_some_and(|(entry, old)| entry.has_the_issuer_of(old)) {
+                continue;
+            }
+            let vouched = |issuer: &str| entry.is_some_and(|entry| entry.vouches(issuer));
+            ended += self.sessions.end_organization(id, vouched, self.clock.now())?;
+        }
+        Ok(ended)
     }
 
     /// A number that no other configuration of this process has.

@@ -10,7 +10,7 @@ use super::{Endpoint, Gate, Mode, Trace};
 use crate::body::Body;
 use crate::credential;
 use crate::device;
-use crate::directory::Entry;
+use crate::directory::{Entry, Provider};
 use crate::error::Error;
 use crate::login::{self, Failure};
 use crate::observe::{Protocol, SignInResult};
@@ -20,6 +20,8 @@ use crate::respond::{self, Answer};
 
 /// The largest form that is read.
 const FORM_LIMIT: usize = 64 * 1024;
+/// The largest form that holds a SAML message.
+const SAML_FORM_LIMIT: usize = 512 * 1024;
 
 impl Gate {
     pub(super) async fn own_page(
@@ -110,6 +112,26 @@ impl Gate {
             Endpoint::FrontChannelLogout(id) => {
                 site.logout.front_channel(self.entry(&id)?, query, now)?
             }
+            Endpoint::SamlMetadata(id) => match &self.entry(&id)?.provider {
+                Provider::Saml(provider) => {
+                    let kind = "application/samlmetadata+xml";
+                    respond::answer(StatusCode::OK, kind, provider.metadata(now))
+                }
+                Provider::Oidc(_) => return Err(Error::Page(Reason::NoSuchPage)),
+            },
+            Endpoint::Acs(id, acs) => {
+                let entry = self.entry(&id)?;
+                let (form, _) = body.read_whole(SAML_FORM_LIMIT).await?;
+                let arrival = (acs, target.path());
+                let finished = site.login.acs(entry, arrival, &form, headers, now).await;
+                self.finished(&id, finished, trace)?
+            }
+            Endpoint::Slo(id) => site.logout.slo_redirect(self.entry(&id)?, query, now).await?,
+            Endpoint::SloForm(id) => {
+                let entry = self.entry(&id)?;
+                let (form, _) = body.read_whole(SAML_FORM_LIMIT).await?;
+                site.logout.slo_post(entry, &form, now).await?
+            }
         };
         Ok(answer.map(Body::full))
     }
@@ -127,6 +149,13 @@ impl Gate {
         Ok(entry)
     }
 
+    fn protocol(&self, id: &OrganizationId) -> Protocol {
+        match self.site.directory.find(id).map(|entry| &entry.provider) {
+            Some(Provider::Saml(_)) => Protocol::Saml,
+            Some(Provider::Oidc(_)) | None => Protocol::Oidc,
+        }
+    }
+
     /// Notes how a sign-in ended.
     fn finished(
         &self,
@@ -135,10 +164,11 @@ impl Gate {
         trace: &mut Trace,
     ) -> Result<Answer, Error> {
         let metrics = self.recorder.metrics();
+        let protocol = self.protocol(id);
         match finished {
             Ok(finished) => {
                 if let Some(sign_in) = finished.sign_in {
-                    metrics.signed_in(id, Protocol::Oidc, SignInResult::Ok);
+                    metrics.signed_in(id, protocol, SignInResult::Ok);
                     metrics.sessions(self.site.sessions.count());
                     tracing::info!(
                         organization = %id,
@@ -153,10 +183,13 @@ impl Gate {
             Err(failure) => {
                 let failing = matches!(
                     failure.error.reason(),
-                    Reason::IdpUnreachable | Reason::StoreUnavailable | Reason::Internal
+                    Reason::IdpUnreachable
+                        | Reason::StoreUnavailable
+                        | Reason::Busy
+                        | Reason::Internal
                 );
                 let result = if failing { SignInResult::Failed } else { SignInResult::Refused };
-                metrics.signed_in(id, Protocol::Oidc, result);
+                metrics.signed_in(id, protocol, result);
                 Err(failed(id.clone(), failure))
             }
         }

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::net::IpAddr;
 
-use http::header::{self, HeaderMap, HeaderValue};
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::{Method, Request, Response, Uri};
 use url::Url;
 
@@ -22,27 +22,44 @@ use crate::respond::{self, Dialect, Party, Refusal};
 pub(super) struct About {
     pub(super) method: Method,
     uri: Uri,
-    host: Option<HeaderValue>,
-    forwarded_for: HeaderMap,
-    dialect: Dialect,
-    referer: Option<HeaderValue>,
+    client: IpAddr,
+    /// What tells how the client wants to be spoken to; read when it is refused.
+    telling: Vec<(HeaderName, HeaderValue)>,
+}
+
+/// Whether a header is kept for the answer or the log line.
+fn is_telling(name: &HeaderName) -> bool {
+    *name == header::HOST || *name == header::REFERER || Dialect::is_told_by(name)
 }
 
 impl About {
-    pub(super) fn of(request: &Request<Body>) -> Self {
+    pub(super) fn of(request: &Request<Body>, forwarding: &Forwarding, peer: &Peer) -> Self {
         let headers = request.headers();
-        let mut forwarded_for = HeaderMap::new();
-        for value in headers.get_all("x-forwarded-for") {
-            forwarded_for.append("x-forwarded-for", value.clone());
-        }
+        let mut telling = Vec::with_capacity(8);
+        telling.extend(
+            headers
+                .iter()
+                .filter(|(name, _)| is_telling(name))
+                .map(|(name, value)| (name.clone(), value.clone())),
+        );
         Self {
             method: request.method().clone(),
             uri: request.uri().clone(),
-            host: headers.get(header::HOST).cloned(),
-            forwarded_for,
-            dialect: Dialect::of(request.method(), request.uri().path(), headers),
-            referer: headers.get(header::REFERER).cloned(),
+            client: forwarding.client(headers, peer.address).address,
+            telling,
         }
+    }
+
+    fn header(&self, wanted: &HeaderName) -> Option<&HeaderValue> {
+        self.telling.iter().find(|(name, _)| name == wanted).map(|(_, value)| value)
+    }
+
+    fn dialect(&self) -> Dialect {
+        let mut headers = HeaderMap::new();
+        for (name, value) in &self.telling {
+            headers.append(name, value.clone());
+        }
+        Dialect::of(&self.method, self.path(), &headers)
     }
 
     pub(super) fn path(&self) -> &str {
@@ -50,22 +67,22 @@ impl About {
     }
 
     pub(super) fn host(&self) -> Cow<'_, str> {
-        match (&self.host, self.uri.authority()) {
+        match (self.header(&header::HOST), self.uri.authority()) {
             (Some(host), _) => String::from_utf8_lossy(host.as_bytes()),
             (None, Some(authority)) => Cow::Borrowed(authority.as_str()),
             (None, None) => Cow::Borrowed(""),
         }
     }
 
-    pub(super) fn client(&self, forwarding: &Forwarding, peer: &Peer) -> IpAddr {
-        forwarding.client(&self.forwarded_for, peer.address).address
+    pub(super) const fn client(&self) -> IpAddr {
+        self.client
     }
 
     /// Where to go after a sign-in: what was asked for; after a form, the page that held it.
     fn return_to(&self, origin: &str) -> Option<ReturnTo> {
-        match self.dialect {
+        match self.dialect() {
             Dialect::Form => {
-                let referer = Url::parse(self.referer.as_ref()?.to_str().ok()?).ok()?;
+                let referer = Url::parse(self.header(&header::REFERER)?.to_str().ok()?).ok()?;
                 (referer.origin().ascii_serialization() == origin)
                     .then(|| {
                         ReturnTo::parse(
@@ -150,7 +167,7 @@ impl Gate {
             request_id,
             command_line: self.site.cli_sign_in,
         };
-        let mut response = respond::refuse(about.dialect, &refusal);
+        let mut response = respond::refuse(about.dialect(), &refusal);
         if let Error::Login { failure, .. } = error
             && let Some(clear) = &failure.clear
         {

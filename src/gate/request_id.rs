@@ -3,6 +3,7 @@
 use std::cell::Cell;
 
 use aws_lc_rs::rand;
+use bytes::Bytes;
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::body::Body;
@@ -14,7 +15,8 @@ const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// Makes ids for one thread: a random beginning and a count. They are names, not secrets.
 #[derive(Debug)]
 pub(super) struct RequestIds {
-    beginning: [u8; 8],
+    /// The first half, as it is written.
+    beginning: [u8; 16],
     count: Cell<u64>,
 }
 
@@ -27,7 +29,7 @@ impl RequestIds {
         let mut beginning = [0; 8];
         // Without random bytes ids are still distinct within a thread, and nothing rests on them.
         let _ = rand::fill(&mut beginning);
-        Self { beginning, count: Cell::new(0) }
+        Self { beginning: hexadecimal(u64::from_be_bytes(beginning)), count: Cell::new(0) }
     }
 
     /// The id that a trusted proxy gave, or a new one.
@@ -45,21 +47,19 @@ impl RequestIds {
         }
         let count = self.count.get().wrapping_add(1);
         self.count.set(count);
-        let number = u128::from(u64::from_be_bytes(self.beginning)) << 64 | u128::from(count);
-        RequestId(hexadecimal(number))
+        let text = [self.beginning, hexadecimal(count)].concat();
+        let id = HeaderValue::from_maybe_shared(Bytes::from(text));
+        RequestId(id.unwrap_or(const { HeaderValue::from_static("0") }))
     }
 }
 
-fn hexadecimal(number: u128) -> HeaderValue {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let mut text = [0; 32];
-    for (place, byte) in text.chunks_exact_mut(2).zip(number.to_be_bytes()) {
-        if let [high, low] = place {
-            *high = *DIGITS.get(usize::from(byte >> 4)).unwrap_or(&b'0');
-            *low = *DIGITS.get(usize::from(byte & 15)).unwrap_or(&b'0');
-        }
+/// Sixteen digits: the halves of the bytes are spread out, and each becomes its digit.
+fn hexadecimal(number: u64) -> [u8; 16] {
+    let mut halves = [0; 16];
+    for (place, byte) in halves.chunks_exact_mut(2).zip(number.to_be_bytes()) {
+        place.copy_from_slice(&[byte >> 4, byte & 15]);
     }
-    HeaderValue::from_bytes(&text).unwrap_or(const { HeaderValue::from_static("0") })
+    halves.map(|half| half + if half < 10 { b'0' } else { b'a' - 10 })
 }
 
 fn is_plain(value: &HeaderValue) -> bool {

@@ -54,7 +54,7 @@ pub enum SetupError {
     Trust(#[from] TrustError),
     /// A provider.
     #[error(transparent)]
-    Directory(#[from] directory::SetupError),
+    Directory(#[from] directory::SetupErrors),
     /// The key that seals sign-in state.
     #[error("session.keys: {0}")]
     Sealer(#[from] SealerError),

@@ -2,7 +2,6 @@
 
 use http::header::{self, HeaderMap, HeaderValue};
 use memchr::memchr;
-use memchr::memmem;
 
 /// The value of the cookie of that name.
 ///
@@ -67,6 +66,37 @@ pub fn without_ours(headers: &mut HeaderMap, prefix: &str) {
     }
 }
 
+/// Writes a `Cookie` header without those cookies into a head; nothing, when none is left.
+pub(super) fn write_others(text: &[u8], prefix: &str, head: &mut Vec<u8>) {
+    const NAME: &[u8] = b"cookie: ";
+    let start = head.len();
+    head.extend_from_slice(NAME);
+    if !split(text).any(|pair| is_ours(pair, prefix)) {
+        head.extend_from_slice(text);
+    } else if !write_kept(text, prefix, head) {
+        head.truncate(start);
+        return;
+    }
+    head.extend_from_slice(b"\r\n");
+}
+
+/// Writes the cookies that stay; whether there were any.
+fn write_kept(text: &[u8], prefix: &str, out: &mut Vec<u8>) -> bool {
+    let start = out.len();
+    for pair in split(text).filter(|pair| !is_ours(pair, prefix) && !pair.is_empty()) {
+        if out.len() > start {
+            out.extend_from_slice(b"; ");
+        }
+        out.extend_from_slice(pair);
+    }
+    out.len() > start
+}
+
+/// Names compare without case here: what some server could take for ours is taken out.
+fn is_ours(pair: &[u8], prefix: &str) -> bool {
+    pair.get(..prefix.len()).is_some_and(|name| name.eq_ignore_ascii_case(prefix.as_bytes()))
+}
+
 /// What is left of one `Cookie` header.
 enum Kept {
     All,
@@ -75,21 +105,11 @@ enum Kept {
 }
 
 fn kept(text: &[u8], prefix: &str) -> Kept {
-    let ours = |pair: &[u8]| {
-        pair.get(..prefix.len()).is_some_and(|name| name.eq_ignore_ascii_case(prefix.as_bytes()))
-    };
-    // Names compare without case here, so the search is for what is left of them in any case.
-    if memmem::find(text, prefix.as_bytes()).is_none() && !split(text).any(ours) {
+    if !split(text).any(|pair| is_ours(pair, prefix)) {
         return Kept::All;
     }
     let mut rest: Vec<u8> = Vec::with_capacity(text.len());
-    for pair in split(text).filter(|pair| !ours(pair) && !pair.is_empty()) {
-        if !rest.is_empty() {
-            rest.extend_from_slice(b"; ");
-        }
-        rest.extend_from_slice(pair);
-    }
-    if rest.is_empty() {
+    if !write_kept(text, prefix, &mut rest) {
         return Kept::None;
     }
     HeaderValue::try_from(rest).map_or(Kept::None, Kept::Some)

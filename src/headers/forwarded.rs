@@ -5,9 +5,12 @@ use std::net::{IpAddr, SocketAddr};
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use ipnet::IpNet;
 
-const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
-const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
-const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+use super::told::Lines;
+
+static X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+static X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+static X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+static FORWARDED: HeaderName = header::FORWARDED;
 
 /// Whose forwarding headers are believed.
 #[derive(Clone, Debug)]
@@ -44,7 +47,7 @@ impl Forwarding {
         let mut address = peer.ip().to_canonical();
         let behind_proxy = self.trusts(address);
         if behind_proxy {
-            let hops: Vec<&HeaderValue> = headers.get_all(X_FORWARDED_FOR).iter().collect();
+            let hops: Vec<&HeaderValue> = headers.get_all(&X_FORWARDED_FOR).iter().collect();
             let hops =
                 hops.into_iter().rev().flat_map(|v| v.to_str().unwrap_or_default().rsplit(','));
             for hop in hops {
@@ -58,34 +61,31 @@ impl Forwarding {
         Client { address, behind_proxy }
     }
 
-    /// Writes what we know of the client: believed parts are continued, others are replaced.
-    pub fn rewrite(&self, headers: &mut HeaderMap, hop: &Hop) {
+    /// Prepares what is said of the client: what is believed is continued, in place. Everything
+    /// else is taken out, and whether it was, and the hop is still to be told, is returned.
+    #[must_use]
+    pub fn prepare(&self, headers: &mut HeaderMap, hop: &Hop) -> bool {
         if !self.trusts(hop.ip) {
             strip(headers);
-            headers.insert(X_FORWARDED_FOR, hop.address.clone());
-            headers.insert(X_FORWARDED_PROTO, hop.proto.clone());
-            if let Some(host) = &hop.host {
-                headers.insert(X_FORWARDED_HOST, host.clone());
-            }
-            headers.insert(header::FORWARDED, hop.element.clone());
-            return;
+            return true;
         }
         let earlier = headers
-            .get_all(X_FORWARDED_FOR)
+            .get_all(&X_FORWARDED_FOR)
             .iter()
             .filter_map(|value| value.to_str().ok())
             .collect::<Vec<_>>()
             .join(", ");
         if earlier.is_empty() {
-            headers.insert(X_FORWARDED_FOR, hop.address.clone());
+            headers.insert(&X_FORWARDED_FOR, hop.address.clone());
         } else {
-            insert(headers, X_FORWARDED_FOR, &format!("{earlier}, {}", hop.ip));
+            insert(headers, &X_FORWARDED_FOR, &format!("{earlier}, {}", hop.ip));
         }
-        headers.entry(X_FORWARDED_PROTO).or_insert_with(|| hop.proto.clone());
+        headers.entry(&X_FORWARDED_PROTO).or_insert_with(|| hop.proto.clone());
         if let Some(host) = &hop.host {
-            headers.entry(X_FORWARDED_HOST).or_insert_with(|| host.clone());
+            headers.entry(&X_FORWARDED_HOST).or_insert_with(|| host.clone());
         }
         headers.append(header::FORWARDED, hop.element.clone());
+        false
     }
 }
 
@@ -99,6 +99,8 @@ pub struct Hop {
     address: HeaderValue,
     proto: HeaderValue,
     element: HeaderValue,
+    /// All of it as bytes.
+    pub(super) lines: Lines,
 }
 
 impl Hop {
@@ -107,15 +109,26 @@ impl Hop {
     pub fn new(peer: SocketAddr, tls: bool, host: Option<&HeaderValue>) -> Self {
         let ip = peer.ip().to_canonical();
         let proto = if tls { "https" } else { "http" };
-        Self {
+        let mut hop = Self {
             ip,
             tls,
+            lines: Lines::new(),
             host: host.cloned(),
             address: HeaderValue::from_str(&ip.to_string())
                 .unwrap_or(const { HeaderValue::from_static("unknown") }),
             proto: HeaderValue::from_static(proto),
             element: forwarded(ip, host.and_then(|host| host.to_str().ok()), proto),
-        }
+        };
+        hop.lines = Lines::of(hop.headers());
+        hop
+    }
+
+    /// What a stranger's request says of its way.
+    pub(super) fn headers(&self) -> impl Iterator<Item = (&HeaderName, &HeaderValue)> {
+        [(&X_FORWARDED_FOR, &self.address), (&X_FORWARDED_PROTO, &self.proto)]
+            .into_iter()
+            .chain(self.host.iter().map(|host| (&X_FORWARDED_HOST, host)))
+            .chain([(&FORWARDED, &self.element)])
     }
 
     /// Whether it is the step of another request, too.
@@ -164,7 +177,7 @@ fn forwarded(ip: IpAddr, host: Option<&str>, proto: &str) -> HeaderValue {
     HeaderValue::from_str(&text).unwrap_or(const { HeaderValue::from_static("for=unknown") })
 }
 
-fn insert(headers: &mut HeaderMap, name: HeaderName, text: &str) {
+fn insert(headers: &mut HeaderMap, name: &HeaderName, text: &str) {
     if let Ok(value) = HeaderValue::from_str(text) {
         headers.insert(name, value);
     } else {
@@ -199,7 +212,11 @@ mod tests {
 
     fn rewrite(headers: &mut HeaderMap, peer: &str) {
         let hop = Hop::new(peer.parse().unwrap(), false, headers.get(header::HOST));
-        forwarding().rewrite(headers, &hop);
+        if forwarding().prepare(headers, &hop) {
+            for (name, value) in hop.headers() {
+                headers.insert(name, value.clone());
+            }
+        }
     }
 
     #[track_caller]

@@ -6,14 +6,21 @@ use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Upgrade(pub HeaderValue);
 
-const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
-const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
+static KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
+static PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
 
 /// Takes hop-by-hop headers out of a request; returns the upgrade that it asks for.
 ///
 /// `TE` stays when it asks for trailers, and only with that (RFC 9110 §10.1.4).
 /// `Upgrade` and `Connection: upgrade` are written anew by the proxy when the request is one.
 pub fn strip_request(headers: &mut HeaderMap) -> Option<Upgrade> {
+    // Many requests have none of these, and one look at the names tells.
+    let speaks_of_connection = |name: &HeaderName| {
+        is_hop_by_hop(name) || *name == header::TE || *name == header::PROXY_AUTHORIZATION
+    };
+    if !headers.keys().any(speaks_of_connection) {
+        return None;
+    }
     let upgrade = strip_connection(headers);
     headers.remove(header::PROXY_AUTHORIZATION);
     if let Some(te) = headers.remove(header::TE)
@@ -32,6 +39,27 @@ pub fn strip_response(headers: &mut HeaderMap) -> Option<Upgrade> {
     strip_connection(headers)
 }
 
+/// Whether a header of an answer speaks of one connection only, whatever `Connection` says.
+#[must_use]
+pub fn is_hop_by_hop(name: &HeaderName) -> bool {
+    *name == header::CONNECTION
+        || *name == header::TRANSFER_ENCODING
+        || *name == header::UPGRADE
+        || *name == header::PROXY_AUTHENTICATE
+        || *name == KEEP_ALIVE
+        || *name == PROXY_CONNECTION
+}
+
+/// Takes out what one option of `Connection` names.
+pub fn strip_named(headers: &mut HeaderMap, option: &[u8]) {
+    if let Ok(option) = std::str::from_utf8(option)
+        && !is_essential(option)
+        && let Ok(name) = HeaderName::try_from(option)
+    {
+        headers.remove(name);
+    }
+}
+
 /// Takes out `Connection`, what it names, and what older software sends beside it.
 fn strip_connection(headers: &mut HeaderMap) -> Option<Upgrade> {
     let mut upgrades = false;
@@ -42,15 +70,13 @@ fn strip_connection(headers: &mut HeaderMap) -> Option<Upgrade> {
         for option in options.to_str().unwrap_or_default().split(',').map(str::trim) {
             if option.eq_ignore_ascii_case("upgrade") {
                 upgrades = true;
-            } else if !is_essential(option)
-                && let Ok(name) = HeaderName::try_from(option)
-            {
-                headers.remove(name);
+            } else {
+                strip_named(headers, option.as_bytes());
             }
         }
     }
-    headers.remove(KEEP_ALIVE);
-    headers.remove(PROXY_CONNECTION);
+    headers.remove(&KEEP_ALIVE);
+    headers.remove(&PROXY_CONNECTION);
     headers.remove(header::TRANSFER_ENCODING);
     let upgrade = headers.remove(header::UPGRADE);
     upgrade.filter(|_| upgrades).map(Upgrade)

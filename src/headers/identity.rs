@@ -2,29 +2,36 @@
 
 use http::header::{HeaderName, HeaderValue};
 
+use super::told::Lines;
 use super::{Managed, value};
 use crate::policy::{Permit, SignIn};
 
 /// Ready-made identity headers of one caller for one organization; empty for nobody.
 #[derive(Clone, Debug, Default)]
-pub struct Identity(Vec<(HeaderName, HeaderValue)>);
+pub struct Identity {
+    pairs: Vec<(HeaderName, HeaderValue)>,
+    /// The same as bytes.
+    pub(super) lines: Lines,
+}
 
 impl Identity {
     /// Nobody: the upstream is told nothing.
     #[must_use]
     pub const fn anonymous() -> Self {
-        Self(Vec::new())
+        Self { pairs: Vec::new(), lines: Lines::new() }
     }
 
     /// Takes ready pairs.
     #[must_use]
     pub fn from_pairs(pairs: impl IntoIterator<Item = (HeaderName, HeaderValue)>) -> Self {
-        Self(pairs.into_iter().collect())
+        let pairs: Vec<_> = pairs.into_iter().collect();
+        let lines = Lines::of(pairs.iter().map(|(name, value)| (name, value)));
+        Self { pairs, lines }
     }
 
     /// The headers to write.
     pub fn iter(&self) -> impl Iterator<Item = (&HeaderName, &HeaderValue)> {
-        self.0.iter().map(|(name, value)| (name, value))
+        self.pairs.iter().map(|(name, value)| (name, value))
     }
 }
 
@@ -62,7 +69,7 @@ impl Managed {
         {
             pairs.push((name.clone(), list));
         }
-        Identity(pairs)
+        Identity::from_pairs(pairs)
     }
 }
 

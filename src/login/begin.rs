@@ -1,17 +1,20 @@
 //! Begins a sign-in: remembers where the person wanted to go, and leads to the provider.
 
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use http::HeaderMap;
 use url::Url;
 
-use super::pending::{Pending, seconds};
+use super::pending::{Asked, Pending, fresh_handle, seconds};
 use super::{Error, Failure, Login};
 use crate::config::PublicUrl;
 use crate::directory::{Entry, Provider};
 use crate::oidc::{Prompt, RelyingParty, Wish};
 use crate::policy::ReturnTo;
-use crate::respond::{self, Answer};
+use crate::respond::{self, Answer, Carry};
+use crate::saml::Delivery;
+use crate::service_provider::ServiceProvider;
 
 /// What a request to begin may say.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -88,12 +91,38 @@ impl Login {
     ) -> Result<Answer, Failure> {
         let begin = Begin::parse(query, &self.public_url)?;
         let return_to = begin.return_to.clone();
-        let Provider::Oidc(party) = &entry.provider;
-        self.begin_oidc(entry, party, begin, headers, now).await.map_err(|error| Failure {
-            error,
-            return_to,
-            clear: None,
-        })
+        let begun = match &entry.provider {
+            Provider::Oidc(party) => self.begin_oidc(entry, party, begin, headers, now).await,
+            Provider::Saml(provider) => self.begin_saml(entry, provider, begin, headers, now).await,
+        };
+        begun.map_err(|error| Failure { error, return_to, clear: None })
+    }
+
+    async fn begin_saml(
+        &self,
+        entry: &Entry,
+        provider: &Arc<ServiceProvider>,
+        begin: Begin,
+        headers: &HeaderMap,
+        now: SystemTime,
+    ) -> Result<Answer, Error> {
+        let known = provider.known(now).await?;
+        if begin.issuer.is_some_and(|issuer| issuer != known.entity_id()) {
+            return Err(Error::Parameters);
+        }
+        let handle = fresh_handle()?;
+        let begun = known.begin(&handle, begin.again, now)?;
+        let return_to = begin.return_to.unwrap_or_else(ReturnTo::account_page);
+        let pending = Pending {
+            asked: Asked::Saml { handle, request_id: begun.request_id },
+            return_to: return_to.to_string(),
+            begun_at: seconds(now),
+        };
+        let mut response = deliver(begun.delivery, &entry.config.policy.display_name);
+        for cookie in self.remember(&entry.config.policy.id, &pending, headers)? {
+            respond::set_cookie(&mut response, &cookie);
+        }
+        Ok(response)
     }
 
     async fn begin_oidc(
@@ -112,7 +141,7 @@ impl Login {
         let begun = party.begin(wish, now).await?;
         let return_to = begin.return_to.unwrap_or_else(ReturnTo::account_page);
         let pending = Pending {
-            transaction: begun.transaction,
+            asked: Asked::Oidc(begun.transaction),
             return_to: return_to.to_string(),
             begun_at: seconds(now),
         };
@@ -121,6 +150,18 @@ impl Login {
             respond::set_cookie(&mut response, &cookie);
         }
         Ok(response)
+    }
+}
+
+/// A message on its way to a SAML identity provider: by redirect, or by a form that sends itself.
+fn deliver(delivery: Delivery, display_name: &str) -> Answer {
+    match delivery {
+        Delivery::Redirect { url } => respond::see_other(&url),
+        Delivery::Post { action, fields } => respond::carry(&Carry {
+            title: format!("Sign in to {display_name}"),
+            action,
+            fields: fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
+        }),
     }
 }
 

@@ -4,13 +4,13 @@ use std::time::SystemTime;
 
 use http::HeaderMap;
 
-use super::pending::{Pending, fingerprint};
+use super::admit::Vouched;
+use super::pending::{Asked, Pending, fingerprint};
 use super::{Error, Failure, Finished, Login, path, to};
 use crate::directory::{Entry, Provider};
 use crate::oidc::{CallbackParameters, Verified};
 use crate::policy::{OrganizationId, ReturnTo, SignIn};
 use crate::respond::{self, Answer};
-use crate::session::REMEMBERED;
 
 impl Login {
     /// The provider's answer by POST (Form Post Response Mode): led to the same address by GET.
@@ -79,38 +79,29 @@ impl Login {
         headers: &HeaderMap,
         now: SystemTime,
     ) -> Result<(Answer, SignIn), Error> {
-        let Provider::Oidc(party) = &entry.provider;
-        let verified = party.finish(&pending.transaction, answer, now).await?;
-        let organization = &entry.config.policy;
-        let membership = organization.membership(&verified.profile).map_err(Error::Membership)?;
-        let Verified { profile, tokens, idp_session } = verified;
-        let sign_in = SignIn {
-            organization: organization.id.clone(),
-            issuer: profile.issuer,
-            subject: profile.subject,
-            email: profile.email.as_ref().map(|email| email.as_str().into()),
-            name: profile.name.as_deref().map(Into::into),
-            groups: membership.groups.into(),
-            role: membership.role,
-            idp_session: idp_session.as_deref().map(Into::into),
-            signed_in_at: now,
-            expires_at: now + organization.session_timeout,
-            ended: None,
+        let (Provider::Oidc(party), Asked::Oidc(transaction)) = (&entry.provider, &pending.asked)
+        else {
+            return Err(Error::Protocol);
         };
-        let previous = self.cookie.key(headers);
-        let (session_id, _) = self.sessions.sign_in(
-            previous.as_ref(),
-            sign_in.clone(),
-            Some(tokens),
-            pending.transaction.created(),
-        )?;
-        let lifetime = (organization.session_timeout + REMEMBERED).as_secs();
-        let mut response = to(&pending.return_to());
-        respond::set_cookie(&mut response, &self.cookie.set("", session_id.expose(), lifetime));
-        Ok((response, sign_in))
+        let verified = party.finish(transaction, answer, now).await?;
+        let Verified { profile, tokens, idp_session } = verified;
+        let vouched = Vouched {
+            profile,
+            tokens: Some(tokens),
+            idp_session,
+            idp_name: None,
+            ends_at: None,
+            begun_at: transaction.created(),
+        };
+        self.admit(entry, vouched, &pending.return_to(), headers, now)
     }
 
-    fn is_signed_in(&self, id: &OrganizationId, headers: &HeaderMap, now: SystemTime) -> bool {
+    pub(super) fn is_signed_in(
+        &self,
+        id: &OrganizationId,
+        headers: &HeaderMap,
+        now: SystemTime,
+    ) -> bool {
         self.cookie
             .key(headers)
             .and_then(|key| self.sessions.find(&key).ok().flatten())

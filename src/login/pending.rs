@@ -1,8 +1,10 @@
 //! What is remembered of a sign-in under way: sealed, in a cookie of its own for each.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
-use aws_lc_rs::digest;
+use aws_lc_rs::{digest, rand};
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use http::HeaderMap;
 use serde::{Deserialize, Serialize};
 
@@ -10,6 +12,7 @@ use super::{Error, Login, PATIENCE};
 use crate::headers;
 use crate::oidc::Transaction;
 use crate::policy::{OrganizationId, ReturnTo};
+use crate::session::SealerError;
 
 /// Sign-ins under way in one browser; more push out the oldest, so that headers never overflow.
 const PARALLEL: usize = 7;
@@ -18,11 +21,35 @@ const PARALLEL: usize = 7;
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Pending {
     /// What the provider's answer is checked against.
-    pub(super) transaction: Transaction,
+    pub(super) asked: Asked,
     /// Where the person wanted to go.
     pub(super) return_to: String,
     /// Seconds since 1970.
     pub(super) begun_at: u64,
+}
+
+/// What was asked, and what the answer must name.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) enum Asked {
+    /// By OpenID Connect.
+    Oidc(Transaction),
+    /// By SAML.
+    Saml {
+        /// What the answer brings along (RelayState).
+        handle: String,
+        /// The request that it must name (InResponseTo).
+        request_id: String,
+    },
+}
+
+impl Asked {
+    /// What finds the cookie again.
+    pub(super) fn state(&self) -> &str {
+        match self {
+            Self::Oidc(transaction) => transaction.state(),
+            Self::Saml { handle, .. } => handle,
+        }
+    }
 }
 
 impl Pending {
@@ -30,6 +57,25 @@ impl Pending {
     pub(super) fn return_to(&self) -> ReturnTo {
         ReturnTo::parse(&self.return_to).unwrap_or_else(ReturnTo::account_page)
     }
+
+    /// When it was begun.
+    pub(super) fn begun_at(&self) -> SystemTime {
+        SystemTime::UNIX_EPOCH
+            .checked_add(Duration::from_secs(self.begun_at))
+            .unwrap_or(SystemTime::UNIX_EPOCH)
+    }
+}
+
+/// A name for a sign-in that nobody can guess: 192 random bits.
+pub(super) fn fresh_handle() -> Result<String, Error> {
+    let mut bytes = [0; 24];
+    rand::fill(&mut bytes).map_err(|_| SealerError::NoRandom)?;
+    Ok(BASE64_URL_SAFE_NO_PAD.encode(bytes))
+}
+
+/// Whether a text could be such a name.
+pub(super) fn is_handle(text: &str) -> bool {
+    text.len() == 32 && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
 }
 
 /// The digest of a state: names its cookie and marks it as used.
@@ -58,7 +104,7 @@ impl Login {
     ) -> Result<Vec<String>, Error> {
         let plain = serde_json::to_vec(pending).map_err(|_| Error::Parameters)?;
         let sealed = self.sealer.seal(&purpose(organization), &plain)?;
-        let name = suffix(&fingerprint(pending.transaction.state()));
+        let name = suffix(&fingerprint(pending.asked.state()));
         let mut cookies = self.surplus(headers);
         cookies.push(self.cookie.set(&name, &sealed, PATIENCE.as_secs()));
         Ok(cookies)
@@ -91,7 +137,7 @@ impl Login {
         let plain = self.sealer.open(&purpose(organization), headers::cookie(headers, &name)?)?;
         let pending: Pending = serde_json::from_slice(&plain).ok()?;
         let age = seconds(now).checked_sub(pending.begun_at)?;
-        (pending.transaction.state() == state && age <= PATIENCE.as_secs()).then_some(pending)
+        (pending.asked.state() == state && age <= PATIENCE.as_secs()).then_some(pending)
     }
 
     /// The `Set-Cookie` that takes a sign-in's cookie away.

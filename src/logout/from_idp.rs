@@ -26,13 +26,14 @@ impl Logout {
         let (Some((_, raw)), None) = (tokens.next(), tokens.next()) else {
             return Err(Error::Parameters);
         };
-        let Provider::Oidc(party) = &entry.provider;
+        let Provider::Oidc(party) = &entry.provider else { return Err(Error::Protocol) };
         let token = party.logout_token(&raw, now).await?;
         let ended = self.sessions.revoke(&Selector {
             organization: entry.config.policy.id.clone(),
             issuer: token.issuer.into(),
             subject: token.subject.map(|subject| subject.as_str().to_owned()),
             idp_session: token.session,
+            idp_name: None,
             // Signed in before the provider's word, or while it was on its way.
             until: now,
         })?;
@@ -62,7 +63,7 @@ impl Logout {
                 return Err(Error::Parameters);
             }
         }
-        let Provider::Oidc(party) = &entry.provider;
+        let Provider::Oidc(party) = &entry.provider else { return Err(Error::Protocol) };
         let (Some(issuer), Some(sid)) = (issuer, sid) else { return Err(Error::Parameters) };
         if !party.issuer_matches(&issuer) || sid.is_empty() {
             return Err(Error::Parameters);
@@ -72,6 +73,7 @@ impl Logout {
             issuer: issuer.into(),
             subject: None,
             idp_session: Some(sid),
+            idp_name: None,
             until: now,
         })?;
         let mut response = respond::answer(

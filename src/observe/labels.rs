@@ -63,6 +63,27 @@ impl UpstreamError {
     }
 }
 
+/// How a reload ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reload {
+    /// Everything that is in the files is at work.
+    Ok,
+    /// Something in the files is broken, and stayed as it was.
+    Partial,
+    /// Nothing was changed.
+    Failed,
+}
+
+impl Reload {
+    pub(super) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Partial => "partial",
+            Self::Failed => "failed",
+        }
+    }
+}
+
 /// How a client is connected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Flow {

@@ -17,7 +17,10 @@
 //! | `hubgate_connections_parked` | | connections of clients that are quiet, and hold no buffers |
 //! | `hubgate_connections_accepted_total` | `kind` | connections of clients that were accepted |
 //! | `hubgate_connection_errors_total` | `kind` | connections that ended before a request could be answered |
-//! | `hubgate_config_reloads_total` | `result` | reloads of the configuration: `ok` or `failed` |
+//! | `hubgate_config_reloads_total` | `result` | reloads of the configuration or the certificate: `ok`, `partial` (something broken stayed as it was) or `failed` |
+//! | `hubgate_config_loaded_timestamp_seconds` | | when the configuration at work was loaded |
+//! | `hubgate_config_mistakes` | | mistakes in the configuration's files that are not at work |
+//! | `hubgate_organizations` | | organizations of the configuration at work |
 //! | `hubgate_tls_certificate_expiry_timestamp_seconds` | | when the certificate that is served ends |
 //! | `hubgate_log_lines_dropped_total` | | lines that were dropped because nobody read them |
 //! | `hubgate_build_info` | `version` | always 1 |
@@ -35,7 +38,7 @@ use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
 use prometheus_client::registry::Registry;
 
 use super::access::Outcome;
-use super::labels::{Connection, Flow, Protocol, SignInResult, UpstreamError};
+use super::labels::{Connection, Flow, Protocol, Reload, SignInResult, UpstreamError};
 use super::requests::Requests;
 use super::sink::Sink;
 use crate::policy::{OrganizationId, Reason};
@@ -61,6 +64,9 @@ pub struct Metrics {
     accepted: Family<[(Name, Name); 1], Counter>,
     connection_errors: Family<[(Name, Name); 1], Counter>,
     reloads: Family<[(Name, Name); 1], Counter>,
+    configured_at: Gauge<i64, AtomicI64>,
+    organizations: Gauge,
+    mistakes: Gauge,
     certificate: Gauge<i64, AtomicI64>,
 }
 
@@ -79,6 +85,9 @@ impl Metrics {
             accepted: Family::default(),
             connection_errors: Family::default(),
             reloads: Family::default(),
+            configured_at: Gauge::default(),
+            organizations: Gauge::default(),
+            mistakes: Gauge::default(),
             certificate: Gauge::default(),
         };
         let registry = &mut metrics.registry;
@@ -121,6 +130,21 @@ impl Metrics {
             metrics.connection_errors.clone(),
         );
         registry.register("config_reloads", "Reloads", metrics.reloads.clone());
+        registry.register(
+            "config_loaded_timestamp_seconds",
+            "When the configuration that is at work was loaded, in seconds since 1970",
+            metrics.configured_at.clone(),
+        );
+        registry.register(
+            "organizations",
+            "Organizations of the configuration at work",
+            metrics.organizations.clone(),
+        );
+        registry.register(
+            "config_mistakes",
+            "Mistakes in the configuration's files that are not at work",
+            metrics.mistakes.clone(),
+        );
         registry.register(
             "tls_certificate_expiry_timestamp_seconds",
             "When the certificate that is served ends, in seconds since 1970; 0 without one",
@@ -218,9 +242,22 @@ impl Metrics {
     }
 
     /// The configuration was reloaded, or was not.
-    pub fn reloaded(&self, ok: bool) {
-        let result = if ok { "ok" } else { "failed" };
-        self.reloads.get_or_create(&[("result", result)]).inc();
+    pub fn reloaded(&self, result: Reload) {
+        self.reloads.get_or_create(&[("result", result.as_str())]).inc();
+    }
+
+    /// From this time on a configuration is at work that has so many organizations, of which so many
+    /// mistakes are not put to work.
+    pub fn configured(&self, at: SystemTime, organizations: usize, mistakes: usize) {
+        let since = at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        self.configured_at.set(i64::try_from(since.as_secs()).unwrap_or(i64::MAX));
+        self.organizations.set(i64::try_from(organizations).unwrap_or(i64::MAX));
+        self.mistaken(mistakes);
+    }
+
+    /// So many mistakes are in the configuration's files, and not at work.
+    pub fn mistaken(&self, mistakes: usize) {
+        self.mistakes.set(i64::try_from(mistakes).unwrap_or(i64::MAX));
     }
 
     /// The certificate that is served from now on ends at this time.
@@ -283,7 +320,8 @@ mod tests {
         metrics.connected(Flow::Plain);
         metrics.disconnected(Flow::Plain);
         metrics.connection_failed(Connection::SlowHead);
-        metrics.reloaded(true);
+        metrics.reloaded(Reload::Ok);
+        metrics.configured(SystemTime::UNIX_EPOCH + Duration::from_secs(5), 3, 1);
         metrics.certificate(SystemTime::UNIX_EPOCH + Duration::from_secs(9));
         metrics.text()
     }

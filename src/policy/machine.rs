@@ -107,6 +107,7 @@ impl Machine {
             groups: [].into(),
             role,
             idp_session: None,
+            idp_name: None,
             signed_in_at: from,
             expires_at: until.unwrap_or(SystemTime::UNIX_EPOCH + NEVER),
             ended: None,

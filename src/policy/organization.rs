@@ -80,8 +80,14 @@ impl PublicPattern {
     /// Both are compared without case.
     #[must_use]
     pub fn covers(&self, kind: &str, repository: &str) -> bool {
-        glob(&self.kind, &kind.to_ascii_lowercase())
-            && glob(&self.repository, &repository.to_ascii_lowercase())
+        let same = |pattern: &str, text: &str| {
+            if pattern.contains('*') {
+                glob(pattern, &text.to_ascii_lowercase())
+            } else {
+                pattern.eq_ignore_ascii_case(text)
+            }
+        };
+        same(&self.kind, kind) && same(&self.repository, repository)
     }
 }
 

@@ -26,6 +26,9 @@ pub struct SignIn {
     pub role: Role,
     /// The provider's own session (`sid`, `SessionIndex`), for single logout.
     pub idp_session: Option<Arc<str>>,
+    /// What the provider's single logout calls the person, where that is more than the subject: a
+    /// SAML name id, written as JSON.
+    pub idp_name: Option<Arc<str>>,
     /// When the person signed in.
     pub signed_in_at: SystemTime,
     /// When the person must sign in again.

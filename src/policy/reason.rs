@@ -97,6 +97,8 @@ reasons! {
     UpstreamInvalid = "upstream-invalid", "The hub's answer could not be understood.";
     /// The hub's word on a credential could not be had.
     WhoamiUnavailable = "whoami-unavailable", "The hub could not say whose credential this is.";
+    /// More sign-ins at once than can be verified.
+    Busy = "busy", "Too many people are signing in at this moment; try again.";
     /// The session store cannot be reached.
     StoreUnavailable = "store-unavailable", "The session store cannot be reached.";
     /// Forward-auth fields from someone who is no trusted proxy.

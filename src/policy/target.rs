@@ -68,23 +68,25 @@ impl Target {
     pub fn parse(method: Method, raw: PathAndQuery) -> Result<Self, Ambiguity> {
         let path = raw.path();
         let Some(after_slash) = path.strip_prefix('/') else { return Err(Ambiguity::NotAPath) };
-        if path.bytes().any(|b| !b.is_ascii_graphic() || b == b'\\' || b == b'#') {
+        // Every byte is looked at, without leaving early: that way several are at once.
+        let odd = |b: u8| !b.is_ascii_graphic() | (b == b'#');
+        if path.bytes().fold(false, |found, b| found | odd(b) | (b == b'\\')) {
             return Err(Ambiguity::RawByte);
         }
-        if raw
-            .query()
-            .is_some_and(|query| query.bytes().any(|b| !b.is_ascii_graphic() || b == b'#'))
-        {
+        if raw.query().is_some_and(|query| query.bytes().fold(false, |found, b| found | odd(b))) {
             return Err(Ambiguity::RawByte);
         }
+        let plain = !path.contains('%');
         let mut segments = Vec::with_capacity(8);
         let mut start = 1;
         for text in after_slash.split('/') {
             if segments.len() == MAX_SEGMENTS {
                 return Err(Ambiguity::TooManySegments);
             }
-            let decoded = decode(text)?;
-            if holds_dot_segment(decoded.as_deref().unwrap_or(text)) {
+            let decoded = if plain { None } else { decode(text)? };
+            // Without an encoding, only a segment that begins with a dot can be one.
+            let safe = plain && !text.starts_with('.');
+            if !safe && holds_dot_segment(decoded.as_deref().unwrap_or(text)) {
                 return Err(Ambiguity::DotSegment);
             }
             segments.push(Segment { start, end: start + text.len(), decoded });

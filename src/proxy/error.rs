@@ -20,7 +20,7 @@ pub enum Error {
     Timeout,
     /// It broke off, or sent what is no HTTP.
     #[error("the hub's answer could not be understood")]
-    Invalid(#[source] hyper::Error),
+    Invalid(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// It changed to a protocol that nobody asked for.
     #[error("the hub changed to a protocol that was not asked for")]
     UnaskedUpgrade,
@@ -90,12 +90,26 @@ impl Error {
         }
     }
 
+    /// The hub's fault.
+    pub(super) fn invalid(error: impl std::error::Error + Send + Sync + 'static) -> Self {
+        Self::Invalid(Box::new(error))
+    }
+
+    /// What it means that a request's body broke off.
+    pub(super) fn from_body(error: body::Error) -> Self {
+        match error {
+            body::Error::SessionEnded => Self::Client(Cause::SessionEnded),
+            body::Error::Broken(_) => Self::Client(Cause::Broken),
+            error @ (body::Error::Refused | body::Error::Hub(_)) => Self::invalid(error),
+        }
+    }
+
     /// What a connection's error means: the client's body is part of it.
     pub(super) fn from_hyper(error: hyper::Error) -> Self {
         match error.source().and_then(|source| source.downcast_ref::<body::Error>()) {
             Some(body::Error::Broken(_)) => Self::Client(Cause::Broken),
             Some(body::Error::SessionEnded) => Self::Client(Cause::SessionEnded),
-            Some(body::Error::Refused) | None => Self::Invalid(error),
+            Some(body::Error::Refused | body::Error::Hub(_)) | None => Self::invalid(error),
         }
     }
 

@@ -1,24 +1,22 @@
-//! One thread's connections to the hub: those that are idle, the latest used first.
+//! One thread's connections to the hub.
 
 use std::cell::{Cell, RefCell};
-use std::rc::{Rc, Weak};
-use std::time::{Duration, Instant};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
-use http::{Request, Response};
-use hyper::body::Incoming;
-use hyper::client::conn::{TrySendError, http1, http2};
+use hyper::client::conn::{http1, http2};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::task::spawn_local;
 use tracing::debug;
 
 use super::connect::{Connector, Protocol, Stream};
+use super::direct::{Link, Names};
+use super::resting::{Open, Resting};
 use super::{Error, local::Local};
 use crate::body::Body;
-use crate::clock::stopwatch;
 use crate::observe::Recorder;
-
-/// How long an idle connection is kept.
-const KEEP: Duration = Duration::from_secs(60);
 
 /// How long a connection may have been idle for a request that cannot be sent twice: many servers
 /// close after five seconds, and a close that crosses the request on its way loses it.
@@ -26,9 +24,6 @@ const FRESH: Duration = Duration::from_secs(2);
 
 /// How many connections one thread has at most.
 const MOST: usize = 16 * 1024;
-
-/// How many idle connections one thread keeps.
-const MOST_IDLE: usize = 1024;
 
 /// HTTP/2 windows towards the hub: the connection's above the stream's, so that one stream that
 /// nobody reads does not hold the others.
@@ -39,20 +34,14 @@ const CONNECTION_WINDOW: u32 = 16 * 1024 * 1024;
 pub(super) struct Pool {
     connector: Connector,
     recorder: Recorder,
-    idle: RefCell<Vec<Idle>>,
+    resting: Arc<Resting>,
     /// HTTP/2 carries every request of this thread.
     shared: RefCell<Option<Shared>>,
     generation: Cell<u64>,
     /// Held while the shared connection is made, so that it is made once.
     sharing: tokio::sync::Mutex<()>,
-    open: Rc<Cell<usize>>,
-    reaping: Cell<bool>,
-}
-
-#[derive(Debug)]
-struct Idle {
-    sender: http1::SendRequest<Body>,
-    since: Instant,
+    open: Arc<AtomicUsize>,
+    names: Names,
 }
 
 #[derive(Clone, Debug)]
@@ -71,7 +60,10 @@ pub(super) struct Sender {
 
 #[derive(Debug)]
 pub(super) enum Kind {
-    Http1(http1::SendRequest<Body>),
+    /// HTTP/1.1, spoken by ourselves.
+    Direct(Link),
+    /// HTTP/1.1 that may change to another protocol.
+    Upgrade(http1::SendRequest<Body>),
     Http2(http2::SendRequest<Body>, u64),
 }
 
@@ -91,13 +83,21 @@ impl Pool {
         Rc::new(Self {
             connector,
             recorder,
-            idle: RefCell::default(),
+            resting: Arc::default(),
             shared: RefCell::default(),
             generation: Cell::new(0),
             sharing: tokio::sync::Mutex::default(),
-            open: Rc::default(),
-            reaping: Cell::new(false),
+            open: Arc::default(),
+            names: Names::default(),
         })
+    }
+
+    pub(super) const fn resting(&self) -> &Arc<Resting> {
+        &self.resting
+    }
+
+    pub(super) const fn names(&self) -> &Names {
+        &self.names
     }
 
     pub(super) const fn connector(&self) -> &Connector {
@@ -132,26 +132,16 @@ impl Pool {
             let kind = Kind::Http2(shared.sender.clone(), shared.generation);
             return Some(Sender { kind, reused: true });
         }
-        if needs.fresh {
+        if needs.fresh || needs.upgrade {
             return None;
         }
-        let mut idle = self.idle.borrow_mut();
-        while let Some(last) = idle.pop() {
-            if last.sender.is_closed() {
-                continue;
-            }
-            if !needs.replayable && stopwatch().saturating_duration_since(last.since) > FRESH {
-                // The others have been idle for longer still.
-                idle.push(last);
-                return None;
-            }
-            return Some(Sender { kind: Kind::Http1(last.sender), reused: true });
-        }
-        None
+        let longest = (!needs.replayable).then_some(FRESH);
+        let link = self.resting.wake(longest)?;
+        Some(Sender { kind: Kind::Direct(link), reused: true })
     }
 
     async fn connect(&self, upgrade: bool) -> Result<Sender, Error> {
-        if self.open.get() >= MOST {
+        if self.open.load(Ordering::Relaxed) >= MOST {
             return Err(Error::Busy);
         }
         let (stream, protocol) =
@@ -159,7 +149,8 @@ impl Pool {
         self.recorder.metrics().upstream_connected();
         let open = Open::new(&self.open);
         let kind = match protocol {
-            Protocol::Http1 => Kind::Http1(open_http1(stream, open).await?),
+            Protocol::Http1 if upgrade => Kind::Upgrade(open_http1(stream, open).await?),
+            Protocol::Http1 => Kind::Direct(Link::new(stream, open)),
             Protocol::Http2 => {
                 let sender = open_http2(stream, open).await?;
                 let generation = self.generation.get().wrapping_add(1);
@@ -171,75 +162,12 @@ impl Pool {
         Ok(Sender { kind, reused: false })
     }
 
-    /// Keeps a connection for the next request, as soon as it has carried this one.
-    pub(super) fn give_back(self: &Rc<Self>, sender: Sender) {
-        let Kind::Http1(mut sender) = sender.kind else { return };
-        if sender.is_ready() {
-            self.keep(sender);
-        } else if !sender.is_closed() {
-            let pool = Rc::downgrade(self);
-            spawn_local(async move {
-                if sender.ready().await.is_ok()
-                    && let Some(pool) = pool.upgrade()
-                {
-                    pool.keep(sender);
-                }
-            });
-        }
-    }
-
     /// Forgets a shared connection that has failed a request that may be sent again.
-    pub(super) fn forget(&self, sender: &Sender) {
-        if let Kind::Http2(_, generation) = sender.kind {
-            let mut shared = self.shared.borrow_mut();
-            if shared.as_ref().is_some_and(|shared| shared.generation == generation) {
-                *shared = None;
-            }
+    pub(super) fn forget(&self, failed: u64) {
+        let mut shared = self.shared.borrow_mut();
+        if shared.as_ref().is_some_and(|shared| shared.generation == failed) {
+            *shared = None;
         }
-    }
-
-    fn keep(self: &Rc<Self>, sender: http1::SendRequest<Body>) {
-        let mut idle = self.idle.borrow_mut();
-        if idle.len() < MOST_IDLE {
-            idle.push(Idle { sender, since: stopwatch() });
-        }
-        drop(idle);
-        if !self.reaping.replace(true) {
-            spawn_local(reap(Rc::downgrade(self)));
-        }
-    }
-}
-
-/// Closes what has been idle for too long, until nothing is idle.
-async fn reap(pool: Weak<Pool>) {
-    loop {
-        tokio::time::sleep(KEEP / 4).await;
-        let Some(pool) = pool.upgrade() else { return };
-        let now = stopwatch();
-        let mut idle = pool.idle.borrow_mut();
-        idle.retain(|idle| {
-            !idle.sender.is_closed() && now.saturating_duration_since(idle.since) < KEEP
-        });
-        if idle.is_empty() {
-            pool.reaping.set(false);
-            return;
-        }
-    }
-}
-
-/// Counts one open connection.
-struct Open(Rc<Cell<usize>>);
-
-impl Open {
-    fn new(count: &Rc<Cell<usize>>) -> Self {
-        count.set(count.get() + 1);
-        Self(Rc::clone(count))
-    }
-}
-
-impl Drop for Open {
-    fn drop(&mut self) {
-        self.0.set(self.0.get().saturating_sub(1));
     }
 }
 
@@ -271,17 +199,4 @@ async fn open_http2(stream: Stream, open: Open) -> Result<http2::SendRequest<Bod
         drop(open);
     });
     Ok(sender)
-}
-
-impl Sender {
-    /// Sends; a request that was not sent comes back with the error.
-    pub(super) async fn send(
-        &mut self,
-        request: Request<Body>,
-    ) -> Result<Response<Incoming>, TrySendError<Request<Body>>> {
-        match &mut self.kind {
-            Kind::Http1(sender) => sender.try_send_request(request).await,
-            Kind::Http2(sender, _) => sender.try_send_request(request).await,
-        }
-    }
 }

@@ -28,12 +28,24 @@ pub enum Dialect {
     Tool,
 }
 
-const SEC_FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
-const SEC_FETCH_DEST: HeaderName = HeaderName::from_static("sec-fetch-dest");
-const X_REQUESTED_WITH: HeaderName = HeaderName::from_static("x-requested-with");
+static SEC_FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
+static SEC_FETCH_DEST: HeaderName = HeaderName::from_static("sec-fetch-dest");
+static X_REQUESTED_WITH: HeaderName = HeaderName::from_static("x-requested-with");
 const LFS: &str = "application/vnd.git-lfs+json";
 
 impl Dialect {
+    /// Whether [`of`](Self::of) looks at headers of this name.
+    #[must_use]
+    pub fn is_told_by(name: &HeaderName) -> bool {
+        *name == header::ACCEPT
+            || *name == header::USER_AGENT
+            || *name == header::AUTHORIZATION
+            || *name == header::UPGRADE
+            || *name == SEC_FETCH_MODE
+            || *name == SEC_FETCH_DEST
+            || *name == X_REQUESTED_WITH
+    }
+
     /// The dialect of a request for `path` (without the query).
     #[must_use]
     pub fn of(method: &Method, path: &str, headers: &HeaderMap) -> Self {
@@ -66,7 +78,7 @@ impl Dialect {
         }
         if accept.contains("text/event-stream")
             || headers.contains_key(header::UPGRADE)
-            || headers.contains_key(X_REQUESTED_WITH)
+            || headers.contains_key(&X_REQUESTED_WITH)
         {
             return Self::Script;
         }

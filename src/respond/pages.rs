@@ -173,9 +173,12 @@ pub struct SignOut {
 }
 
 /// The end of a sign-out.
-#[derive(Clone, Copy, Debug, Template)]
+#[derive(Clone, Debug, Template)]
 #[template(path = "signed_out.html", config = "src/respond/askama.toml")]
-pub struct SignedOut;
+pub struct SignedOut {
+    /// Whose identity provider could not sign the person out everywhere.
+    pub partial: Vec<String>,
+}
 
 impl Page for SignedOut {
     fn title(&self) -> &'static str {

@@ -56,7 +56,7 @@ pub(super) fn way_out(refusal: &Refusal<'_>, form: bool) -> String {
             "Begin the sign-in again. If it fails again, give an administrator the request id below.".to_owned()
         }
         Reason::UpstreamUnreachable | Reason::UpstreamTimeout | Reason::UpstreamInvalid
-        | Reason::WhoamiUnavailable | Reason::StoreUnavailable | Reason::Internal => {
+        | Reason::WhoamiUnavailable | Reason::StoreUnavailable | Reason::Busy | Reason::Internal => {
             "Try again in a moment.".to_owned()
         }
         Reason::AmbiguousPath | Reason::AmbiguousBody | Reason::AmbiguousHeaders

@@ -124,6 +124,12 @@ impl IdentityProvider {
         }
     }
 
+    /// An identity provider of which nothing is known yet: nothing of it can be verified.
+    #[must_use]
+    pub fn unknown() -> Self {
+        Self::from_fields("", "", Vec::new())
+    }
+
     /// From a metadata document (Metadata §2.3, §2.4): the identity provider called `entity_id`,
     /// or the only one in it.
     ///

@@ -2,13 +2,13 @@
 
 use std::time::{Duration, SystemTime};
 
-use super::ServiceProvider;
 use super::certificate::Certificate;
 use super::identity_provider::Binding;
 use super::instant;
 use super::names::{DS, HTTP_POST, MD, SAMLP};
 use super::response::SignaturePolicy;
 use super::signing::escape;
+use super::{ServiceProvider, Settings};
 
 /// How long a copy may be used: long, since many identity providers take one copy and keep it.
 const VALID: Duration = Duration::from_secs(365 * 24 * 60 * 60);
@@ -24,7 +24,16 @@ impl ServiceProvider {
     /// Writes the metadata document that stands at our entity id.
     #[must_use]
     pub fn metadata(&self, now: SystemTime) -> String {
-        let settings = &self.settings;
+        self.settings.metadata(now)
+    }
+}
+
+impl Settings {
+    /// Writes our metadata document, which an identity provider may need before we know anything
+    /// of it.
+    #[must_use]
+    pub fn metadata(&self, now: SystemTime) -> String {
+        let settings = self;
         let until = now.checked_add(VALID).unwrap_or(now);
         let wants = match settings.signatures {
             SignaturePolicy::Assertion | SignaturePolicy::Both => "true",
@@ -38,7 +47,7 @@ impl ServiceProvider {
              AuthnRequestsSigned=\"{}\" WantAssertionsSigned=\"{wants}\">\n",
             escape(&settings.entity_id),
             instant::format(until),
-            self.signs_requests(),
+            settings.signs_requests(),
         );
         for key in &settings.signing_keys {
             xml += &key_descriptor("signing", key.certificate(), &[]);

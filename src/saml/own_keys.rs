@@ -1,5 +1,7 @@
 //! Our own keys: what we sign requests with, and what assertions are encrypted to.
 
+use std::sync::Arc;
+
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::{OaepPrivateDecryptingKey, PrivateDecryptingKey};
 use aws_lc_rs::signature::{
@@ -36,20 +38,22 @@ pub enum KeyError {
 }
 
 /// A private key that signs requests, and the certificate that metadata publishes for it.
+#[derive(Clone)]
 pub struct SigningKey {
-    pair: Pair,
+    pair: Arc<Pair>,
     certificate: Certificate,
 }
 
 enum Pair {
-    Rsa(Box<RsaKeyPair>),
+    Rsa(RsaKeyPair),
     P256(EcdsaKeyPair),
     P384(EcdsaKeyPair),
 }
 
 /// A private key that assertions are encrypted to, and its certificate.
+#[derive(Clone)]
 pub struct DecryptionKey {
-    oaep: OaepPrivateDecryptingKey,
+    oaep: Arc<OaepPrivateDecryptingKey>,
     certificate: Certificate,
 }
 
@@ -78,7 +82,7 @@ impl SigningKey {
             KeyKind::Rsa => {
                 let pair = RsaKeyPair::from_pkcs8(&der).map_err(unsupported)?;
                 let public = pair.public_key().as_ref().to_vec();
-                (Pair::Rsa(Box::new(pair)), public)
+                (Pair::Rsa(pair), public)
             }
             KeyKind::P256 => {
                 let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &der)
@@ -96,7 +100,7 @@ impl SigningKey {
         if public != certificate.key().bytes() {
             return Err(KeyError::Mismatch);
         }
-        Ok(Self { pair, certificate })
+        Ok(Self { pair: Arc::new(pair), certificate })
     }
 
     /// The certificate that belongs to the key.
@@ -106,7 +110,7 @@ impl SigningKey {
     }
 
     pub(crate) fn algorithm(&self) -> SignatureAlgorithm {
-        match self.pair {
+        match *self.pair {
             Pair::Rsa(_) => SignatureAlgorithm::RsaSha256,
             Pair::P256(_) => SignatureAlgorithm::EcdsaSha256,
             Pair::P384(_) => SignatureAlgorithm::EcdsaSha384,
@@ -115,7 +119,7 @@ impl SigningKey {
 
     pub(crate) fn sign(&self, octets: &[u8]) -> Result<Vec<u8>, KeyError> {
         let random = SystemRandom::new();
-        match &self.pair {
+        match &*self.pair {
             Pair::Rsa(pair) => {
                 let mut signature = vec![0; pair.public_modulus_len()];
                 pair.sign(&RSA_PKCS1_SHA256, &random, octets, &mut signature)
@@ -144,7 +148,7 @@ impl DecryptionKey {
         }
         let key = PrivateDecryptingKey::from_pkcs8(&der).map_err(|_| KeyError::Unsupported)?;
         let oaep = OaepPrivateDecryptingKey::new(key).map_err(|_| KeyError::Unsupported)?;
-        Ok(Self { oaep, certificate })
+        Ok(Self { oaep: Arc::new(oaep), certificate })
     }
 
     /// The certificate that belongs to the key.

@@ -28,6 +28,19 @@ impl ServiceProvider {
     /// # Errors
     /// Says why the request could not be made.
     pub fn begin(&self, relay_state: Option<&str>, now: SystemTime) -> Result<Begin, SendError> {
+        self.begin_anew(relay_state, false, now)
+    }
+
+    /// As [`Self::begin`]; with `anew` the person is authenticated anew, whatever the settings say.
+    ///
+    /// # Errors
+    /// Says why the request could not be made.
+    pub fn begin_anew(
+        &self,
+        relay_state: Option<&str>,
+        anew: bool,
+        now: SystemTime,
+    ) -> Result<Begin, SendError> {
         let settings = &self.settings;
         if relay_state.is_some_and(|handle| handle.len() > RELAY_STATE_BYTES) {
             return Err(SendError::RelayState);
@@ -39,14 +52,14 @@ impl ServiceProvider {
         // Settings without an address were refused.
         let endpoint = endpoints.first().ok_or(SendError::MetadataExpired)?;
         let request_id = fresh_id()?;
-        let xml = self.authn_request(&request_id, &endpoint.location, now);
+        let xml = self.authn_request(&request_id, &endpoint.location, anew, now);
         let key = if self.signs_requests() { Some(self.signing_key()?) } else { None };
         let delivery = deliver(endpoint, Direction::Request, &xml, relay_state, key)?;
         Ok(Begin { request_id, delivery })
     }
 
     pub(crate) fn signs_requests(&self) -> bool {
-        self.settings.sign_requests || self.settings.identity_provider.wants_signed_requests
+        self.settings.signs_requests()
     }
 
     pub(crate) fn signing_key(&self) -> Result<&SigningKey, SendError> {
@@ -72,11 +85,13 @@ impl ServiceProvider {
         )
     }
 
-    fn authn_request(&self, id: &str, destination: &str, now: SystemTime) -> String {
+    fn authn_request(&self, id: &str, destination: &str, anew: bool, now: SystemTime) -> String {
         let settings = &self.settings;
         let mut more = String::new();
-        more += &attribute("ForceAuthn", settings.force_authn.then_some("true"));
-        more += &attribute("IsPassive", settings.is_passive.then_some("true"));
+        let force = settings.force_authn || anew;
+        more += &attribute("ForceAuthn", force.then_some("true"));
+        // Asking anew and asking nothing exclude each other (Core §3.4.1).
+        more += &attribute("IsPassive", (settings.is_passive && !force).then_some("true"));
         more += &attribute("ProtocolBinding", Some(HTTP_POST));
         more += &attribute("AssertionConsumerServiceURL", Some(&settings.acs_url));
         let mut xml = self.opening("AuthnRequest", id, destination, &more, now);

@@ -17,7 +17,7 @@ const SKEW: Duration = Duration::from_secs(60);
 const SKEW_MOST: Duration = Duration::from_secs(180);
 
 /// Everything about one organization's service provider.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Settings {
     /// Our entity id: the address of our metadata.
     pub entity_id: String,
@@ -117,6 +117,10 @@ impl Settings {
         }
     }
 
+    pub(crate) fn signs_requests(&self) -> bool {
+        self.sign_requests || self.identity_provider.wants_signed_requests
+    }
+
     /// Refuses what could not work or would not be safe.
     pub(crate) fn refuse_bad(&self) -> Result<(), SettingsError> {
         let provider = &self.identity_provider;
@@ -139,8 +143,7 @@ impl Settings {
                 return Err(SettingsError::Address(address.clone()));
             }
         }
-        let signs = self.sign_requests || provider.wants_signed_requests;
-        if signs && self.signing_keys.is_empty() {
+        if self.signs_requests() && self.signing_keys.is_empty() {
             return Err(SettingsError::NoSigningKey);
         }
         if self.clock_skew > SKEW_MOST {

@@ -45,7 +45,7 @@ pub(super) async fn serve<Serve>(
         None => http(stream, watch, peer, &thread).await,
         Some(acceptor) => {
             let handshake = acceptor.accept(stream);
-            match tokio::time::timeout(thread.limits.handshake, handshake).await {
+            match tokio::time::timeout(thread.now().limits.handshake, handshake).await {
                 // In a box of its own, so that a plain connection is not as large.
                 Ok(Ok(stream)) => Box::pin(http(stream, watch, peer, &thread)).await,
                 Ok(Err(error)) => {
@@ -84,7 +84,7 @@ where
         }
     });
     let mut stage = Stage::new(io, service);
-    let ended = poll_fn(|cx| stage.poll(cx, &entered, &thread.builders));
+    let ended = poll_fn(|cx| stage.poll(cx, &entered, &thread.now().builders));
     if let Err(error) = ended.await {
         refused(&error, &entered, peer, thread);
     }

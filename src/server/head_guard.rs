@@ -197,6 +197,10 @@ impl Scanner {
 
     /// Goes on in a header line.
     fn field(&mut self, bytes: &mut [u8], refusal: &mut Option<Refusal>) -> usize {
+        let passed = self.line.pass_over(bytes);
+        if passed > 0 {
+            return passed;
+        }
         let (used, complete) = self.line.take(bytes);
         if !complete {
             return used;

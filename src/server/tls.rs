@@ -19,7 +19,7 @@ use tokio_rustls::TlsAcceptor;
 use tracing::{error, info};
 
 use crate::config::TlsFiles;
-use crate::observe::Metrics;
+use crate::observe::{Metrics, Reload};
 
 /// How often the files are looked at. Their content is compared, so that every way of replacing
 /// them is seen: rename, rewrite, and Kubernetes' swap of a directory.
@@ -128,11 +128,11 @@ impl Certificate {
                 Ok(key) => {
                     observe(&key, metrics);
                     self.served.0.store(Arc::new(key));
-                    metrics.reloaded(true);
+                    metrics.reloaded(Reload::Ok);
                     info!("the new certificate is served");
                 }
                 Err(cause) => {
-                    metrics.reloaded(false);
+                    metrics.reloaded(Reload::Failed);
                     let cause: &dyn std::error::Error = &cause;
                     error!(error = cause, "the new certificate is not served, the old one stays");
                 }

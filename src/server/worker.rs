@@ -1,5 +1,6 @@
 //! One serving thread: a runtime, sockets, connections, all its own.
 
+use std::cell::RefCell;
 use std::net::TcpListener;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -14,6 +15,7 @@ use tokio::task::spawn_local;
 use tokio_rustls::TlsAcceptor;
 use tracing::{error, warn};
 
+use super::Live;
 use super::accept::accept;
 use super::registry::Registry;
 use super::stage::Builders;
@@ -60,11 +62,10 @@ pub(super) struct Limits {
     drain: Duration,
     head_bytes: usize,
     headers: usize,
-    room: Arc<Semaphore>,
 }
 
 impl Limits {
-    pub(super) fn new(config: &config::Server) -> Self {
+    fn new(config: &config::Server) -> Self {
         Self {
             handshake: config.header_timeout,
             header: config.header_timeout,
@@ -72,7 +73,6 @@ impl Limits {
             drain: config.drain,
             head_bytes: config.max_head_bytes.max(BUFFER),
             headers: config.max_headers,
-            room: Arc::new(Semaphore::new(config.max_connections.min(Semaphore::MAX_PERMITS))),
         }
     }
 
@@ -116,22 +116,36 @@ impl Limits {
 /// One thread before it starts.
 pub(super) struct Worker {
     pub(super) sockets: Vec<TcpListener>,
-    pub(super) limits: Limits,
+    pub(super) live: Live,
     pub(super) acceptor: Option<TlsAcceptor>,
     pub(super) observer: Observer,
     pub(super) clock: Clock,
     pub(super) phases: watch::Receiver<Phase>,
 }
 
+/// The limits that hold now, and what follows from them.
+pub(super) struct Now {
+    pub(super) limits: Limits,
+    pub(super) builders: Builders,
+    config: Arc<config::Server>,
+}
+
+impl Now {
+    fn new(config: Arc<config::Server>) -> Rc<Self> {
+        let limits = Limits::new(&config);
+        Rc::new(Self { builders: limits.builders(), limits, config })
+    }
+}
+
 /// What the connections of one thread share.
 pub(super) struct Thread<Serve> {
     pub(super) serve: Serve,
-    pub(super) builders: Builders,
     pub(super) acceptor: Option<TlsAcceptor>,
     pub(super) recorder: Recorder,
     pub(super) clock: Clock,
-    pub(super) limits: Limits,
     pub(super) room: Arc<Semaphore>,
+    live: Live,
+    now: RefCell<Rc<Now>>,
     pub(super) phases: watch::Receiver<Phase>,
     pub(super) registry: Rc<Registry>,
     pub(super) ticks: Ticks,
@@ -162,12 +176,12 @@ impl Worker {
         let mut phases = self.phases.clone();
         let thread = Rc::new(Thread {
             serve: make(recorder.clone()),
-            builders: self.limits.builders(),
             acceptor: self.acceptor,
             recorder,
             clock: self.clock,
-            room: Arc::clone(&self.limits.room),
-            limits: self.limits,
+            room: Arc::clone(self.live.room()),
+            now: RefCell::new(Now::new(self.live.config())),
+            live: self.live,
             phases: self.phases,
             registry: Rc::default(),
             ticks: Ticks::new(),
@@ -201,26 +215,42 @@ impl Worker {
 impl<Serve> Thread<Serve> {
     /// Looks after the connections, for ever.
     async fn tick(&self) {
-        let patience = self.limits.patience();
-        let mut interval = tokio::time::interval(self.limits.tick());
-        interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
-            interval.tick().await;
+            let limits = self.now().limits.clone();
+            let patience = limits.patience();
+            tokio::time::sleep(limits.tick()).await;
+            self.follow();
             self.registry.tick(self.ticks.advance(), patience, self.recorder.metrics());
             self.recorder.flush();
         }
     }
 
+    /// The limits that hold now.
+    pub(super) fn now(&self) -> Rc<Now> {
+        Rc::clone(&self.now.borrow())
+    }
+
+    /// Takes over limits that have changed.
+    fn follow(&self) {
+        self.live.settle();
+        let config = self.live.config();
+        if !Arc::ptr_eq(&config, &self.now().config) {
+            self.now.replace(Now::new(config));
+        }
+    }
+
     /// Waits for what is under way, then cuts.
     async fn finish(&self) {
-        let unused = self.limits.header.min(self.limits.drain / 2);
+        self.follow();
+        let limits = self.now().limits.clone();
+        let unused = limits.header.min(limits.drain / 2);
         let finished = async {
             if tokio::time::timeout(unused, self.load.emptied()).await.is_err() {
                 self.registry.end_unused();
                 self.load.emptied().await;
             }
         };
-        if tokio::time::timeout(self.limits.drain, finished).await.is_err() {
+        if tokio::time::timeout(limits.drain, finished).await.is_err() {
             let connections = self.load.open();
             self.registry.cut();
             for _ in 0..connections {

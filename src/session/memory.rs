@@ -102,6 +102,11 @@ impl Memory {
             .collect()
     }
 
+    pub(super) fn keys_of(&self, wanted: impl Fn(&Session) -> bool) -> Vec<SessionKey> {
+        let all = self.sessions.iter().filter(|(_, session)| wanted(session));
+        all.map(|(key, _)| *key).collect()
+    }
+
     pub(super) fn count(&self) -> u64 {
         self.sessions.entry_count()
     }

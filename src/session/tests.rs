@@ -23,6 +23,7 @@ fn sign_in(id: &str, subject: &str, idp_session: Option<&str>) -> SignIn {
         groups: [].into(),
         role: Role::Read,
         idp_session: idp_session.map(Into::into),
+        idp_name: None,
         signed_in_at: at(0),
         expires_at: at(0) + HOUR,
         ended: None,
@@ -35,6 +36,7 @@ fn logout(id: &str, subject: Option<&str>, idp_session: Option<&str>) -> Selecto
         issuer: format!("https://idp.{id}.example").into(),
         subject: subject.map(ToOwned::to_owned),
         idp_session: idp_session.map(ToOwned::to_owned),
+        idp_name: None,
         until: at(10),
     }
 }
@@ -42,6 +44,7 @@ fn logout(id: &str, subject: Option<&str>, idp_session: Option<&str>) -> Selecto
 fn stores() -> Vec<Sessions> {
     let memory = Sessions {
         store: Store::Memory(Memory::new(100)),
+        recent: Recent::new(),
         tombstones: Tombstones::new(HOUR),
         browsers: Browsers::new(100, HOUR),
     };
@@ -49,7 +52,14 @@ fn stores() -> Vec<Sessions> {
 }
 
 fn standing(sessions: &Sessions, id: &SessionId, of: &str) -> &'static str {
-    let Some(session) = sessions.find(&id.key()).unwrap() else { return "gone" };
+    let found = sessions.find(&id.key()).unwrap();
+    // What was found lately is what the store holds, after every change at once.
+    for _ in 0..2 {
+        let lately = sessions.of_cookie(id.expose(), at(1)).unwrap();
+        assert_eq!(lately.is_some(), found.is_some());
+        assert!(lately.iter().zip(&found).all(|(lately, found)| Arc::ptr_eq(lately, found)));
+    }
+    let Some(session) = found else { return "gone" };
     match session.principal.standing(&organization(of), at(1)) {
         Standing::Unknown => "unknown",
         Standing::Live(_) => "live",

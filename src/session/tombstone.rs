@@ -6,8 +6,9 @@ use std::time::{Duration, SystemTime};
 use moka::sync::Cache;
 
 use crate::policy::{OrganizationId, SignIn};
+use crate::saml::NameId;
 
-/// Which sign-ins a logout names (OIDC Back-Channel Logout §2.6).
+/// Which sign-ins a logout names (OIDC Back-Channel Logout §2.6, SAML Core §3.7.1).
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Selector {
     /// Whose provider says so; never another organization's sign-ins.
@@ -18,6 +19,8 @@ pub struct Selector {
     pub subject: Option<String>,
     /// The provider's session.
     pub idp_session: Option<String>,
+    /// The person, by a SAML name id.
+    pub idp_name: Option<NameId>,
     /// Only what was begun until then.
     pub until: SystemTime,
 }
@@ -30,56 +33,83 @@ impl Selector {
         let idp_session = self.idp_session.as_deref();
         sign_in.organization == self.organization
             && sign_in.issuer == self.issuer
-            && (subject.is_some() || idp_session.is_some())
+            && (subject.is_some() || idp_session.is_some() || self.idp_name.is_some())
             && subject.is_none_or(|subject| subject == sign_in.subject.as_str())
             && idp_session.is_none_or(|id| sign_in.idp_session.as_deref() == Some(id))
+            && self
+                .idp_name
+                .as_ref()
+                .is_none_or(|name| idp_name(sign_in).is_some_and(|own| own.is_same(name)))
             && (idp_session.is_some() || begun_at <= self.until)
     }
+}
+
+/// What the provider's single logout calls the person.
+fn idp_name(sign_in: &SignIn) -> Option<NameId> {
+    serde_json::from_str(sign_in.idp_name.as_deref()?).ok()
 }
 
 /// Logouts of the past, for as long as a sign-in that they name could live.
 #[derive(Debug)]
 pub(super) struct Tombstones {
     set: Cache<Key, Vec<Selector>>,
+    /// Organizations whose identity provider went, and when.
+    organizations: Cache<OrganizationId, SystemTime>,
 }
 
 /// Tombstones are looked up by what every sign-in has.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Key {
     Subject(OrganizationId, String),
+    Name(OrganizationId, String),
     IdpSession(OrganizationId, String),
 }
 
 impl Tombstones {
     pub(super) fn new(lifetime: Duration) -> Self {
-        Self { set: Cache::builder().max_capacity(1_000_000).time_to_live(lifetime).build() }
+        Self {
+            set: Cache::builder().max_capacity(1_000_000).time_to_live(lifetime).build(),
+            organizations: Cache::builder().max_capacity(100_000).time_to_live(lifetime).build(),
+        }
     }
 
     pub(super) fn set(&self, selector: Selector) {
         let organization = selector.organization.clone();
-        let key = match (&selector.idp_session, &selector.subject) {
-            (Some(id), _) => Key::IdpSession(organization, id.clone()),
-            (None, Some(subject)) => Key::Subject(organization, subject.clone()),
-            (None, None) => return,
+        let key = match (&selector.idp_session, &selector.subject, &selector.idp_name) {
+            (Some(id), _, _) => Key::IdpSession(organization, id.clone()),
+            (None, Some(subject), _) => Key::Subject(organization, subject.clone()),
+            (None, None, Some(name)) => Key::Name(organization, name.value.clone()),
+            (None, None, None) => return,
         };
         self.set.entry(key).and_upsert_with(|earlier| {
             let mut all = earlier.map(|entry| entry.into_value()).unwrap_or_default();
             all.retain(|other| {
-                other.issuer != selector.issuer || other.subject != selector.subject
+                other.issuer != selector.issuer
+                    || other.subject != selector.subject
+                    || other.idp_name != selector.idp_name
             });
             all.push(selector);
             all
         });
     }
 
+    pub(super) fn end(&self, organization: OrganizationId, until: SystemTime) {
+        self.organizations.insert(organization, until);
+    }
+
     pub(super) fn covers(&self, sign_in: &SignIn, begun_at: SystemTime) -> bool {
+        if self.organizations.get(&sign_in.organization).is_some_and(|until| begun_at <= until) {
+            return true;
+        }
         let by_subject =
             Key::Subject(sign_in.organization.clone(), sign_in.subject.as_str().to_owned());
         let by_session = sign_in
             .idp_session
             .as_ref()
             .map(|id| Key::IdpSession(sign_in.organization.clone(), id.to_string()));
-        [Some(by_subject), by_session]
+        let by_name =
+            idp_name(sign_in).map(|name| Key::Name(sign_in.organization.clone(), name.value));
+        [Some(by_subject), by_session, by_name]
             .into_iter()
             .flatten()
             .filter_map(|key| self.set.get(&key))

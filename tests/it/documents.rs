@@ -11,7 +11,7 @@ pub(crate) struct Document {
 }
 
 /// The tables in an order that TOML can be written in; those with `[[…]]` are marked.
-const TABLES: [(&str, bool); 16] = [
+const TABLES: [(&str, bool); 17] = [
     ("", false),
     ("server", false),
     ("server.tls", false),
@@ -28,6 +28,7 @@ const TABLES: [(&str, bool); 16] = [
     ("organization.role_mapping.roles", false),
     ("organization.oidc", false),
     ("organization.saml", false),
+    ("organization.saml.metadata", false),
 ];
 
 impl Document {

@@ -1,5 +1,6 @@
 //! What goes to the hub and what comes back, byte for byte.
 
+mod answers;
 mod crowd;
 mod http2;
 mod refused;

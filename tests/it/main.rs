@@ -37,6 +37,7 @@ mod refusals;
 mod reload;
 mod rig;
 mod saml;
+mod saml_gate;
 mod secrets;
 mod service_accounts;
 mod sessions;

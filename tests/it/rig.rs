@@ -11,12 +11,12 @@ use http::{Request, Response, StatusCode};
 use hubgate::body::{Body, Cord, Lifeline};
 use hubgate::clock::{Clock, stopwatch};
 use hubgate::config::{self, BodyUnknown, HubProfile, Identity, Unclaimed, Upstream};
-use hubgate::headers::{self, Managed};
+use hubgate::headers::{Managed, Told};
 use hubgate::observe::{Access, Format, Observer, Outcome, Recorder, Sink};
 use hubgate::peer::Peer;
 use hubgate::policy::{Claimed, Decision, Principal, Target, decide};
 use hubgate::proxy::{Connector, Proxy};
-use hubgate::server::{self, Context, Listeners};
+use hubgate::server::{self, Context, Listeners, Live};
 use hyper::body::Incoming;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -115,8 +115,11 @@ impl Setup {
         let (stop, stopped) = oneshot::channel();
         let hanging = Arc::clone(&cord);
         let thread = std::thread::spawn(move || {
-            let context =
-                Context { config: self.server, observer: observer.clone(), clock: Clock::system() };
+            let context = Context {
+                live: Live::new(self.server),
+                observer: observer.clone(),
+                clock: Clock::system(),
+            };
             let runtime =
                 tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             let served = runtime.block_on(server::run(
@@ -152,7 +155,7 @@ fn gate(
         } else {
             Lifeline::endless()
         };
-        let upgrade = managed.rewrite(request.headers_mut(), &headers::Identity::anonymous());
+        let upgrade = managed.clear(request.headers_mut());
         let target = request.uri().path_and_query().cloned().map(|raw| {
             Target::parse(method.clone(), raw).map_err(|ambiguity| ambiguity.to_string())
         });
@@ -160,7 +163,7 @@ fn gate(
         let decision = decide(&Claimed::Unclaimed { pass: true }, &principal, now);
         let mut response = match (target, decision) {
             (Some(Ok(_)), Decision::Allow(permit)) => {
-                match proxy.forward(permit, request, upgrade, lifeline).await {
+                match proxy.forward(permit, request, Told::nothing(), upgrade, lifeline).await {
                     Ok(response) => response,
                     Err(error) => refusal(error.status(), error.reason().as_str()),
                 }

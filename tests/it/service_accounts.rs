@@ -21,9 +21,8 @@ fn token(letter: char) -> String {
 
 fn account(setup: &mut Setup, organization: &str, name: &str, token: &str, more: &str) {
     let hash = hash_text(&TokenHash::of(token).bytes());
-    let text = format!(
-        "[[organization.service_account]]\nname = {name:?}\nhash = {hash:?}\n{more}\n"
-    );
+    let text =
+        format!("[[organization.service_account]]\nname = {name:?}\nhash = {hash:?}\n{more}\n");
     setup.also(organization, &text);
 }
 
@@ -65,7 +64,13 @@ async fn a_service_account_has_its_role_in_its_organization_and_nothing_else() {
 async fn a_service_account_ends_at_its_time() {
     let world = World::with(|setup| {
         // The clock of a world begins at 2027-01-15T08:00:00Z.
-        account(setup, "acme", "ci", &token('N'), "role = \"read\"\nexpires = \"2027-01-15T08:30:00Z\"");
+        account(
+            setup,
+            "acme",
+            "ci",
+            &token('N'),
+            "role = \"read\"\nexpires = \"2027-01-15T08:30:00Z\"",
+        );
     })
     .await;
     world.clock.advance(minutes(29));
@@ -94,8 +99,7 @@ async fn a_service_account_works_from_its_networks_only() {
         ("", false),
     ] {
         let token = token('N');
-        let headers =
-            format!("Authorization: Bearer {token}\r\nX-Forwarded-For: {forwarded}\r\n");
+        let headers = format!("Authorization: Bearer {token}\r\nX-Forwarded-For: {forwarded}\r\n");
         let answer = tool::ask(world.gate.address, "GET /acme/bert", &headers).await;
         if allowed {
             answer.expect(200);
@@ -108,8 +112,7 @@ async fn a_service_account_works_from_its_networks_only() {
         account(setup, "acme", "ci", &token('N'), "role = \"read\"\nnetworks = [\"10.1.0.0/16\"]");
     })
     .await;
-    let headers =
-        format!("Authorization: Bearer {}\r\nX-Forwarded-For: 10.1.2.3\r\n", token('N'));
+    let headers = format!("Authorization: Bearer {}\r\nX-Forwarded-For: 10.1.2.3\r\n", token('N'));
     tool::ask(world.gate.address, "GET /acme/bert", &headers)
         .await
         .refused(403, "network-not-allowed");
@@ -245,7 +248,11 @@ async fn a_workload_that_says_anything_else_is_refused_and_never_forwarded() {
         let token = ci.sign(&with(&job, name, value.clone()));
         for line in ["GET /acme/bert", "GET /acme/demo", "GET /initech/free"] {
             let answer = world.bearing(line, &token).await;
-            assert_eq!((answer.status, answer.reason()), (403, "workload-refused"), "{name} {value}");
+            assert_eq!(
+                (answer.status, answer.reason()),
+                (403, "workload-refused"),
+                "{name} {value}"
+            );
         }
     }
     assert!(world.hub.received().is_empty(), "nothing has reached the hub");

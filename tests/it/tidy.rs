@@ -14,10 +14,10 @@ const LAYERS: &[(u8, &[&str])] = &[
     (6, &["account", "device", "forward_auth", "login", "logout", "proxy", "recovery"]),
     (5, &["credential"]),
     (4, &["directory", "session"]),
-    (3, &["oidc", "saml", "hub"]),
+    (3, &["oidc", "service_provider", "hub"]),
     (2, &["http_client", "jose"]),
     (1, &["body", "budget", "clock", "config", "headers", "observe", "peer", "respond"]),
-    (0, &["policy"]),
+    (0, &["policy", "saml"]),
 ];
 
 /// Neighbours that may see each other, each with the reason.

@@ -108,6 +108,7 @@ fn sign_in(
         groups: Vec::new().into(),
         role,
         idp_session: None,
+        idp_name: None,
         signed_in_at: now,
         expires_at: match state {
             State::Live | State::Revoked => now + organization.session_timeout,

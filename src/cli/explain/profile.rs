@@ -4,9 +4,11 @@ use std::time::SystemTime;
 
 use serde_json::{Map, Value};
 
-use crate::config::{EmailTrust, Oidc, OrganizationConfig, Provider};
+use crate::config::{EmailTrust, Oidc, OrganizationConfig, Provider, Saml, SamlSource};
 use crate::oidc::believed_email;
-use crate::policy::{EmailAddress, Profile, Selected, SignIn, Subject};
+use crate::policy::{Attribute, EmailAddress, Organization, Profile, Selected, SignIn, Subject};
+use crate::saml::{NAME_ID, NAME_ID_FORMAT, NameId};
+use crate::service_provider;
 
 use super::report::Report;
 
@@ -18,10 +20,65 @@ pub(super) fn explain(
     now: SystemTime,
     report: &mut Report,
 ) -> Option<SignIn> {
-    let policy = &organization.policy;
-    let Provider::Oidc(oidc) = &organization.provider;
     report.step("profile");
-    report.row("organization", policy.id.as_str());
+    report.row("organization", organization.policy.id.as_str());
+    match &organization.provider {
+        Provider::Oidc(oidc) => id_token(&organization.policy, oidc, claims, now, report),
+        Provider::Saml(saml) => attributes(&organization.policy, saml, claims, now, report),
+    }
+}
+
+/// What the attributes of an assertion make, with the name id under `name_id`.
+fn attributes(
+    policy: &Organization,
+    saml: &Saml,
+    claims: &Map<String, Value>,
+    now: SystemTime,
+    report: &mut Report,
+) -> Option<SignIn> {
+    let text = |name: &str| match claims.get(name) {
+        Some(Value::Array(values)) => values.first().and_then(Value::as_str).map(str::to_owned),
+        value => value.and_then(Value::as_str).map(str::to_owned),
+    };
+    let name_id = NameId {
+        value: text(NAME_ID).unwrap_or_default(),
+        format: text(NAME_ID_FORMAT),
+        name_qualifier: None,
+        sp_name_qualifier: None,
+    };
+    let issuer = match &saml.source {
+        SamlSource::Fixed(identity_provider) => identity_provider.entity_id.clone(),
+        SamlSource::Url { entity_id, url, .. } => entity_id.as_ref().unwrap_or(url).clone(),
+    };
+    let profile = match service_provider::profile(saml, &name_id, claims.clone(), &issuer) {
+        Ok(profile) => profile,
+        Err(error) => {
+            report.row("refused", &error.to_string());
+            report.outcome("refused", None, Some(&policy.id));
+            return None;
+        }
+    };
+    let from = saml.subject.as_ref().map_or(NAME_ID, Attribute::as_str);
+    report.row("subject", &format!("{} (from {from})", profile.subject.as_str()));
+    match &profile.email {
+        Some(email) => report.row(
+            "e-mail",
+            &format!("{email} is believed: the organization's own directory says so"),
+        ),
+        None => report.row("e-mail", "there is no attribute with exactly one address"),
+    }
+    mapping(policy, &profile.claims, report);
+    member(policy, profile, false, now, report)
+}
+
+/// What the claims of an ID token make.
+fn id_token(
+    policy: &Organization,
+    oidc: &Oidc,
+    claims: &Map<String, Value>,
+    now: SystemTime,
+    report: &mut Report,
+) -> Option<SignIn> {
     let text = |name: &str| claims.get(name).and_then(Value::as_str);
 
     let mut doubts = Vec::new();
@@ -62,6 +119,19 @@ pub(super) fn explain(
         None => report.row("refused", &format!("there is no usable {:?}", oidc.subject_claim)),
     }
     let email = email(oidc, claims, report);
+    mapping(policy, claims, report);
+    let profile = Profile {
+        issuer: oidc.issuer.as_str().into(),
+        subject: subject?,
+        email,
+        name: text("name").map(ToOwned::to_owned),
+        claims: claims.clone(),
+    };
+    member(policy, profile, !doubts.is_empty(), now, report)
+}
+
+/// What the role mapping finds.
+fn mapping(policy: &Organization, claims: &Map<String, Value>, report: &mut Report) {
     let mapping = &policy.role_mapping;
     let selected = mapping.attribute.select(claims);
     match &selected {
@@ -80,13 +150,16 @@ pub(super) fn explain(
             }
         }
     }
-    let profile = Profile {
-        issuer: oidc.issuer.as_str().into(),
-        subject: subject?,
-        email,
-        name: text("name").map(ToOwned::to_owned),
-        claims: claims.clone(),
-    };
+}
+
+/// The sign-in that a profile makes.
+fn member(
+    policy: &Organization,
+    profile: Profile,
+    doubted: bool,
+    now: SystemTime,
+    report: &mut Report,
+) -> Option<SignIn> {
     let membership = match policy.membership(&profile) {
         Ok(membership) => membership,
         Err(reason) => {
@@ -97,7 +170,7 @@ pub(super) fn explain(
     };
     let how = if membership.mapped { "" } else { ", the default: no mapping matches" };
     report.row("role", &format!("{}{how}", membership.role));
-    if !doubts.is_empty() {
+    if doubted {
         report.outcome("refused", None, Some(&policy.id));
         return None;
     }
@@ -111,6 +184,7 @@ pub(super) fn explain(
         groups: membership.groups.into(),
         role: membership.role,
         idp_session: None,
+        idp_name: None,
         signed_in_at: now,
         expires_at: now + policy.session_timeout,
         ended: None,

@@ -72,12 +72,25 @@ impl Section<'_> {
         file.map(|file| format!(" (in {})", file.display())).unwrap_or_default()
     }
 
+    /// Notes that the configuration rests on this file's content: when it changes, the configuration
+    /// does.
+    pub(in super::super) fn touch(&self, key: &str, path: &Path) {
+        self.reader.touched.borrow_mut().push((self.join(key), path.to_owned()));
+    }
+
+    /// The text of a file that a key of this table names; a reload looks at it again.
+    pub(in super::super) fn file_text(&self, key: &str, path: &Path) -> std::io::Result<String> {
+        self.touch(key, path);
+        std::fs::read_to_string(path)
+    }
+
     pub(in super::super) fn is_table(&self, key: &str) -> bool {
         self.value(key).is_some_and(Value::is_table)
     }
 
     /// Notes when a file is not there, cannot be read, or is empty.
     pub(in super::super) fn readable(&self, key: &str, path: &Path) {
+        self.touch(key, path);
         let mistake = match std::fs::File::open(path).and_then(|mut file| file.read(&mut [0])) {
             Ok(0) => "is empty".to_owned(),
             Ok(_) => return,

@@ -57,6 +57,7 @@ impl Section<'_> {
 
     fn secret_file(&self) -> Option<Secret> {
         let path = self.path("file")?;
+        self.touch("file", &path);
         match read_secret(&path) {
             Ok(text) => self.secret_text("file", text),
             Err(error) => {

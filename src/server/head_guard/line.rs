@@ -23,6 +23,22 @@ impl Line {
         self.cut = false;
     }
 
+    /// How many bytes whole lines take that say nothing of the body: by their first letter they
+    /// are neither a length, nor a coding, nor the end.
+    pub(super) fn pass_over(&self, bytes: &[u8]) -> usize {
+        let mut passed = 0;
+        if self.length > 0 {
+            return passed;
+        }
+        while let Some(rest) = bytes.get(passed..)
+            && !matches!(rest.first(), None | Some(b'c' | b'C' | b't' | b'T' | b'\r' | b'\n'))
+            && let Some(end) = memchr::memchr(b'\n', rest)
+        {
+            passed += end + 1;
+        }
+        passed
+    }
+
     /// Takes bytes up to the end of the line; returns how many, and whether the end was there.
     pub(super) fn take(&mut self, bytes: &[u8]) -> (usize, bool) {
         match memchr::memchr(b'\n', bytes) {

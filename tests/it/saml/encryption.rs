@@ -13,7 +13,8 @@ use base64::engine::general_purpose::STANDARD;
 use hubgate::saml::{DecryptionKey, Refusal, Settings, SignaturePolicy};
 
 use super::provider::{
-    EC, RSA, SAML, STRANGER, Says, Signer, accepted_by, post, refused, refused_by,
+    EC, GENUINE, RSA, SAML, STRANGER, Says, Signer, VICTIM, accepted_by, insert_signature, post,
+    refused, refused_by,
 };
 
 const MGF1P: &str = "http://www.w3.org/2001/04/xmlenc#rsa-oaep-mgf1p";
@@ -268,4 +269,67 @@ fn references_are_not_followed_and_keys_are_counted() {
     refused_by(&inner.replace(key, ""), Refusal::UnexpectedContent, with_key);
     refused_by(&inner.replace(key, &key.repeat(5)), Refusal::UnexpectedContent, with_key);
     accepted_by(&inner.replace(key, &key.repeat(2)), with_key);
+}
+
+/// Everybody can encrypt to us: what comes out is a stranger's until a signature in it is verified,
+/// and the wrappings of the plain documents are tried on it again.
+#[test]
+fn wrappings_inside_the_ciphertext_are_refused() {
+    let says = Says::default();
+    let assertion = says.assertion();
+    let signature = Signer::new(&EC).signature("_assertion1", &assertion);
+    let signed = insert_signature(&assertion, &signature);
+    let forged = |id: &str| {
+        let says = Says { id: id.to_owned(), ..Says::default() };
+        says.assertion().replace(GENUINE, VICTIM)
+    };
+    let into = |xml: &str, place: &str, what: &str| {
+        assert!(xml.contains(place));
+        xml.replacen(place, &format!("{what}{place}"), 1)
+    };
+    let end = "</saml:Assertion>";
+    let object = format!("<ds:Object>{assertion}</ds:Object></ds:Signature>");
+    let advice = format!("<saml:Advice>{signed}</saml:Advice>");
+    for (plain, refusal) in [
+        // The signature of one in another, with another id and with the same.
+        (insert_signature(&forged("_evil"), &signature), Refusal::SignatureReference),
+        (insert_signature(&forged("_assertion1"), &signature), Refusal::DigestMismatch),
+        // The signed one in, before and behind the forged one.
+        (into(&forged("_evil"), end, &signed), Refusal::Decryption),
+        (into(&forged("_evil"), "<saml:Conditions", &advice), Refusal::Decryption),
+        (format!("{signed}{}", forged("_evil")), Refusal::Decryption),
+        (format!("{}{signed}", forged("_evil")), Refusal::Decryption),
+        // The signed one in an Object of the signature that the forged one holds.
+        (
+            insert_signature(&forged("_evil"), &signature.replace("</ds:Signature>", &object)),
+            Refusal::Decryption,
+        ),
+        // Another document element around both.
+        (says.response(&signed), Refusal::Decryption),
+        (format!("<x>{signed}</x>"), Refusal::Decryption),
+        // Everything that has a second reading.
+        (signed.replacen(GENUINE, "admin@acme.example<!-- -->.x", 1), Refusal::Decryption),
+        (format!("<!DOCTYPE x>{signed}"), Refusal::Decryption),
+    ] {
+        let xml = says.response(&Encryptor::default().encrypt(&plain));
+        refused_by(&xml, refusal, with_key);
+    }
+    // The genuine one in clear beside the forged one in cipher, wherever it stands.
+    let cipher = Encryptor::default().encrypt(&forged("_evil"));
+    for xml in [
+        says.response(&format!("{signed}{cipher}")),
+        says.response(&format!("{cipher}{signed}")),
+        into(
+            &says.response(&cipher),
+            "<samlp:Status>",
+            &format!("<samlp:Extensions>{signed}</samlp:Extensions>"),
+        ),
+    ] {
+        refused_by(&xml, Refusal::AssertionDoubled, with_key);
+    }
+    // A forged one in cipher in the place of the genuine one, in a response that was signed.
+    let (_, outer) = inner_and_outer(&Encryptor::default());
+    let (before, rest) = outer.split_once("<saml:EncryptedAssertion").unwrap();
+    let (_, after) = rest.split_once("</saml:EncryptedAssertion>").unwrap();
+    refused_by(&format!("{before}{cipher}{after}"), Refusal::DigestMismatch, with_key);
 }

@@ -74,6 +74,11 @@ impl Answer {
         self
     }
 
+    /// Whether it is a page whose script sends its form.
+    pub(crate) fn sends_itself(&self) -> bool {
+        self.text().contains("<script>document.forms[0].submit()</script>")
+    }
+
     /// The forms of the page.
     pub(crate) fn forms(&self) -> Vec<Form> {
         let html = self.text();

@@ -158,13 +158,17 @@ impl Browser {
         self.send(ask.page()).await
     }
 
-    /// Follows redirects to their end.
+    /// Follows redirects, and pages whose only script sends their form, to their end.
     pub(crate) async fn finish(&mut self, mut answer: Answer) -> Answer {
         for _ in 0..20 {
-            if answer.location().is_none() {
+            answer = if answer.location().is_some() {
+                self.follow(&answer).await
+            } else if answer.sends_itself() {
+                let form = answer.forms().remove(0);
+                self.submit(&answer, &form, None).await
+            } else {
                 return answer;
-            }
-            answer = self.follow(&answer).await;
+            };
         }
         panic!("it goes round and round: {answer:?}");
     }

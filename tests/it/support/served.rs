@@ -2,30 +2,32 @@
 
 use std::io::Write;
 use std::net::SocketAddr;
-use std::path::Path;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use http::Request;
 use hubgate::clock::Clock;
-use hubgate::config::{self, Config};
+use hubgate::config::{Config, Loader};
 use hubgate::gate::{Current, Gates, Kept, Site};
 use hubgate::observe::{Format, Observer, Recorder, Sink};
 use hubgate::peer::Peer;
-use hubgate::server::{self, Context, Listeners};
+use hubgate::serve::{Reloaded, Reloader};
+use hubgate::server::{self, Context, Listeners, Live};
 use hyper::body::Incoming;
 use serde_json::Value;
 use tokio::sync::{Notify, oneshot};
 
 use super::answer::Answer;
+use crate::documents::Folder;
 
 /// A gate on a port of its own; dropping it ends it.
 pub(crate) struct Served {
     pub(crate) address: SocketAddr,
     pub(crate) lines: Lines,
     observer: Observer,
-    kept: Arc<Kept>,
-    current: Current,
+    /// Where its configuration file is.
+    pub(crate) folder: Folder,
+    reloader: Mutex<Reloader>,
     _running: oneshot::Sender<()>,
 }
 
@@ -33,23 +35,28 @@ impl Served {
     /// Serves what a configuration file says.
     pub(crate) fn start(text: &str, environment: &[(String, String)], clock: &Clock) -> Self {
         events();
-        let config = config::parse(text, Path::new("hub.toml"), environment.to_vec())
+        let folder = Folder::new();
+        folder.write("hub.toml", text.as_bytes());
+        let mut loader = Loader::new(&folder.path("hub.toml"), environment.to_vec());
+        let config = loader
+            .first(Clock::system().now())
             .unwrap_or_else(|problems| panic!("{problems}\n{text}"));
         let lines = Lines::default();
         let observer = Observer::new(Sink::to(lines.clone(), Format::Json));
         let (running, end) = oneshot::channel();
         let kept = Arc::new(Kept::new(&config, clock.clone()).unwrap());
         let current = Current::new(Site::new(&config, &kept, None).unwrap());
-        let address = serve(&config, clock, &observer, current.clone(), end);
-        Self { address, lines, observer, kept, current, _running: running }
+        let live = Live::new(config.server.clone());
+        let metrics = Arc::clone(observer.metrics());
+        let address = serve(&config, live.clone(), clock, &observer, current.clone(), end);
+        let reloader = Reloader::new(loader, current, kept, live, metrics, clock.clone());
+        let reloader = Mutex::new(reloader);
+        Self { address, lines, observer, folder, reloader, _running: running }
     }
 
-    /// Puts another configuration to work, as a reload does.
-    pub(crate) fn swap(&self, text: &str, environment: &[(String, String)]) {
-        let config = config::parse(text, Path::new("hub.toml"), environment.to_vec())
-            .unwrap_or_else(|problems| panic!("{problems}\n{text}"));
-        let site = Site::new(&config, &self.kept, Some(&self.current.site())).unwrap();
-        self.current.swap(site);
+    /// Reads the files again, as at SIGHUP.
+    pub(crate) fn reload(&self) -> Reloaded {
+        self.reloader.lock().unwrap().reload()
     }
 
     /// The metrics, as Prometheus reads them.
@@ -67,6 +74,7 @@ impl Served {
 
 fn serve(
     config: &Config,
+    live: Live,
     clock: &Clock,
     observer: &Observer,
     current: Current,
@@ -83,8 +91,7 @@ fn serve(
             response
         }
     };
-    let context =
-        Context { config: config.server.clone(), observer: observer.clone(), clock: clock.clone() };
+    let context = Context { live, observer: observer.clone(), clock: clock.clone() };
     tokio::spawn(async move {
         let ended = async {
             let _ = end.await;

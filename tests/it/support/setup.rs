@@ -16,6 +16,8 @@ pub(crate) struct Setup {
     pub(crate) environment: Vec<(String, String)>,
     pub(crate) acme: Party,
     pub(crate) globex: Party,
+    /// Whether Globex signs in by SAML.
+    pub(crate) saml: bool,
 }
 
 /// One organization's provider: how it knows the gate, and whom it knows.
@@ -38,6 +40,7 @@ impl Setup {
             environment: vec![("CLIENT_SECRET".to_owned(), CLIENT_SECRET.to_owned())],
             acme: Party::new("acme", people::acme()),
             globex: Party::new("globex", people::globex()),
+            saml: false,
         };
         setup.set("", "public_url", &format!("{SITE:?}"));
         setup.set("server", "listen", "[\"127.0.0.1:0\"]");
@@ -66,6 +69,17 @@ impl Setup {
         let globex = "{ admin = [\"platform\"], write = [\"research\"], read = [\"all-staff\"] }";
         setup.set("globex.role_mapping", "roles", globex);
         setup
+    }
+
+    /// Lets Globex sign in by SAML, with the metadata's address filled in when it exists.
+    pub(crate) fn globex_by_saml(&mut self) -> &mut Self {
+        self.keys.retain(|(section, _, _)| section != "globex.oidc");
+        self.saml = true;
+        self.set("globex.saml", "provider", "\"generic\"")
+    }
+
+    pub(crate) fn has(&self, section: &str, key: &str) -> bool {
+        self.keys.iter().any(|(own, name, _)| own == section && name == key)
     }
 
     /// Writes a key of a section: `""`, `hub`, `acme`, `acme.oidc`, `globex.role_mapping` …
@@ -102,8 +116,11 @@ impl Setup {
                         text += &format!("[[organization]]\n{}", self.lines(id));
                         let own = self.tables.iter().filter(|(own, _)| own == id);
                         text.extend(own.map(|(_, table)| table.as_str()));
-                        for table in ["role_mapping", "oidc"] {
+                        for table in ["role_mapping", "oidc", "saml"] {
                             let lines = self.lines(&format!("{id}.{table}"));
+                            if lines.is_empty() && table != "role_mapping" {
+                                continue;
+                            }
                             text += &format!("[organization.{table}]\n{lines}");
                         }
                     }

@@ -275,6 +275,7 @@ impl SignInLine {
             groups: [].into(),
             role: self.role,
             idp_session: None,
+            idp_name: None,
             signed_in_at: now - 2 * hour,
             expires_at: if self.standing == Age::Expired { now } else { now + hour },
             ended: (self.standing == Age::Revoked).then_some(Ended::Revoked),

@@ -9,6 +9,8 @@ use std::time::Duration;
 use hubgate::demo::Listener;
 use hubgate::demo::hub::{self, Hub, Received};
 use hubgate::demo::provider::{Provider, Settings};
+use hubgate::demo::saml;
+use hubgate::serve::Reloaded;
 
 use super::browser::Browser;
 use super::moving_clock::MovingClock;
@@ -19,6 +21,7 @@ pub(crate) struct World {
     pub(crate) hub: Hub,
     pub(crate) acme: Provider,
     pub(crate) globex: Provider,
+    saml: Option<saml::Provider>,
     pub(crate) clock: MovingClock,
     pub(crate) gate: Served,
     pub(crate) configuration: String,
@@ -40,16 +43,38 @@ impl World {
         setup.set("hub", "upstream", &format!("{:?}", hub.origin()));
         let acme = provider("ACME", &setup.acme, &clock).await;
         let globex = provider("Globex", &setup.globex, &clock).await;
+        let saml = if setup.saml { Some(saml_provider(&setup.globex, &clock).await) } else { None };
+        if let Some(saml) = saml.as_ref().filter(|_| !setup.has("globex.saml", "metadata")) {
+            let metadata = format!("{{ url = {:?} }}", saml.entity_id());
+            setup.set("globex.saml", "metadata", &metadata);
+        }
         for (id, provider) in [("acme", &acme), ("globex", &globex)] {
+            if id == "globex" && setup.saml {
+                continue;
+            }
             setup.set(&format!("{id}.oidc"), "issuer", &format!("{:?}", provider.issuer()));
         }
         let configuration = setup.text();
         let gate = Served::start(&configuration, &setup.environment, &clock.clock());
-        let world =
-            Self { hub, acme, globex, clock, gate, configuration, environment: setup.environment };
+        let world = Self {
+            hub,
+            acme,
+            globex,
+            saml,
+            clock,
+            gate,
+            configuration,
+            environment: setup.environment,
+        };
         world.register(&setup.acme, &world.acme, "acme");
         world.register(&setup.globex, &world.globex, "globex");
         world
+    }
+
+    /// Globex's identity provider, where it signs in by SAML.
+    #[track_caller]
+    pub(crate) fn saml(&self) -> &saml::Provider {
+        self.saml.as_ref().expect("Globex by SAML")
     }
 
     /// Tells a provider who we are, with the addresses that exist only now.
@@ -66,9 +91,11 @@ impl World {
         Served::start(&text, &self.environment, &self.clock.clock())
     }
 
-    /// Puts a changed configuration to work in the same gate.
-    pub(crate) fn swap(&self, change: impl FnOnce(String) -> String) {
-        self.gate.swap(&change(self.configuration.clone()), &self.environment);
+    /// Writes a changed configuration, and has the same gate read it.
+    pub(crate) fn reload(&self, change: impl FnOnce(String) -> String) -> Reloaded {
+        let text = change(self.configuration.clone());
+        self.gate.folder.write("hub.toml", text.as_bytes());
+        self.gate.reload()
     }
 
     /// A browser that has never been here.
@@ -107,6 +134,20 @@ impl World {
         };
         tokio::time::timeout(Duration::from_secs(10), asking).await.expect("it came about")
     }
+}
+
+/// A SAML identity provider that knows the gate.
+async fn saml_provider(party: &Party, clock: &MovingClock) -> saml::Provider {
+    let mut settings = saml::Settings::new("Globex", party.people.clone(), clock.clock());
+    settings.service_providers.push(saml::ServiceProvider {
+        entity_id: format!("{SITE}/-/sso/globex/saml/metadata"),
+        acs: vec![
+            format!("{SITE}/-/sso/globex/saml/acs"),
+            format!("{SITE}/organizations/globex/saml/consume"),
+        ],
+        slo: format!("{SITE}/-/sso/globex/saml/slo"),
+    });
+    saml::Provider::start(Listener::loopback().await.unwrap(), settings).unwrap()
 }
 
 async fn provider(name: &str, party: &Party, clock: &MovingClock) -> Provider {

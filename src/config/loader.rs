@@ -1,0 +1,261 @@
+//! Reads a configuration again and again: only what has changed is read, and what is broken stays
+//! as it was.
+
+mod changes;
+mod entries;
+mod merge;
+mod organizations;
+mod stamp;
+
+use std::collections::HashSet;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use toml::Table;
+
+use super::load::{Root, begin, text_of};
+use super::organization::disjoint;
+use super::section::{Environment, Place, Reader};
+use super::{Config, Problem, Problems, files, overrides};
+use crate::policy::OrganizationId;
+
+pub use changes::Changes;
+
+use entries::{Entry, Files};
+use merge::{AtWork, Candidate, merge};
+use organizations::{Organizations, Readings, sections};
+use stamp::{Stamp, Touched};
+
+/// The file that an organization stands in, when it is not the main one.
+type Origin = Option<PathBuf>;
+
+/// Reads one configuration, first as a whole, and then again whenever it may have changed.
+#[derive(Debug)]
+pub struct Loader {
+    path: PathBuf,
+    environment: Arc<Environment>,
+    files: Files,
+    readings: Readings,
+    /// The patterns of organizations' files, as they were read last.
+    patterns: Vec<String>,
+    /// The main file's tables when the process began.
+    began_with: Table,
+    at_work: State,
+}
+
+/// What is at work.
+#[derive(Clone, Debug, Default)]
+struct State {
+    table: Table,
+    /// The files that the main file rests on.
+    touched: Vec<Touched>,
+    organizations: AtWork,
+}
+
+/// A configuration that was read again.
+#[derive(Debug)]
+pub struct Reading {
+    /// What can be put to work: whatever is broken in it is as it was.
+    pub config: Config,
+    /// What is broken.
+    pub broken: Vec<Problem>,
+    /// What differs from the configuration at work.
+    pub changes: Changes,
+    table: Table,
+    touched: Vec<Touched>,
+    organizations: Vec<Candidate>,
+}
+
+/// One pass over the files.
+struct Pass {
+    root: Root,
+    table: Table,
+    touched: Vec<Touched>,
+    entries: Vec<Entry>,
+    organizations: Organizations,
+}
+
+impl Loader {
+    /// Will read the file at `path`. `environment` holds the overrides, and the secrets that are
+    /// kept there.
+    #[must_use]
+    pub fn new(path: &Path, environment: impl IntoIterator<Item = (String, String)>) -> Self {
+        Self {
+            path: path.to_owned(),
+            environment: Arc::new(environment.into_iter().collect()),
+            files: Files::default(),
+            readings: Readings::default(),
+            patterns: Vec::new(),
+            began_with: Table::new(),
+            at_work: State::default(),
+        }
+    }
+
+    /// Reads it for the first time; it is at work then.
+    ///
+    /// # Errors
+    /// Every mistake at once: one broken organization is enough.
+    pub fn first(&mut self, now: SystemTime) -> Result<Config, Problems> {
+        self.first_of(&text_of(&self.path)?, now)
+    }
+
+    pub(super) fn first_of(&mut self, text: &str, now: SystemTime) -> Result<Config, Problems> {
+        let (reader, place) = begin(&self.path, &self.environment);
+        let pass = self.pass(&reader, &place, text, false, now);
+        let mut problems = reader.problems.take();
+        let Some(mut pass) = pass else { return Err(Problems::new(&self.path, problems)) };
+        problems.append(&mut pass.organizations.broken);
+        let sections = sections(&reader, &pass.entries);
+        // What is wrong with each of them is known; now, what is wrong with several.
+        reader.problems.take();
+        disjoint(&sections);
+        drop(sections);
+        problems.append(&mut reader.problems.take());
+        let good = pass.organizations.good;
+        let configs = good.iter().map(|one| Arc::clone(&one.config)).collect();
+        match pass.root.with(configs) {
+            Some(config) if problems.is_empty() => {
+                self.began_with.clone_from(&pass.table);
+                self.at_work =
+                    State { table: pass.table, touched: pass.touched, organizations: by_id(good) };
+                Ok(config)
+            }
+            Some(_) | None => Err(Problems::new(&self.path, problems)),
+        }
+    }
+
+    /// Reads it again. An organization that is broken stays as it is at work; an organization whose
+    /// file is broken beyond recognition does, too.
+    ///
+    /// # Errors
+    /// When something outside of the organizations is broken: then nothing of it can be used.
+    pub fn again(&mut self, now: SystemTime) -> Result<Reading, Problems> {
+        let text = text_of(&self.path)?;
+        let (reader, place) = begin(&self.path, &self.environment);
+        let pass = self.pass(&reader, &place, &text, true, now);
+        let mut problems = reader.problems.take();
+        let Some(pass) = pass else { return Err(Problems::new(&self.path, problems)) };
+        let Pass { root, table, touched, entries: _, organizations } = pass;
+        let Organizations { good, mut broken, broken_in } = organizations;
+        let config = match root.with(Vec::new()) {
+            Some(config) if problems.is_empty() => config,
+            Some(_) | None => {
+                problems.append(&mut broken);
+                return Err(Problems::new(&self.path, problems));
+            }
+        };
+        let read: HashSet<&OrganizationId> = good.iter().map(|one| &one.config.policy.id).collect();
+        let at_work = self.at_work.organizations.values();
+        let stays = |one: &&Candidate| {
+            broken_in.contains(&one.origin) && !read.contains(&one.config.policy.id)
+        };
+        let stay: Vec<Candidate> = at_work.filter(stays).cloned().collect();
+        let organizations = merge(good, stay, &self.at_work.organizations, &mut broken);
+        let changes = Changes::default();
+        let mut reading = Reading { config, broken, changes, table, touched, organizations };
+        self.compare(&mut reading);
+        Ok(reading)
+    }
+
+    /// Leaves one organization of a reading as it is at work: it reads well, and cannot be put to
+    /// work for another reason.
+    pub fn put_back(&mut self, reading: &mut Reading, id: &OrganizationId, what: String) {
+        let is = |one: &&Candidate| one.config.policy.id == *id;
+        let origin = reading.organizations.iter().find(is).and_then(|one| one.origin.clone());
+        let remedy = "correct it; until then the organization stays as it was".to_owned();
+        let key = format!("organization[{id}]");
+        reading.broken.push(Problem { file: origin, key, what, remedy });
+        let mut others = std::mem::take(&mut reading.organizations);
+        others.retain(|one| one.config.policy.id != *id);
+        let stay = self.at_work.organizations.get(id).cloned().into_iter().collect();
+        reading.organizations =
+            merge(others, stay, &self.at_work.organizations, &mut reading.broken);
+        self.compare(reading);
+    }
+
+    /// Says that a reading is at work now.
+    pub fn commit(&mut self, reading: Reading) {
+        let Reading { table, touched, organizations, .. } = reading;
+        self.at_work = State { table, touched, organizations: by_id(organizations) };
+    }
+
+    /// A number that changes when any of the files does. Nothing is read but the names of files and
+    /// what the file system says of them.
+    #[must_use]
+    pub fn look(&self, now: SystemTime) -> u64 {
+        let (reader, place) = begin(&self.path, &self.environment);
+        let mut hasher = DefaultHasher::new();
+        Stamp::of(&self.path, now).hash(&mut hasher);
+        let organizations = entries::paths(&reader, &place, &self.patterns);
+        let touched = self.at_work.touched.iter().map(|touched| &touched.path);
+        let touched: Vec<&PathBuf> = touched.chain(self.readings.touched()).collect();
+        for path in organizations.iter().chain(touched) {
+            path.hash(&mut hasher);
+            Stamp::of(path, now).hash(&mut hasher);
+        }
+        hasher.finish()
+    }
+
+    fn pass(
+        &mut self,
+        reader: &Reader,
+        place: &Place,
+        text: &str,
+        again: bool,
+        now: SystemTime,
+    ) -> Option<Pass> {
+        let mut table = files::syntax(reader, place, text)?;
+        // Overrides reach the organizations in files too, so those are read in between.
+        overrides::apply(reader, &mut table, |first| first == "organizations");
+        self.patterns = entries::patterns(reader, place, &table);
+        let found = self.files.gather(reader, place, &mut table, &self.patterns, again, now);
+        overrides::apply(reader, &mut table, |first| {
+            first != "organizations" && first != "organization"
+        });
+        let root = Root::read(reader, place, table.clone());
+        let touched = reader.touched.take().into_iter();
+        let touched = touched.map(|(key, path)| Touched::new(key, path, now)).collect();
+        let mut organizations = self.readings.read(reader, &found.list, root.around(), now);
+        organizations.broken_in.extend(found.broken.iter().map(|problem| problem.file.clone()));
+        organizations.broken.splice(0..0, found.broken);
+        Some(Pass { root, table, touched, entries: found.list, organizations })
+    }
+
+    /// Says what differs from what is at work.
+    fn compare(&self, reading: &mut Reading) {
+        let at_work = &self.at_work;
+        let mut changes = Changes {
+            keys: changes::keys(&at_work.table, &reading.table),
+            restart: changes::need_restart(&self.began_with, &reading.table),
+            ..Changes::default()
+        };
+        for new in &reading.touched {
+            let same = at_work.touched.iter().any(|old| old.is(new));
+            if !same && !changes.keys.contains(&new.key) {
+                changes.keys.push(new.key.clone());
+            }
+        }
+        let mut now_there = HashSet::with_capacity(reading.organizations.len());
+        for one in &reading.organizations {
+            let id = &one.config.policy.id;
+            now_there.insert(id);
+            match at_work.organizations.get(id) {
+                None => changes.added.push(id.clone()),
+                Some(earlier) if Arc::ptr_eq(&earlier.config, &one.config) => {}
+                Some(_) => changes.changed.push(id.clone()),
+            }
+        }
+        let gone = at_work.organizations.keys().filter(|id| !now_there.contains(id));
+        changes.removed = gone.cloned().collect();
+        changes.removed.sort_unstable();
+        reading.config.organizations =
+            reading.organizations.iter().map(|one| Arc::clone(&one.config)).collect();
+        reading.changes = changes;
+    }
+}
+
+fn by_id(organizations: Vec<Candidate>) -> AtWork {
+    organizations.into_iter().map(|one| (one.config.policy.id.clone(), one)).collect()
+}

@@ -1,0 +1,148 @@
+//! Verification beside the reactor, bounded: a flood of garbage holds no request of somebody else.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use tokio::sync::Semaphore;
+
+use super::{Acs, Error, Known, Person, ServiceProvider};
+use crate::saml::{Refusal, UnverifiedForm, UnverifiedLogout, VerifiedLogout};
+
+/// How many messages wait for a place at most; behind them the answer is to come again.
+const WAITING: usize = 256;
+/// How long a message waits for a place.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Where messages are verified: at most so many at once. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Verifying {
+    places: Arc<Semaphore>,
+    queue: Arc<Semaphore>,
+}
+
+impl Default for Verifying {
+    fn default() -> Self {
+        // Half of the machine is left to everybody else.
+        let cores = std::thread::available_parallelism().map_or(2, usize::from);
+        Self {
+            places: Arc::new(Semaphore::new((cores / 2).max(1))),
+            queue: Arc::new(Semaphore::new(WAITING)),
+        }
+    }
+}
+
+impl Verifying {
+    /// Runs `work` on a thread of its own when a place is free.
+    pub(super) async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Error> {
+        let _waiting = self.queue.try_acquire().map_err(|_| Error::Busy)?;
+        let place = tokio::time::timeout(PATIENCE, Arc::clone(&self.places).acquire_owned()).await;
+        let place = place.map_err(|_| Error::Busy)?.map_err(|_| Error::Busy)?;
+        let done = tokio::task::spawn_blocking(move || {
+            // Held until the work is done, even if nobody waits for it any more.
+            let _place = place;
+            work()
+        });
+        done.await.map_err(|_| Error::Busy)
+    }
+}
+
+/// A logout message as it arrived.
+#[derive(Clone, Debug)]
+pub enum Arrived {
+    /// The raw query of a GET.
+    Redirect(String),
+    /// A posted form.
+    Post(UnverifiedForm),
+}
+
+impl ServiceProvider {
+    /// Verifies an answer that arrived at one of our addresses. A signature of a key that is not
+    /// known makes us look whether the provider has published another one.
+    ///
+    /// # Errors
+    /// The check that the answer does not pass.
+    pub async fn finish(
+        self: &Arc<Self>,
+        acs: Acs,
+        response: &str,
+        request_id: Option<&str>,
+        now: SystemTime,
+    ) -> Result<Person, Error> {
+        let known = self.known(now).await?;
+        let verified = match self.verified(&known, acs, response, request_id, now).await {
+            Err(Error::Refused(refusal)) if is_unknown_key(refusal) => {
+                let Some(again) = self.asked_again(&known, now).await else {
+                    return Err(Error::Refused(refusal));
+                };
+                self.verified(&again, acs, response, request_id, now).await
+            }
+            other => other,
+        };
+        Person::of(verified?, self.config())
+    }
+
+    async fn verified(
+        &self,
+        known: &Known,
+        acs: Acs,
+        response: &str,
+        request_id: Option<&str>,
+        now: SystemTime,
+    ) -> Result<crate::saml::VerifiedAssertion, Error> {
+        let core = Arc::clone(known.core(acs));
+        let (response, request_id) = (response.to_owned(), request_id.map(str::to_owned));
+        let work = move || core.finish(&response, request_id.as_deref(), now);
+        self.verifying.run(work).await?.map_err(Error::Refused)
+    }
+
+    /// Verifies a message to the single logout service; `request_id` is that of the request that
+    /// it may answer.
+    ///
+    /// # Errors
+    /// The check that the message does not pass.
+    pub async fn receive_logout(
+        self: &Arc<Self>,
+        arrived: Arrived,
+        request_id: Option<&str>,
+        now: SystemTime,
+    ) -> Result<(VerifiedLogout, Arc<Known>), Error> {
+        let known = self.known(now).await?;
+        match self.received(&known, arrived.clone(), request_id, now).await {
+            Err(Error::Refused(refusal)) if is_unknown_key(refusal) => {
+                let Some(again) = self.asked_again(&known, now).await else {
+                    return Err(Error::Refused(refusal));
+                };
+                let message = self.received(&again, arrived, request_id, now).await?;
+                Ok((message, again))
+            }
+            other => Ok((other?, known)),
+        }
+    }
+
+    async fn received(
+        &self,
+        known: &Known,
+        arrived: Arrived,
+        request_id: Option<&str>,
+        now: SystemTime,
+    ) -> Result<VerifiedLogout, Error> {
+        let core = Arc::clone(&known.own);
+        let request_id = request_id.map(str::to_owned);
+        let work = move || {
+            let message = match &arrived {
+                Arrived::Redirect(query) => UnverifiedLogout::Redirect(query),
+                Arrived::Post(form) => UnverifiedLogout::Post(form),
+            };
+            core.receive_logout(message, request_id.as_deref(), now)
+        };
+        self.verifying.run(work).await?.map_err(Error::Refused)
+    }
+}
+
+/// Whether the message was signed with a key that is not known.
+fn is_unknown_key(refusal: Refusal) -> bool {
+    refusal == Refusal::SignatureInvalid || refusal == Refusal::SignatureKey
+}

@@ -162,6 +162,9 @@ impl Rule {
             return Err(Mismatch::Claims);
         }
         let until = until(&claims)?;
+        if now >= until {
+            return Err(jose::Invalid::Expired.into());
+        }
         let id = &self.organization;
         let sign_in =
             Machine::Workload.sign_in(id, &workload.name, workload.role, now, Some(until));

@@ -13,6 +13,7 @@ use crate::config::{Issuer, SigningAlgorithm};
 use super::Invalid;
 use super::claims::{Claims, optional_text, required_text, time};
 use super::key_set::{KeySet, names};
+use super::purpose::Use;
 use super::token::UnverifiedToken;
 
 /// How far two clocks may differ.
@@ -24,36 +25,6 @@ const LOGOUT_AGE: Duration = Duration::from_secs(300);
 const LOGOUT_AGE_LIMIT: Duration = Duration::from_secs(3600);
 /// The event of a logout token (Back-Channel Logout §2.4).
 const LOGOUT_EVENT: &str = "http://schemas.openid.net/event/backchannel-logout";
-
-/// What a token is for. A token of one use passes for no other (RFC 8725 §3.12).
-#[derive(Clone, Copy)]
-pub enum Use<'u> {
-    /// From the token endpoint, at a sign-in (OIDC Core §3.1.3.7).
-    IdToken {
-        /// The nonce of the sign-in.
-        nonce: &'u str,
-        /// The access token that came with it.
-        access_token: &'u str,
-        /// The code that was exchanged for it.
-        code: &'u str,
-    },
-    /// From the token endpoint, at a refresh (OIDC Core §12.2).
-    RefreshedIdToken {
-        /// The nonce of the sign-in, if the earlier ID token had one.
-        nonce: Option<&'u str>,
-        /// The access token that came with it.
-        access_token: &'u str,
-    },
-    /// From the provider, at a logout (Back-Channel Logout §2.6).
-    LogoutToken,
-    /// From the userinfo endpoint, signed (OIDC Core §5.3.2).
-    Userinfo,
-    /// From a machine: a CI system's or a cluster's word for one of its jobs (RFC 7523 §3).
-    Workload {
-        /// How long it may be good, from `iat` to `exp`.
-        longest: Duration,
-    },
-}
 
 /// What the configuration says of the provider's tokens.
 #[derive(Clone, Copy, Debug)]
@@ -113,14 +84,6 @@ pub fn check<'t>(
     }
     let key_id = optional_text(&header, "kid")?.map(str::to_owned);
     Ok(Checked { signed, signature, claims, algorithm, key_id, issuer })
-}
-
-/// Who a token says has issued it, before a word of it is believed: only to know whose keys, and
-/// whose rules, it is to be measured by.
-#[must_use]
-pub fn unverified_issuer(raw: &str) -> Option<String> {
-    let UnverifiedToken { claims, .. } = UnverifiedToken::parse(raw).ok()?;
-    claims.get("iss").and_then(Value::as_str).map(str::to_owned)
 }
 
 impl Checked<'_> {

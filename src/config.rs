@@ -6,6 +6,7 @@ mod hub;
 mod keys;
 mod load;
 mod loader;
+mod machines;
 mod oidc;
 mod organization;
 mod overrides;
@@ -23,6 +24,7 @@ mod tokens;
 mod warnings;
 mod whoami;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 pub use headers::Headers;
@@ -30,6 +32,7 @@ pub use hub::{Access, BodyUnknown, Hub, HubProfile, HubRule, Identity, Unclaimed
 pub use keys::known_keys;
 pub use load::{admin_address, load, parse};
 pub use loader::{Changes, Loader, Reading};
+pub use machines::{ServiceAccount, Workload, hash_text, parse_hash, parse_moment};
 pub use oidc::{
     ClientAssertionAudience, ClientAuth, EmailTrust, GroupOverage, Issuer, IssuerError, Oidc,
     OidcDefaults, OidcProvider, ResponseMode, SigningAlgorithm, UserinfoUse,
@@ -59,6 +62,8 @@ pub struct Config {
     pub session: Session,
     /// What programs may be given.
     pub tokens: Tokens,
+    /// The folder that remembers which recovery codes were used.
+    pub recovery_state: Option<PathBuf>,
     /// What the upstream's headers are called.
     pub headers: Headers,
     /// Who has an identity provider.

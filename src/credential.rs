@@ -4,10 +4,12 @@ mod devices;
 mod grant;
 mod grants;
 mod known;
+mod machines;
 mod pledge;
 mod refresh;
 mod token;
 mod visitor;
+mod workloads;
 
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -16,11 +18,12 @@ use http::HeaderMap;
 use http::header::{HeaderName, HeaderValue};
 
 use crate::clock::Clock;
-use crate::config::{self, PublicUrl};
+use crate::config::{self, OrganizationConfig, PublicUrl};
 use crate::directory::Directory;
-use crate::headers;
-use crate::headers::Identity;
+use crate::headers::{self, Forwarding, Identity};
+use crate::http_client::{HttpClient, TrustError};
 use crate::links::Links;
+use crate::peer::Peer;
 use crate::policy::{OrganizationId, Principal, Reason};
 use crate::session::{self, Session, SessionKey, Sessions};
 
@@ -30,7 +33,9 @@ pub use known::{Acquaintances, Unknown};
 pub use refresh::Refreshes;
 pub use visitor::{Error as Unidentified, Reception, Visitor};
 
+use machines::Machines;
 use refresh::Refreshing;
+use workloads::Workloads;
 
 pub use devices::{Devices, INTERVAL, PATIENCE, Standing, UserCode, Waiting};
 pub use grant::{Grant, Program};
@@ -45,6 +50,9 @@ pub struct Credentials {
     grants: Arc<Grants>,
     cookie: SessionCookie,
     refreshing: Arc<Refreshing>,
+    machines: Machines,
+    workloads: Workloads,
+    forwarding: Forwarding,
 }
 
 /// Why a request's credential is not read.
@@ -147,7 +155,31 @@ impl Credentials {
     ) -> Self {
         let refreshing =
             Arc::new(Refreshing::new(Arc::clone(&sessions), directory, refreshes, clock));
-        Self { sessions, grants, cookie, refreshing }
+        Self {
+            sessions,
+            grants,
+            cookie,
+            refreshing,
+            machines: Machines::default(),
+            workloads: Workloads::default(),
+            forwarding: Forwarding::new(Vec::new()),
+        }
+    }
+
+    /// The same, with the machines of a configuration. Where they are is said by `forwarding`.
+    ///
+    /// # Errors
+    /// The file of authorities that cannot be read.
+    pub fn with_machines(
+        mut self,
+        organizations: &[Arc<OrganizationConfig>],
+        forwarding: Forwarding,
+        http: &HttpClient,
+    ) -> Result<Self, TrustError> {
+        self.machines = Machines::new(organizations);
+        self.workloads = Workloads::new(organizations, http)?;
+        self.forwarding = forwarding;
+        Ok(self)
     }
 
     /// Puts these sign-ins together with the hub's accounts.
@@ -173,17 +205,37 @@ impl Credentials {
     /// # Errors
     /// When the session store cannot say, or a token of ours opens nothing; the request is then
     /// refused.
-    pub fn read(&self, headers: &HeaderMap, now: SystemTime) -> Result<Credential, Error> {
+    pub async fn read(
+        &self,
+        headers: &HeaderMap,
+        peer: &Peer,
+        now: SystemTime,
+    ) -> Result<Credential, Error> {
         let refused = |reason| Err(Error::Refused(Refused { reason, organization: None }));
         let cookie = self.cookie.value(headers);
         match token::find(headers) {
-            Shown::Nothing | Shown::Foreign(..) => {}
+            Shown::Nothing => {}
+            Shown::Foreign(bearer, header) => {
+                if let Some(issuer) = self.workloads.issuer_of(&bearer) {
+                    if cookie.is_some() {
+                        return refused(Reason::MixedCredentials);
+                    }
+                    // In a box: keys may have to be fetched, and hardly any request comes by here.
+                    let found = Box::pin(self.workloads.find(&issuer, &bearer, now)).await?;
+                    return Ok(Credential::Token(found, header));
+                }
+            }
             Shown::Doubled => return refused(Reason::MixedCredentials),
             Shown::Ours(..) | Shown::Malformed if cookie.is_some() => {
                 return refused(Reason::MixedCredentials);
             }
-            Shown::Ours(Kind::Refresh | Kind::Service, ..) | Shown::Malformed => {
+            Shown::Ours(Kind::Refresh, ..) | Shown::Malformed => {
                 return refused(Reason::TokenUnknown);
+            }
+            Shown::Ours(Kind::Service, hash, header) => {
+                let client = || self.forwarding.client(headers, peer.address).address;
+                let session = self.machines.find(hash, client, now).map_err(Error::Refused)?;
+                return Ok(Credential::Token(session, header));
             }
             Shown::Ours(Kind::Access, hash, header) => {
                 let found = self.grants.find(hash, &self.sessions, now)?;

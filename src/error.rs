@@ -6,7 +6,7 @@ use crate::body::ReadError;
 use crate::credential::{self, Refused, Unidentified, Unknown};
 use crate::hub::BodyError;
 use crate::policy::{Ambiguity, Challenge, OrganizationId, Reason};
-use crate::{device, forward_auth, login, logout, proxy, session};
+use crate::{device, forward_auth, login, logout, proxy, recovery, session};
 
 /// Why a request was not answered by the upstream or by one of our pages.
 #[derive(Debug, thiserror::Error)]
@@ -52,6 +52,9 @@ pub enum Error {
     /// A sign-out did not come about.
     #[error("the sign-out did not come about")]
     Logout(#[from] logout::Error),
+    /// A recovery code was not taken.
+    #[error("the recovery code was not taken")]
+    Recovery(#[from] recovery::Error),
     /// A person's answer for a program was not taken.
     #[error("the answer for a program was not taken")]
     Device(#[from] device::Error),
@@ -117,14 +120,15 @@ impl Error {
             Self::Login { failure, .. } => failure.error.reason(),
             Self::Logout(error) => error.reason(),
             Self::Device(error) => error.reason(),
+            Self::Recovery(error) => error.reason(),
             Self::Session(session::Error::Unavailable) => Reason::StoreUnavailable,
             Self::ForwardAuth(error) => error.reason(),
             Self::Proxy(error) => error.reason(),
             Self::Unidentified(error) => match error {
                 Unidentified::Unknown(Unknown::Contradiction(_)) => Reason::AmbiguousHeaders,
-                Unidentified::Unknown(
-                    Unknown::Unanswered(_) | Unknown::Odd(_) | Unknown::Busy,
-                ) => Reason::WhoamiUnavailable,
+                Unidentified::Unknown(Unknown::Unanswered(_) | Unknown::Odd(_) | Unknown::Busy) => {
+                    Reason::WhoamiUnavailable
+                }
                 Unidentified::Session(session::Error::Unavailable) => Reason::StoreUnavailable,
             },
         }
@@ -150,6 +154,7 @@ impl Error {
             | Self::Login { .. }
             | Self::Logout(_)
             | Self::Device(_)
+            | Self::Recovery(_)
             | Self::ForwardAuth(_)
             | Self::Session(_)
             | Self::Credential(_)
@@ -176,6 +181,9 @@ impl Error {
             | Reason::TokenUnknown
             | Reason::TokenExpired
             | Reason::TokenRevoked
+            | Reason::ServiceAccountExpired
+            | Reason::NetworkNotAllowed
+            | Reason::WorkloadRefused
             | Reason::MixedCredentials
             | Reason::RoleTooLow
             | Reason::EmailDomain
@@ -219,6 +227,7 @@ impl Error {
             | Self::Page(_)
             | Self::Logout(_)
             | Self::Device(_)
+            | Self::Recovery(_)
             | Self::ForwardAuth(_)
             | Self::Session(_)
             | Self::Credential(_)
@@ -243,6 +252,9 @@ const fn status(reason: Reason) -> StatusCode {
         | Reason::TokenUnknown
         | Reason::TokenExpired
         | Reason::TokenRevoked
+        | Reason::ServiceAccountExpired
+        | Reason::NetworkNotAllowed
+        | Reason::WorkloadRefused
         | Reason::RoleTooLow
         | Reason::EmailDomain
         | Reason::NotAMember

@@ -166,10 +166,12 @@ impl Gate {
                 claimed
             }
         };
-        let credential = self.credential(request.headers(), &claimed, now).await?;
+        let credential = self.credential(request.headers(), &claimed, peer, now).await?;
         match decide(&claimed, credential.principal(), now) {
             Decision::Allow(permit) => {
-                trace.subject = permit.caller().map(|caller| caller.subject.clone());
+                // Of whoever should sign in, what is known of the last time.
+                let lapsed = || permit.remembered(&permit.notice()?.organization);
+                trace.subject = permit.caller().or_else(lapsed).map(|s| s.subject.clone());
                 // A reason stands beside the organization whose reason it is.
                 trace.reason = permit.notice().map(|notice| notice.reason);
                 let noticed = permit.notice().map(|notice| notice.organization.clone());

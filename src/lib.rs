@@ -27,6 +27,7 @@ pub mod oidc;
 pub mod peer;
 pub mod policy;
 pub mod proxy;
+pub mod recovery;
 pub mod respond;
 pub mod saml;
 pub mod serve;

@@ -6,6 +6,7 @@
 mod account;
 mod decide;
 mod email;
+mod machine;
 mod name;
 mod organization;
 mod path_pattern;
@@ -21,6 +22,7 @@ mod verdict;
 pub use account::{Account, AccountId, AccountList, Accounts, HubTokens, LinkBy, Past, Showing};
 pub use decide::{Challenge, Claim, Claimed, Decision, Notice, Permit, decide};
 pub use email::{EmailAddress, EmailDomains};
+pub use machine::{Machine, MachineName};
 pub use name::{NameError, Namespace, OrganizationId, Subject};
 pub use organization::{Enforcement, Organization, PublicPattern};
 pub use path_pattern::{PathMatch, PathPattern, PathPatternError};

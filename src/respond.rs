@@ -4,6 +4,7 @@ mod carry;
 mod device_pages;
 mod dialect;
 mod pages;
+mod recovery_page;
 mod refusal;
 mod wording;
 
@@ -19,6 +20,7 @@ pub use dialect::Dialect;
 pub use pages::{
     Account, AccountProgram, AccountRow, Notice, Page, SignOut, SignedOut, Theme, page,
 };
+pub use recovery_page::RecoveryPage;
 pub use refusal::{Party, Refusal, refuse};
 
 /// An answer of our own, always small.

@@ -36,6 +36,7 @@ use Kind::{List, Names, Section, Sections, Text, Value};
 pub(super) const ROOT: &[Key] = &[
     key("public_url", Text),
     key("organizations", List),
+    key("recovery_state", Text),
     key("server", Section(SERVER)),
     key("hub", Section(HUB)),
     key("session", Section(SESSION)),
@@ -144,9 +145,34 @@ pub(super) const ORGANIZATION: &[Key] = &[
     key("members", Text),
     key("link_by", Text),
     key("tokens", Text),
+    key("recovery_codes", List),
     key("role_mapping", Section(ROLE_MAPPING)),
+    key("service_account", Sections(SERVICE_ACCOUNT)),
+    key("workload", Sections(WORKLOAD)),
     key("oidc", Section(OIDC)),
     key("saml", Section(SAML)),
+];
+
+/// `[[organization.service_account]]`
+pub(super) const SERVICE_ACCOUNT: &[Key] = &[
+    key("name", Text),
+    key("hash", Text),
+    key("role", Text),
+    key("expires", Text),
+    key("networks", List),
+];
+
+/// `[[organization.workload]]`
+pub(super) const WORKLOAD: &[Key] = &[
+    key("name", Text),
+    key("issuer", Text),
+    key("jwks_url", Text),
+    key("audience", Text),
+    key("claims", Names(&Text)),
+    key("role", Text),
+    key("algorithms", List),
+    key("max_lifetime", Text),
+    key("ca_certificates", List),
 ];
 
 /// `[organization.role_mapping]`

@@ -1,7 +1,7 @@
 //! From a file, its organizations' files and the environment to a configuration.
 
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -90,6 +90,7 @@ pub(super) struct Root {
     hub: Option<Hub>,
     session: Option<Session>,
     tokens: Option<Tokens>,
+    recovery_state: Option<PathBuf>,
     headers: Option<Headers>,
 }
 
@@ -108,11 +109,17 @@ impl Root {
             .map(|section| Session::read(&section, public_url.as_ref()));
         let tokens =
             root.section_or_empty("tokens").map(|section| Tokens::read(&section, hub.as_ref()));
+        let recovery_state = root.path("recovery_state").inspect(|folder| {
+            if !folder.is_dir() {
+                let what = format!("{} cannot be read: it is no folder", folder.display());
+                root.note("recovery_state", what, "make it, and let hubgate write to it");
+            }
+        });
         let upstream = hub.as_ref().and_then(|hub| hub.upstream.as_ref()).map(ToString::to_string);
         let audience = upstream.or_else(|| Some(public_url.as_ref()?.origin().to_owned()));
         let headers =
             root.section_or_empty("headers").map(|section| Headers::read(&section, audience));
-        Self { public_url, server, hub, session, tokens, headers }
+        Self { public_url, server, hub, session, tokens, recovery_state, headers }
     }
 
     /// What organizations take from it.
@@ -131,6 +138,7 @@ impl Root {
             hub: self.hub?,
             session: self.session?,
             tokens: self.tokens?,
+            recovery_state: self.recovery_state,
             headers: self.headers?,
             organizations,
         })

@@ -9,6 +9,7 @@ use crate::policy::{
     Namespace, Organization, OrganizationId, PublicPattern, Role, RoleMapping,
 };
 
+use super::machines::{self, ServiceAccount, Workload};
 use super::section::Section;
 use super::session::{LONGEST, SHORTEST};
 use super::{HubProfile, Identity, Oidc, Saml};
@@ -22,6 +23,12 @@ pub struct OrganizationConfig {
     pub provider: Provider,
     /// A key that speaks of the other kind of hub, and does nothing here.
     pub idle: Option<&'static str>,
+    /// Machines with a token.
+    pub service_accounts: Vec<ServiceAccount>,
+    /// Machines for which somebody else vouches.
+    pub workloads: Vec<Workload>,
+    /// SHA-256 of codes for the day when the provider is down.
+    pub recovery_codes: Vec<[u8; 32]>,
 }
 
 /// Who vouches for an organization's members.
@@ -90,6 +97,13 @@ impl OrganizationConfig {
         let words = [("email", LinkBy::Email), ("membership", LinkBy::Membership)];
         let link_by = section.choice("link_by", &words).unwrap_or_default();
         let accounts = Accounts { collaborators, members, tokens, link_by };
+        let with_tokens = section.sections("service_account");
+        let service_accounts: Vec<_> =
+            with_tokens.iter().filter_map(ServiceAccount::read).collect();
+        let vouched = section.sections("workload");
+        let workloads: Vec<_> = vouched.iter().filter_map(Workload::read).collect();
+        machines::distinct(section, &service_accounts, &workloads);
+        let recovery_codes = machines::recovery_codes(section);
         let id = id?;
         let policy = Organization {
             display_name: display_name.unwrap_or_else(|| id.as_str().to_owned()),
@@ -111,7 +125,14 @@ impl OrganizationConfig {
             }
             Provider::Saml(saml) => saml.fits(section, &policy, around.profile),
         }
-        Some(Self { policy, provider, idle })
+        Some(Self {
+            policy,
+            provider,
+            idle,
+            service_accounts,
+            workloads,
+            recovery_codes: recovery_codes?,
+        })
     }
 }
 

@@ -93,6 +93,12 @@ impl Hash {
         Self(bytes)
     }
 
+    /// The hash itself.
+    #[must_use]
+    pub const fn bytes(self) -> [u8; 32] {
+        self.0
+    }
+
     /// A name that opens nothing.
     #[must_use]
     pub fn short(&self) -> String {

@@ -9,6 +9,7 @@ use super::Gate;
 use crate::credential::{Credential, Reception, Unidentified, Unknown};
 use crate::error::Error;
 use crate::hub::{ANSWER_LIMIT, Heard, Question, Said, Shown, Whoami};
+use crate::peer::Peer;
 use crate::policy::{Account, Claimed};
 use crate::proxy::Proxy;
 
@@ -23,9 +24,10 @@ impl Gate {
         &self,
         headers: &HeaderMap,
         claimed: &Claimed<'_>,
+        peer: &Peer,
         now: SystemTime,
     ) -> Result<Credential, Error> {
-        let own = self.site.credentials.read(headers, now)?;
+        let own = self.site.credentials.read(headers, peer, now).await?;
         match &self.site.reception {
             None => Ok(own),
             // In a box: the way of other requests is not made longer by its weight.

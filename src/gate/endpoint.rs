@@ -41,6 +41,10 @@ pub(super) enum Endpoint {
     Callback(OrganizationId),
     /// `POST /-/sso/{org}/oidc/callback`
     CallbackForm(OrganizationId),
+    /// `GET /-/sso/{org}/recovery`
+    RecoveryPage(OrganizationId),
+    /// `POST /-/sso/{org}/recovery`
+    Recovery(OrganizationId),
     /// `POST /-/sso/{org}/oidc/backchannel-logout`
     BackChannelLogout(OrganizationId),
     /// `GET /-/sso/{org}/oidc/frontchannel-logout`
@@ -126,6 +130,10 @@ impl Endpoint {
                 // a query could not, and nothing of it is needed to begin.
                 Verb::Post => Err(Reason::MethodNotAllowed),
             },
+            ["recovery"] => Ok(match read_or_post(method)? {
+                Verb::Read => Self::RecoveryPage(id),
+                Verb::Post => Self::Recovery(id),
+            }),
             ["oidc", "callback"] => Ok(match read_or_post(method)? {
                 Verb::Read => Self::Callback(id),
                 Verb::Post => Self::CallbackForm(id),
@@ -151,6 +159,8 @@ impl Endpoint {
     pub(super) const fn organization(&self) -> Option<&OrganizationId> {
         match self {
             Self::Login(id)
+            | Self::RecoveryPage(id)
+            | Self::Recovery(id)
             | Self::Callback(id)
             | Self::CallbackForm(id)
             | Self::BackChannelLogout(id)

@@ -14,6 +14,7 @@ use crate::links::Links;
 use crate::login::ConsumedStates;
 use crate::logout::SignOuts;
 use crate::policy::OrganizationId;
+use crate::recovery::Tries;
 use crate::session::{self, Sealer, Sessions};
 
 /// What one configuration leaves to the next. It is made once for each process; a [`Site`] borrows
@@ -34,6 +35,8 @@ pub struct Kept {
     pub(super) grants: Arc<Grants>,
     /// Programs that wait to be allowed.
     pub(super) programs: Programs,
+    /// Recovery codes that were used.
+    pub(super) recovery_tries: Tries,
     /// Sign-in states that were used.
     pub(super) consumed: ConsumedStates,
     /// Sign-outs that are on their way through the providers.
@@ -59,6 +62,7 @@ impl Kept {
             sessions: Arc::new(Sessions::open(&config.session)),
             grants: Arc::new(Grants::new(LONGEST_SESSION)),
             programs: Programs::new()?,
+            recovery_tries: Tries::default(),
             consumed: ConsumedStates::default(),
             sign_outs: SignOuts::default(),
             refreshes: Refreshes::default(),

@@ -75,7 +75,7 @@ impl Gate {
                 let (form, _) = body.read_whole(FORM_LIMIT).await?;
                 site.device.revoke(headers, &form)?
             }
-            Endpoint::Whoami => match site.credentials.read(headers, now) {
+            Endpoint::Whoami => match site.credentials.read(headers, peer, now).await {
                 Ok(credential) => device::whoami(credential.principal(), &site.directory, now),
                 // Clients know what to say of a token that is not valid.
                 Err(credential::Error::Refused(_)) => device::stranger(),
@@ -84,6 +84,15 @@ impl Gate {
             Endpoint::Login(id) => {
                 let entry = self.entry(&id)?;
                 site.login.begin(entry, query, headers, now).await.map_err(|f| failed(id, f))?
+            }
+            Endpoint::RecoveryPage(id) => site.recovery.page(self.recoverable(&id)?),
+            Endpoint::Recovery(id) => {
+                let entry = self.recoverable(&id)?;
+                let (form, _) = body.read_whole(FORM_LIMIT).await?;
+                let (answer, sign_in) =
+                    site.recovery.enter(entry, headers, &form, client(), now)?;
+                trace.subject = sign_in.map(|sign_in| sign_in.subject);
+                answer
             }
             Endpoint::CallbackForm(id) => {
                 self.entry(&id)?;
@@ -131,6 +140,15 @@ impl Gate {
 
     fn entry(&self, id: &OrganizationId) -> Result<&Arc<Entry>, Error> {
         self.site.directory.find(id).ok_or(Error::Page(Reason::UnknownOrganization))
+    }
+
+    /// The organization, if it has recovery codes.
+    fn recoverable(&self, id: &OrganizationId) -> Result<&Arc<Entry>, Error> {
+        let entry = self.entry(id)?;
+        if entry.config.recovery_codes.is_empty() {
+            return Err(Error::Page(Reason::NoSuchPage));
+        }
+        Ok(entry)
     }
 
     fn protocol(&self, id: &OrganizationId) -> Protocol {

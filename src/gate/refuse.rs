@@ -117,9 +117,11 @@ impl Gate {
             Error::Challenge(_) => Outcome::Challenge,
             Error::Unidentified(Unidentified::Unknown(Unknown::Contradiction(_))) => Outcome::Deny,
             Error::Proxy(_) | Error::Session(_) | Error::Unidentified(_) => Outcome::Error,
-            Error::Login { .. } | Error::Logout(_) | Error::Device(_) | Error::Page(_) => {
-                Outcome::Own
-            }
+            Error::Login { .. }
+            | Error::Logout(_)
+            | Error::Recovery(_)
+            | Error::Device(_)
+            | Error::Page(_) => Outcome::Own,
             Error::Ambiguous(_)
             | Error::Headers(_)
             | Error::Body(_)
@@ -148,6 +150,7 @@ impl Gate {
             | Error::Page(_)
             | Error::Logout(_)
             | Error::Device(_)
+            | Error::Recovery(_)
             | Error::Credential(_)
             | Error::Unidentified(_)
             | Error::Session(_)

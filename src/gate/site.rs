@@ -17,6 +17,7 @@ use crate::links;
 use crate::login::Login;
 use crate::logout::Logout;
 use crate::proxy::{Connector, ConnectorError};
+use crate::recovery::Recovery;
 use crate::session::{self, Sealer, SealerError, Sessions};
 
 /// One configuration at work.
@@ -36,6 +37,7 @@ pub struct Site {
     pub(super) logout: Logout,
     pub(super) account: Account,
     pub(super) device: Device,
+    pub(super) recovery: Recovery,
     pub(super) cli_sign_in: bool,
     pub(super) managed: Managed,
     pub(super) forwarding: Forwarding,
@@ -113,7 +115,12 @@ impl Site {
             Arc::clone(&directory),
             kept.refreshes.clone(),
             kept.clock.clone(),
-        );
+        )
+        .with_machines(
+            &config.organizations,
+            Forwarding::new(config.server.trusted_proxies.clone()),
+            &kept.http,
+        )?;
         let reception = match (config.hub.identity, &config.hub.whoami) {
             (Identity::Idp, _) => None,
             (Identity::Hub, None) => return Err(SetupError::NoWhoami),
@@ -169,6 +176,13 @@ impl Site {
                 kept.programs.clone(),
                 Arc::clone(&kept.grants),
                 config.tokens.access_lifetime,
+            ),
+            recovery: Recovery::new(
+                public_url.clone(),
+                cookie.clone(),
+                Arc::clone(&sessions),
+                config.recovery_state.clone(),
+                kept.recovery_tries.clone(),
             ),
             cli_sign_in: config.tokens.cli_sign_in,
             managed: Managed::new(config.headers.clone()),

@@ -80,7 +80,7 @@ impl Provider {
     ) -> Result<Claims, Error> {
         let way = match purpose {
             Use::IdToken { .. } | Use::RefreshedIdToken { .. } | Use::Userinfo => Way::Asked,
-            Use::LogoutToken => Way::Unasked,
+            Use::LogoutToken | Use::Workload { .. } => Way::Unasked,
         };
         let expected = Expected {
             issuer: &self.settings.issuer,

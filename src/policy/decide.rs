@@ -151,6 +151,12 @@ impl<'r> Permit<'r> {
         self.principal.live(self.at)
     }
 
+    /// The organization's sign-in, whatever has become of it.
+    #[must_use]
+    pub fn remembered(&self, organization: &OrganizationId) -> Option<&'r SignIn> {
+        self.principal.sign_in(organization)
+    }
+
     /// What the caller should be told beside the upstream's answer.
     #[must_use]
     pub const fn notice(&self) -> Option<&Notice> {

@@ -41,6 +41,12 @@ reasons! {
     TokenExpired = "token-expired", "This access token has expired.";
     /// A token that was revoked, or whose sign-in was ended.
     TokenRevoked = "token-revoked", "This access token was revoked, or its sign-in has ended.";
+    /// The token of a service account whose time is over.
+    ServiceAccountExpired = "service-account-expired", "This service account has expired; an administrator can make a new token.";
+    /// The token of a service account, used from elsewhere.
+    NetworkNotAllowed = "network-not-allowed", "This token may not be used from your network.";
+    /// A machine's signed token that does not verify, or that no rule fits.
+    WorkloadRefused = "workload-refused", "This workload's token is not accepted here.";
     /// Two credentials in one request.
     MixedCredentials = "mixed-credentials", "The request shows two credentials; send one of them.";
     /// Signed in, but the role does not suffice.

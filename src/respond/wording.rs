@@ -42,6 +42,9 @@ pub(super) fn way_out(refusal: &Refusal<'_>, form: bool) -> String {
         Reason::TokenUnknown | Reason::TokenExpired | Reason::TokenRevoked => {
             "Sign in again with the program that holds the token.".to_owned()
         }
+        Reason::ServiceAccountExpired | Reason::NetworkNotAllowed | Reason::WorkloadRefused => {
+            "Ask whoever set this machine up.".to_owned()
+        }
         Reason::RoleTooLow => {
             format!("Ask an administrator of {name} for a higher role, then sign in again.")
         }

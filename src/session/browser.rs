@@ -19,12 +19,18 @@ pub struct BrowserId([u8; 16]);
 pub struct Spell([u8; 16]);
 
 impl BrowserId {
+    /// That of callers without a browser.
+    pub(super) const NONE: Self = Self([0; 16]);
+
     pub(super) fn random() -> Result<Self, Error> {
         random().map(Self)
     }
 }
 
 impl Spell {
+    /// That of callers that never signed in.
+    pub(super) const NONE: Self = Self([0; 16]);
+
     pub(super) fn random() -> Result<Self, Error> {
         random().map(Self)
     }

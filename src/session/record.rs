@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use aws_lc_rs::digest;
+
 use super::{BrowserId, Prepared, SessionKey, Spell, with_ended};
 use crate::body::Cord;
 use crate::headers::Identity;
@@ -31,6 +33,14 @@ struct Attachment {
     tokens: Option<Tokens>,
     refresh_at: Option<SystemTime>,
     life: Arc<Cord>,
+}
+
+impl SessionKey {
+    /// The key of a session that is in no store: hashed again, so that it is no store's key.
+    fn made(name: [u8; 32]) -> Self {
+        let digest = digest::digest(&digest::SHA256, &name);
+        Self(digest.as_ref().try_into().unwrap_or_default())
+    }
 }
 
 impl Session {
@@ -72,6 +82,22 @@ impl Session {
             attachments,
             prepared: Prepared::default(),
         }
+    }
+
+    /// A session that no browser holds and no store knows: of a caller that is no person. `name`
+    /// is what the log knows it by.
+    #[must_use]
+    pub fn standing(principal: Principal, name: [u8; 32]) -> Self {
+        let attachment = |sign_in: &SignIn| Attachment {
+            organization: sign_in.organization.clone(),
+            spell: Spell::NONE,
+            tokens: None,
+            refresh_at: None,
+            life: Arc::default(),
+        };
+        let attachments = principal.sign_ins().iter().map(attachment).collect();
+        let (key, browser) = (SessionKey::made(name), BrowserId::NONE);
+        Self { key, browser, principal, attachments, prepared: Prepared::default() }
     }
 
     /// The spell of the sign-in that `next` takes the place of, if it was the same account's and

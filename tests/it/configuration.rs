@@ -103,6 +103,8 @@ fn every_mistake_is_reported_in_one_go() {
 fn label(key: &str, organization: &str) -> String {
     key.replace("organization.", &format!("organization[{organization}]."))
         .replace("hub.rule.", "hub.rule[0].")
+        .replace(".service_account.", ".service_account[0].")
+        .replace(".workload.", ".workload[0].")
 }
 
 #[test]
@@ -1025,4 +1027,40 @@ fn grpc_needs_proxies_that_may_ask_and_a_port_of_its_own() {
     refuse(&twice, "server.grpc: 127.0.0.1:9191 is taken twice; choose another port");
     let found = mistakes(&trusting.set("server.grpc", "\"9191\"").text());
     assert!(found.len() == 1 && found[0].starts_with("server.grpc: \"9191\" is no address"));
+}
+
+#[test]
+fn a_machine_is_described_in_full_or_not_at_all() {
+    let account = "[[organization.service_account]]\nname = \"ci\"\nrole = \"read\"\n";
+    let hash = format!("hash = \"sha256:{}\"\n", "0".repeat(64));
+    let with = |text: &str| Document::minimal().and(text);
+    accept(&with(&format!("{account}{hash}")));
+    let remedy = "it prints the hash to write here";
+    for (text, what) in [
+        (account.to_owned(), "service_account[0].hash: is missing"),
+        (format!("{account}hash = \"hf_hubgate_s_x\"\n"), remedy),
+        (format!("{account}hash = \"sha256:00\"\n"), remedy),
+        (format!("{account}{hash}expires = \"soon\"\n"), "\"soon\" is no date"),
+        (format!("{account}{hash}networks = [\"10.0.0.0/40\"]\n"), "is no network"),
+        (format!("{account}{hash}{account}{hash}"), "is the name of two machines"),
+    ] {
+        let found = mistakes(&with(&text).text());
+        assert!(found.iter().any(|line| line.contains(what)), "{what}: {found:#?}");
+        assert!(!found.iter().any(|line| line.contains("hf_hubgate_s_x")), "{found:#?}");
+    }
+    let workload = "[[organization.workload]]\nname = \"ci\"\nissuer = \"https://ci.example\"\n\
+                    audience = \"https://hub.example.com\"\nrole = \"read\"\n";
+    accept(&with(&format!("{workload}claims = {{ sub = \"x\" }}\n")));
+    for (text, what) in [
+        (workload.to_owned(), "workload[0].claims: is missing"),
+        (format!("{workload}claims = {{}}\n"), "leaves open who is meant"),
+        (format!("{workload}claims = {{ sub = \"\" }}\n"), "leaves open who is meant"),
+        (
+            format!("{workload}claims = {{ sub = \"x\" }}\njwks_url = \"http://ci.example/k\"\n"),
+            "is no https address",
+        ),
+    ] {
+        let found = mistakes(&with(&text).text());
+        assert!(found.iter().any(|line| line.contains(what)), "{what}: {found:#?}");
+    }
 }

@@ -11,7 +11,7 @@ pub(crate) struct Document {
 }
 
 /// The tables in an order that TOML can be written in; those with `[[…]]` are marked.
-const TABLES: [(&str, bool); 16] = [
+const TABLES: [(&str, bool); 18] = [
     ("", false),
     ("server", false),
     ("server.tls", false),
@@ -23,6 +23,8 @@ const TABLES: [(&str, bool); 16] = [
     ("tokens", false),
     ("headers", false),
     ("organization", true),
+    ("organization.service_account", true),
+    ("organization.workload", true),
     ("organization.role_mapping", false),
     ("organization.role_mapping.roles", false),
     ("organization.oidc", false),

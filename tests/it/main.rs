@@ -32,6 +32,7 @@ mod oidc_vectors;
 mod pages;
 mod paths;
 mod races;
+mod recovery;
 mod redirects;
 mod refusals;
 mod reload;
@@ -41,7 +42,7 @@ mod saml_configuration;
 mod saml_gate;
 mod saml_tenants;
 mod secrets;
-
+mod service_accounts;
 mod sessions;
 mod sign_in;
 mod support;

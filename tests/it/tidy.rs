@@ -11,7 +11,7 @@ const LAYERS: &[(u8, &[&str])] = &[
     (9, &["server"]),
     (8, &["gate"]),
     (7, &["error"]),
-    (6, &["account", "device", "forward_auth", "login", "logout", "proxy"]),
+    (6, &["account", "device", "forward_auth", "login", "logout", "proxy", "recovery"]),
     (5, &["credential"]),
     (4, &["directory", "links", "session"]),
     (3, &["oidc", "service_provider", "hub"]),

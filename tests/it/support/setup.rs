@@ -12,6 +12,7 @@ pub(crate) const CLIENT_SECRET: &str = "a secret that no log may show";
 /// A configuration of two organizations, each with a provider, which a test may change.
 pub(crate) struct Setup {
     keys: Vec<(String, String, String)>,
+    tables: Vec<(String, String)>,
     pub(crate) environment: Vec<(String, String)>,
     pub(crate) acme: Party,
     pub(crate) globex: Party,
@@ -32,13 +33,23 @@ pub(crate) struct Party {
     pub(crate) own_thread: bool,
 }
 
-const SECTIONS: [&str; 9] =
-    ["", "server", "hub", "hub.whoami", "session", "session.cookie", "tokens", "headers", "organization"];
+const SECTIONS: [&str; 9] = [
+    "",
+    "server",
+    "hub",
+    "hub.whoami",
+    "session",
+    "session.cookie",
+    "tokens",
+    "headers",
+    "organization",
+];
 
 impl Setup {
     pub(crate) fn new() -> Self {
         let mut setup = Self {
             keys: Vec::new(),
+            tables: Vec::new(),
             environment: vec![("CLIENT_SECRET".to_owned(), CLIENT_SECRET.to_owned())],
             acme: Party::new("acme", people::acme()),
             globex: Party::new("globex", people::globex()),
@@ -100,6 +111,12 @@ impl Setup {
         self
     }
 
+    /// Adds tables of an organization, as they stand in the file.
+    pub(crate) fn also(&mut self, organization: &str, text: &str) -> &mut Self {
+        self.tables.push((organization.to_owned(), text.to_owned()));
+        self
+    }
+
     pub(crate) fn unset(&mut self, section: &str, key: &str) -> &mut Self {
         self.keys.retain(|(own, name, _)| own != section || name != key);
         self
@@ -119,6 +136,8 @@ impl Setup {
                 "organization" => {
                     for id in ["acme", "globex"] {
                         text += &format!("[[organization]]\n{}", self.lines(id));
+                        let own = self.tables.iter().filter(|(own, _)| own == id);
+                        text.extend(own.map(|(_, table)| table.as_str()));
                         for table in ["role_mapping", "oidc", "saml"] {
                             let lines = self.lines(&format!("{id}.{table}"));
                             if lines.is_empty() && table != "role_mapping" {

@@ -1,9 +1,13 @@
 //! An organization that signs in by SAML, through the served gate and a browser.
 
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
 use hubgate::demo::saml::Sent;
 use hubgate::demo::saml::orders::{Orders, Signs};
 use serde_json::{Value, json};
 
+use crate::saml::encryption::encrypted;
+use crate::saml::provider::RSA;
 use crate::support::answer::{Answer, Form};
 use crate::support::browser::{Ask, Browser};
 use crate::support::moving_clock::minutes;
@@ -557,4 +561,44 @@ async fn a_name_that_changes_at_each_sign_in_names_nobody() {
     assert_eq!(browser.sign_in_of("globex").await["subject"], json!("hank@globex.com"));
     // Its logout calls the person by the name id, not by the attribute.
     world.saml().behave_well();
+}
+
+/// The assertion in a response.
+fn assertion_of(xml: &str) -> &str {
+    let from = xml.find("<saml:Assertion").unwrap();
+    let end = "</saml:Assertion>";
+    &xml[from..xml.find(end).unwrap() + end.len()]
+}
+
+#[tokio::test]
+async fn an_encrypted_assertion_is_read_with_our_key_and_its_signature_still_counts() {
+    let world = world_with(|setup| {
+        let pem = format!("{}{}", RSA.private_key, RSA.certificate);
+        setup.environment.push(("SP_PEM".to_owned(), pem));
+        setup.set("globex.saml", "decryption_keys", "[{ env = \"SP_PEM\" }]");
+    })
+    .await;
+    let text = world.browser().load("/-/sso/globex/saml/metadata").await.expect(200).text();
+    assert!(text.contains("use=\"encryption\""), "{text}");
+    world.saml().behave(|orders| {
+        orders.send(|xml| xml.replace(assertion_of(&xml), &encrypted(assertion_of(&xml))));
+    });
+    let mut browser = world.browser();
+    let (_, form) = answer_for(&mut browser, LOGIN, "hank").await;
+    let sent = BASE64_STANDARD.decode(&form.fields[0].1).unwrap();
+    assert!(!String::from_utf8(sent).unwrap().contains("hank"), "nobody reads it on the way");
+    let mut browser = world.signed_in("globex", "hank").await;
+    assert_eq!(browser.sign_in_of("globex").await["role"], "write");
+    // Encrypted by anybody, since the key to encrypt to is public.
+    world.saml().behave(|orders| orders.signs = Signs::Nothing);
+    let mut browser = world.browser();
+    let refused = browser.sign_in_at(LOGIN, "gina").await.refused(403, "idp-invalid");
+    assert!(cause_of(&refused).contains("signature-missing"), "{}", cause_of(&refused));
+    // Without the key nothing is read.
+    let closed = world_with(|_| {}).await;
+    closed.saml().behave(|orders| {
+        orders.send(|xml| xml.replace(assertion_of(&xml), &encrypted(assertion_of(&xml))));
+    });
+    let refused = closed.browser().sign_in_at(LOGIN, "hank").await;
+    refused.refused(403, "idp-invalid");
 }

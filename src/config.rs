@@ -1,5 +1,6 @@
 //! The configuration's meaning: what the rest of hubgate reads, and how it is read from a file.
 
+mod disjoint;
 mod files;
 mod headers;
 mod hub;

@@ -1,5 +1,6 @@
 //! What a request shows: a session, a token, an account of the hub, or nothing.
 
+mod cookie;
 mod devices;
 mod grant;
 mod grants;
@@ -11,6 +12,7 @@ mod token;
 mod visitor;
 mod workloads;
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -18,14 +20,14 @@ use http::HeaderMap;
 use http::header::{HeaderName, HeaderValue};
 
 use crate::clock::Clock;
-use crate::config::{self, OrganizationConfig, PublicUrl};
+use crate::config::OrganizationConfig;
 use crate::directory::Directory;
-use crate::headers::{self, Forwarding, Identity};
+use crate::headers::{Forwarding, Identity};
 use crate::http_client::{HttpClient, TrustError};
 use crate::links::Links;
 use crate::peer::Peer;
 use crate::policy::{OrganizationId, Principal, Reason};
-use crate::session::{self, Session, SessionKey, Sessions};
+use crate::session::{self, Session, Sessions};
 
 use token::{Kind, Shown};
 
@@ -37,6 +39,7 @@ use machines::Machines;
 use refresh::Refreshing;
 use workloads::Workloads;
 
+pub use cookie::SessionCookie;
 pub use devices::{Devices, INTERVAL, PATIENCE, Standing, UserCode, Waiting};
 pub use grant::{Grant, Program};
 pub use grants::{Grants, Issued};
@@ -78,6 +81,20 @@ pub enum Credential {
     Token(Arc<Session>, HeaderName),
     /// What the hub's word and a session make of it, where the hub has accounts.
     Visitor(Arc<Visitor>),
+}
+
+/// A credential, or the way to it where somebody else must be asked.
+pub enum Reading<'c> {
+    /// It was read.
+    Read(Credential),
+    /// The keys of whoever vouches may have to be fetched; hardly any request comes by here.
+    Asking(Pin<Box<dyn Future<Output = Result<Credential, Error>> + 'c>>),
+}
+
+impl From<Credential> for Reading<'_> {
+    fn from(credential: Credential) -> Self {
+        Self::Read(credential)
+    }
 }
 
 impl Credential {
@@ -205,12 +222,12 @@ impl Credentials {
     /// # Errors
     /// When the session store cannot say, or a token of ours opens nothing; the request is then
     /// refused.
-    pub async fn read(
-        &self,
-        headers: &HeaderMap,
+    pub fn read<'c>(
+        &'c self,
+        headers: &'c HeaderMap,
         peer: &Peer,
         now: SystemTime,
-    ) -> Result<Credential, Error> {
+    ) -> Result<Reading<'c>, Error> {
         let refused = |reason| Err(Error::Refused(Refused { reason, organization: None }));
         let cookie = self.cookie.value(headers);
         match token::find(headers) {
@@ -220,9 +237,10 @@ impl Credentials {
                     if cookie.is_some() {
                         return refused(Reason::MixedCredentials);
                     }
-                    // In a box: keys may have to be fetched, and hardly any request comes by here.
-                    let found = Box::pin(self.workloads.find(&issuer, &bearer, now)).await?;
-                    return Ok(Credential::Token(found, header));
+                    return Ok(Reading::Asking(Box::pin(async move {
+                        let found = self.workloads.find(&issuer, &bearer, now).await?;
+                        Ok(Credential::Token(found, header))
+                    })));
                 }
             }
             Shown::Doubled => return refused(Reason::MixedCredentials),
@@ -235,67 +253,20 @@ impl Credentials {
             Shown::Ours(Kind::Service, hash, header) => {
                 let client = || self.forwarding.client(headers, peer.address).address;
                 let session = self.machines.find(hash, client, now).map_err(Error::Refused)?;
-                return Ok(Credential::Token(session, header));
+                return Ok(Credential::Token(session, header).into());
             }
             Shown::Ours(Kind::Access, hash, header) => {
                 let found = self.grants.find(hash, &self.sessions, now)?;
                 let session = found.map_err(Error::Refused)?;
                 self.refreshing.if_due(&session, now);
-                return Ok(Credential::Token(session, header));
+                return Ok(Credential::Token(session, header).into());
             }
         }
-        let Some(cookie) = cookie else { return Ok(Credential::Anonymous) };
+        let Some(cookie) = cookie else { return Ok(Credential::Anonymous.into()) };
         let Some(session) = self.sessions.of_cookie(cookie, now)? else {
-            return Ok(Credential::Anonymous);
+            return Ok(Credential::Anonymous.into());
         };
         self.refreshing.if_due(&session, now);
-        Ok(Credential::Session(session))
-    }
-}
-
-/// The session cookie: its name and its attributes.
-#[derive(Clone, Debug)]
-pub struct SessionCookie {
-    name: Arc<str>,
-    attributes: String,
-}
-
-impl SessionCookie {
-    /// The cookie of a configuration.
-    #[must_use]
-    pub fn new(config: &config::Cookie, public_url: &PublicUrl) -> Self {
-        let same_site = match config.same_site {
-            config::SameSite::Lax => "Lax",
-            config::SameSite::Strict => "Strict",
-            config::SameSite::None => "None",
-        };
-        let secure = if public_url.is_secure() { "; Secure" } else { "" };
-        Self {
-            name: config.name.as_str().into(),
-            attributes: format!("; Path=/; HttpOnly; SameSite={same_site}{secure}"),
-        }
-    }
-
-    /// Its name; every other cookie of ours begins with it.
-    #[must_use]
-    pub const fn name(&self) -> &Arc<str> {
-        &self.name
-    }
-
-    /// The key of the session whose cookie the request carries.
-    #[must_use]
-    pub fn key(&self, headers: &HeaderMap) -> Option<SessionKey> {
-        SessionKey::of(self.value(headers)?)
-    }
-
-    /// Its value in a request.
-    fn value<'h>(&self, headers: &'h HeaderMap) -> Option<&'h str> {
-        headers::cookie(headers, &self.name)
-    }
-
-    /// A `Set-Cookie` that holds `value` for `seconds`; zero takes the cookie away.
-    #[must_use]
-    pub fn set(&self, suffix: &str, value: &str, seconds: u64) -> String {
-        format!("{}{suffix}={value}{}; Max-Age={seconds}", self.name, self.attributes)
+        Ok(Credential::Session(session).into())
     }
 }

@@ -194,7 +194,7 @@ fn headers(section: &Section<'_>, preset: &Preset) -> Option<Vec<HeaderName>> {
             (format!("{text:?} is no header's name"), remedy.to_owned())
         })
     })?;
-    if headers.iter().any(|name| *name == http::header::AUTHORIZATION) {
+    if headers.contains(&http::header::AUTHORIZATION) {
         section.note("headers", "names Authorization, which is read anyway", "remove it");
     }
     Some(headers)

@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use http::HeaderMap;
 
 use super::Gate;
-use crate::credential::{Credential, Reception, Unidentified, Unknown};
+use crate::credential::{Credential, Reading, Reception, Unidentified, Unknown};
 use crate::error::Error;
 use crate::hub::{ANSWER_LIMIT, Heard, Question, Said, Shown, Whoami};
 use crate::peer::Peer;
@@ -27,7 +27,10 @@ impl Gate {
         peer: &Peer,
         now: SystemTime,
     ) -> Result<Credential, Error> {
-        let own = self.site.credentials.read(headers, peer, now).await?;
+        let own = match self.site.credentials.read(headers, peer, now)? {
+            Reading::Read(own) => own,
+            Reading::Asking(asking) => asking.await?,
+        };
         match &self.site.reception {
             None => Ok(own),
             // In a box: the way of other requests is not made longer by its weight.

@@ -8,7 +8,7 @@ use http::{Request, Response, StatusCode};
 
 use super::{Endpoint, Gate, Mode, Trace};
 use crate::body::Body;
-use crate::credential;
+use crate::credential::{self, Reading};
 use crate::device;
 use crate::directory::{Entry, Provider};
 use crate::error::Error;
@@ -24,6 +24,7 @@ const FORM_LIMIT: usize = 64 * 1024;
 const SAML_FORM_LIMIT: usize = 512 * 1024;
 
 impl Gate {
+    #[expect(clippy::too_many_arguments, reason = "what a page may need, gathered once")]
     pub(super) async fn own_page(
         &self,
         mode: Option<Mode<'_>>,
@@ -75,12 +76,19 @@ impl Gate {
                 let (form, _) = body.read_whole(FORM_LIMIT).await?;
                 site.device.revoke(headers, &form)?
             }
-            Endpoint::Whoami => match site.credentials.read(headers, peer, now).await {
-                Ok(credential) => device::whoami(credential.principal(), &site.directory, now),
-                // Clients know what to say of a token that is not valid.
-                Err(credential::Error::Refused(_)) => device::stranger(),
-                Err(error @ credential::Error::Session(_)) => return Err(error.into()),
-            },
+            Endpoint::Whoami => {
+                let read = match site.credentials.read(headers, peer, now) {
+                    Ok(Reading::Asking(asking)) => asking.await,
+                    Ok(Reading::Read(credential)) => Ok(credential),
+                    Err(error) => Err(error),
+                };
+                match read {
+                    Ok(credential) => device::whoami(credential.principal(), &site.directory, now),
+                    // Clients know what to say of a token that is not valid.
+                    Err(credential::Error::Refused(_)) => device::stranger(),
+                    Err(error @ credential::Error::Session(_)) => return Err(error.into()),
+                }
+            }
             Endpoint::Login(id) => {
                 let entry = self.entry(&id)?;
                 site.login.begin(entry, query, headers, now).await.map_err(|f| failed(id, f))?

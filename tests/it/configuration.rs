@@ -974,7 +974,8 @@ fn what_the_example_leaves_off_can_be_written_as_shown() {
                 let names = [format!("# [{s}]"), format!("# [[{s}]]")];
                 s != "organization" && names.iter().any(|name| text.starts_with(name))
             });
-            let other = second && (text == "# [[organization]]" || text.starts_with("# id = "));
+            let other =
+                second && (text == "# [[organization]]" || text.starts_with("# id = \"globex\""));
             if at == line || header || other { text.trim_start_matches("# ") } else { text }
         });
         let text = lines.collect::<Vec<_>>().join("\n");

@@ -22,7 +22,7 @@ rules:
   comments-indentation: disable
   document-start: disable
   indentation: { indent-sequences: whatever }
-  line-length: { max: 140 }
+  line-length: { max: 440 }
   truthy: { check-keys: false }
 """
 MOST_EXPOSED = 3.0

@@ -1,5 +1,6 @@
 //! The configuration's meaning: what the rest of hubgate reads, and how it is read from a file.
 
+mod audit;
 mod files;
 mod headers;
 mod hub;
@@ -23,6 +24,7 @@ mod warnings;
 
 use std::sync::Arc;
 
+pub use audit::{Audit, AuditTo};
 pub use headers::Headers;
 pub use hub::{Access, BodyUnknown, Hub, HubProfile, HubRule, Identity, Unclaimed, Upstream};
 pub use keys::known_keys;
@@ -55,6 +57,8 @@ pub struct Config {
     pub session: Session,
     /// What the upstream's headers are called.
     pub headers: Headers,
+    /// Where the audit log goes.
+    pub audit: Audit,
     /// Who has an identity provider.
     pub organizations: Vec<Arc<OrganizationConfig>>,
 }

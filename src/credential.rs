@@ -11,6 +11,7 @@ use crate::clock::Clock;
 use crate::config::{self, PublicUrl};
 use crate::directory::Directory;
 use crate::headers;
+use crate::observe::Audit;
 use crate::policy::Principal;
 use crate::session::{self, Session, SessionKey, Sessions};
 
@@ -64,10 +65,11 @@ impl Credentials {
         cookie: SessionCookie,
         directory: Arc<Directory>,
         refreshes: Refreshes,
+        audit: Audit,
         clock: Clock,
     ) -> Self {
         let refreshing =
-            Arc::new(Refreshing::new(Arc::clone(&sessions), directory, refreshes, clock));
+            Arc::new(Refreshing::new(Arc::clone(&sessions), directory, refreshes, audit, clock));
         Self { sessions, cookie, refreshing }
     }
 

@@ -14,16 +14,18 @@ mod target;
 
 use std::cell::Cell;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use http::{Request, Response};
 use hyper::body::Incoming;
 
 use crate::body::Body;
 use crate::clock::stopwatch;
+use crate::credential::Credential;
 use crate::error::Error;
 use crate::headers::Hop;
 use crate::hub::Found;
-use crate::observe::{Access, Outcome, Recorder};
+use crate::observe::{Access, AuditEvent, AuditRecord, Outcome, Recorder};
 use crate::peer::Peer;
 use crate::policy::{Decision, OrganizationId, Reason, Subject, decide};
 use crate::proxy::Proxy;
@@ -59,6 +61,22 @@ struct Trace {
     reason: Option<Reason>,
     organization: Option<OrganizationId>,
     subject: Option<Subject>,
+    /// What stands in the audit log, when it is more than an answer.
+    event: Option<AuditEvent>,
+}
+
+impl Trace {
+    /// Somebody has signed out; the line names who it was, where it was one.
+    fn signed_out(&mut self, credential: &Credential, now: SystemTime) {
+        let mut live = credential.principal().live(now);
+        if let Some(sign_in) = live.next() {
+            self.event = Some(AuditEvent::SignOut);
+            if live.next().is_none() {
+                self.organization = Some(sign_in.organization.clone());
+            }
+            self.subject = Some(sign_in.subject.clone());
+        }
+    }
 }
 
 impl Gate {
@@ -90,8 +108,13 @@ impl Gate {
         let mode = self.mode(&request);
         let opened = self.open(mode, &mut request, &peer);
         let about = refuse::About::of(&request, &self.site.forwarding, &peer);
-        let mut trace =
-            Trace { outcome: Outcome::Allow, reason: None, organization: None, subject: None };
+        let mut trace = Trace {
+            outcome: Outcome::Allow,
+            reason: None,
+            organization: None,
+            subject: None,
+            event: None,
+        };
         request_id.write(request.headers_mut());
         let answered = match opened {
             Ok(()) => self.answer(mode, request, &peer, &mut trace).await,
@@ -103,6 +126,7 @@ impl Gate {
         };
         request_id.write_if_missing(response.headers_mut());
         let host = about.host();
+        self.audit(at, &trace, &about, request_id.as_str());
         self.recorder.access(&Access {
             at,
             request_id: request_id.as_str(),
@@ -119,6 +143,24 @@ impl Gate {
             bytes: http_body::Body::size_hint(response.body()).exact(),
         });
         response
+    }
+
+    /// Notes what somebody may want to prove later.
+    fn audit(&self, at: SystemTime, trace: &Trace, about: &refuse::About, request_id: &str) {
+        let event = match (trace.event, trace.outcome) {
+            (Some(event), _) => event,
+            (None, Outcome::Challenge) => AuditEvent::Challenge,
+            (None, Outcome::Deny) => AuditEvent::Deny,
+            (None, Outcome::Allow | Outcome::Own | Outcome::Error) => return,
+        };
+        self.recorder.audit().note(&AuditRecord {
+            organization: trace.organization.as_ref(),
+            subject: trace.subject.as_ref(),
+            reason: trace.reason.map(Reason::as_str),
+            request_id: Some(request_id),
+            client: Some(about.client()),
+            ..AuditRecord::new(at, event)
+        });
     }
 
     /// The whole product in one function.

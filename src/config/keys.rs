@@ -42,6 +42,7 @@ pub(super) const ROOT: &[Key] = &[
     key("hub", Section(HUB)),
     key("session", Section(SESSION)),
     key("headers", Section(HEADERS)),
+    key("audit", Section(AUDIT)),
     key("organization", Sections(ORGANIZATION)),
 ];
 
@@ -107,6 +108,9 @@ pub(super) const HEADERS: &[Key] = &[
     key("assertion", Text),
     key("audience", Text),
 ];
+
+/// `[audit]`
+pub(super) const AUDIT: &[Key] = &[key("to", Text), key("file", Text), key("refusals", Value)];
 
 /// `[[organization]]`
 pub(super) const ORGANIZATION: &[Key] = &[

@@ -12,8 +12,8 @@ use super::keys::ROOT;
 use super::organization::Surroundings;
 use super::section::{Environment, Place, Reader, Section};
 use super::{
-    Config, Headers, Hub, HubProfile, Loader, OrganizationConfig, Problem, Problems, PublicUrl,
-    Server, Session, files, overrides,
+    Audit, Config, Headers, Hub, HubProfile, Loader, OrganizationConfig, Problem, Problems,
+    PublicUrl, Server, Session, files, overrides,
 };
 
 /// Reads the file at `path`, and the files that it names.
@@ -90,6 +90,7 @@ pub(super) struct Root {
     hub: Option<Hub>,
     session: Option<Session>,
     headers: Option<Headers>,
+    audit: Option<Audit>,
 }
 
 impl Root {
@@ -109,7 +110,8 @@ impl Root {
         let audience = upstream.or_else(|| Some(public_url.as_ref()?.origin().to_owned()));
         let headers =
             root.section_or_empty("headers").map(|section| Headers::read(&section, audience));
-        Self { public_url, server, hub, session, headers }
+        let audit = root.section_or_empty("audit").map(|section| Audit::read(&section));
+        Self { public_url, server, hub, session, headers, audit }
     }
 
     /// What organizations take from it.
@@ -127,6 +129,7 @@ impl Root {
             hub: self.hub?,
             session: self.session?,
             headers: self.headers?,
+            audit: self.audit?,
             organizations,
         })
     }

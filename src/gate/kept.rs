@@ -11,6 +11,7 @@ use crate::http_client::HttpClient;
 use crate::jose::AssertionKeys;
 use crate::login::ConsumedStates;
 use crate::logout::SignOuts;
+use crate::observe::Audit;
 use crate::policy::OrganizationId;
 use crate::session::{self, Sealer, Sessions};
 
@@ -37,6 +38,7 @@ pub struct Kept {
     pub(super) assertion_keys: AssertionKeys,
     /// Seals sign-in state where the configuration names no key.
     pub(super) own_sealer: Arc<Sealer>,
+    pub(super) audit: Audit,
     generations: AtomicU64,
 }
 
@@ -54,9 +56,17 @@ impl Kept {
             refreshes: Refreshes::default(),
             assertion_keys: AssertionKeys::generate(clock.now())?,
             own_sealer: Arc::new(Sealer::new(&[])?),
+            audit: Audit::off(),
             generations: AtomicU64::new(0),
             clock,
         })
+    }
+
+    /// Notes in this audit log what happens beside requests.
+    #[must_use]
+    pub fn audited(mut self, audit: Audit) -> Self {
+        self.audit = audit;
+        self
     }
 
     /// The keys of the upstream assertion, for whoever rotates them.

@@ -11,7 +11,7 @@ use crate::body::Body;
 use crate::directory::{Entry, Provider};
 use crate::error::Error;
 use crate::login::{self, Failure};
-use crate::observe::{Protocol, SignInResult};
+use crate::observe::{AuditEvent, Protocol, SignInResult};
 use crate::policy::{OrganizationId, Reason, Target};
 use crate::respond::{self, Answer};
 
@@ -50,7 +50,10 @@ impl Gate {
             Endpoint::ConfirmLogout => site.logout.confirm(headers)?,
             Endpoint::Logout => {
                 let (form, _) = body.read_whole(FORM_LIMIT).await?;
-                site.logout.leave(headers, &form, now).await?
+                let signed_in = site.credentials.read(headers, now)?;
+                let answer = site.logout.leave(headers, &form, now).await?;
+                trace.signed_out(&signed_in, now);
+                answer
             }
             Endpoint::SignedOut => site.logout.returned(query, now).await,
             Endpoint::Login(id) => {
@@ -70,10 +73,14 @@ impl Gate {
             Endpoint::BackChannelLogout(id) => {
                 let entry = self.entry(&id)?;
                 let (form, _) = body.read_whole(FORM_LIMIT).await?;
-                site.logout.back_channel(entry, &form, now).await?
+                let answer = site.logout.back_channel(entry, &form, now).await?;
+                trace.event = Some(AuditEvent::SignOutByProvider);
+                answer
             }
             Endpoint::FrontChannelLogout(id) => {
-                site.logout.front_channel(self.entry(&id)?, query, now)?
+                let answer = site.logout.front_channel(self.entry(&id)?, query, now)?;
+                trace.event = Some(AuditEvent::SignOutByProvider);
+                answer
             }
             Endpoint::SamlMetadata(id) => match &self.entry(&id)?.provider {
                 Provider::Saml(provider) => {
@@ -89,11 +96,17 @@ impl Gate {
                 let finished = site.login.acs(entry, arrival, &form, headers, now).await;
                 self.finished(&id, finished, trace)?
             }
-            Endpoint::Slo(id) => site.logout.slo_redirect(self.entry(&id)?, query, now).await?,
+            Endpoint::Slo(id) => {
+                let answer = site.logout.slo_redirect(self.entry(&id)?, query, now).await?;
+                trace.event = Some(AuditEvent::SignOutByProvider);
+                answer
+            }
             Endpoint::SloForm(id) => {
                 let entry = self.entry(&id)?;
                 let (form, _) = body.read_whole(SAML_FORM_LIMIT).await?;
-                site.logout.slo_post(entry, &form, now).await?
+                let answer = site.logout.slo_post(entry, &form, now).await?;
+                trace.event = Some(AuditEvent::SignOutByProvider);
+                answer
             }
         };
         Ok(answer.map(Body::full))
@@ -130,6 +143,7 @@ impl Gate {
                         role = %sign_in.role,
                         "signed in"
                     );
+                    trace.event = Some(AuditEvent::SignIn(sign_in.role));
                     trace.subject = Some(sign_in.subject);
                 }
                 Ok(finished.answer)
@@ -144,6 +158,7 @@ impl Gate {
                 );
                 let result = if failing { SignInResult::Failed } else { SignInResult::Refused };
                 metrics.signed_in(id, protocol, result);
+                trace.event = Some(AuditEvent::SignInRefused);
                 Err(failed(id.clone(), failure))
             }
         }

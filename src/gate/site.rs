@@ -95,6 +95,7 @@ impl Site {
                 cookie.clone(),
                 Arc::clone(&directory),
                 kept.refreshes.clone(),
+                kept.audit.clone(),
                 kept.clock.clone(),
             ),
             login: Login::new(

@@ -23,6 +23,7 @@
 //! | `hubgate_organizations` | | organizations of the configuration at work |
 //! | `hubgate_tls_certificate_expiry_timestamp_seconds` | | when the certificate that is served ends |
 //! | `hubgate_log_lines_dropped_total` | | lines that were dropped because nobody read them |
+//! | `hubgate_audit_lines_dropped_total` | | lines of the audit log that were dropped because nobody took them |
 //! | `hubgate_build_info` | `version` | always 1 |
 
 use std::sync::atomic::AtomicI64;
@@ -38,6 +39,7 @@ use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
 use prometheus_client::registry::Registry;
 
 use super::access::Outcome;
+use super::audit::Audit;
 use super::labels::{Connection, Flow, Protocol, Reload, SignInResult, UpstreamError};
 use super::requests::Requests;
 use super::sink::Sink;
@@ -71,7 +73,7 @@ pub struct Metrics {
 }
 
 impl Metrics {
-    pub(super) fn new(requests: Requests, sink: Sink) -> Self {
+    pub(super) fn new(requests: Requests, sink: Sink, audit: Audit) -> Self {
         let mut metrics = Self {
             registry: Registry::with_prefix("hubgate"),
             decisions: Family::default(),
@@ -150,7 +152,7 @@ impl Metrics {
             "When the certificate that is served ends, in seconds since 1970; 0 without one",
             metrics.certificate.clone(),
         );
-        registry.register_collector(Box::new(Process(sink)));
+        registry.register_collector(Box::new(Process(sink, audit)));
         registry.register_collector(Box::new(requests));
         metrics
     }
@@ -269,7 +271,7 @@ impl Metrics {
 
 /// What is known of the process itself.
 #[derive(Debug)]
-struct Process(Sink);
+struct Process(Sink, Audit);
 
 impl Collector for Process {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
@@ -280,6 +282,13 @@ impl Collector for Process {
             MetricType::Counter,
         )?;
         ConstCounter::new(self.0.dropped()).encode(dropped)?;
+        let dropped = encoder.encode_descriptor(
+            "audit_lines_dropped",
+            "Lines of the audit log that were dropped because nobody took them",
+            None,
+            MetricType::Counter,
+        )?;
+        ConstCounter::new(self.1.dropped()).encode(dropped)?;
         let mut build = encoder.encode_descriptor(
             "build_info",
             "The version that runs",
@@ -302,7 +311,7 @@ mod tests {
     /// Every metric, with one value at least.
     fn text() -> String {
         let requests = Requests::default();
-        let metrics = Metrics::new(requests.clone(), Sink::none());
+        let metrics = Metrics::new(requests.clone(), Sink::none(), Audit::off());
         let acme = OrganizationId::parse("acme").unwrap();
         let counts = requests.for_thread();
         let method = Method::from_bytes(b"BREW").unwrap();

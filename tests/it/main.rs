@@ -8,6 +8,7 @@
     reason = "a test that cannot go on fails"
 )]
 
+mod audit;
 mod command_line;
 mod configuration;
 mod decisions;
@@ -19,6 +20,7 @@ mod headers;
 mod lifecycle;
 mod logout;
 mod modes;
+mod observability;
 mod oidc_attacks;
 mod oidc_keys;
 mod oidc_logout;

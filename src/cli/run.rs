@@ -22,7 +22,7 @@ pub(super) fn run(path: &Path, config: &Config, loader: Loader, terminal: &mut T
     let audit = match audit_log(&config.audit) {
         Ok(audit) => audit,
         Err(error) => {
-            terminal.error(&format!("audit.file: the file cannot be opened: {error}"));
+            terminal.error(&format!("audit.to: the file cannot be opened: {error}"));
             return Exit::Config;
         }
     };

@@ -30,26 +30,20 @@ pub enum AuditTo {
 impl Audit {
     /// Reads `[audit]`.
     pub(super) fn read(section: &Section<'_>) -> Self {
-        let words =
-            [("off", AuditWord::Off), ("stdout", AuditWord::Stdout), ("stderr", AuditWord::Stderr)];
-        let word = section.choice("to", &words);
-        let file = section.path("file");
-        if section.has("to") && section.has("file") {
-            section.note("file", "is there beside audit.to", "remove one of them");
-        }
-        let to = match (file, word) {
-            (Some(path), _) => AuditTo::File(path),
-            (None, Some(AuditWord::Stdout)) => AuditTo::Stdout,
-            (None, Some(AuditWord::Stderr)) => AuditTo::Stderr,
-            (None, Some(AuditWord::Off) | None) => AuditTo::Off,
+        let to = match section.filled("to").as_deref() {
+            None | Some("off") => AuditTo::Off,
+            Some("stdout") => AuditTo::Stdout,
+            Some("stderr") => AuditTo::Stderr,
+            // A slash tells a path from a word that was meant to be another.
+            Some(text) if text.contains('/') => {
+                section.path("to").map_or(AuditTo::Off, AuditTo::File)
+            }
+            Some(text) => {
+                let what = format!("{text:?} is none of off, stdout, stderr, and no path with a /");
+                section.note("to", what, "write one of them, such as \"./audit.jsonl\"");
+                AuditTo::Off
+            }
         };
         Self { to, refusals: section.flag("refusals").unwrap_or(true) }
     }
-}
-
-#[derive(Clone, Copy)]
-enum AuditWord {
-    Off,
-    Stdout,
-    Stderr,
 }

@@ -110,7 +110,7 @@ pub(super) const HEADERS: &[Key] = &[
 ];
 
 /// `[audit]`
-pub(super) const AUDIT: &[Key] = &[key("to", Text), key("file", Text), key("refusals", Value)];
+pub(super) const AUDIT: &[Key] = &[key("to", Text), key("refusals", Value)];
 
 /// `[[organization]]`
 pub(super) const ORGANIZATION: &[Key] = &[

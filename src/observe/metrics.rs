@@ -248,8 +248,7 @@ impl Metrics {
         self.reloads.get_or_create(&[("result", result.as_str())]).inc();
     }
 
-    /// From this time on a configuration is at work that has so many organizations, of which so many
-    /// mistakes are not put to work.
+    /// From this time on a configuration with so many organizations is at work, beside so many mistakes.
     pub fn configured(&self, at: SystemTime, organizations: usize, mistakes: usize) {
         let since = at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         self.configured_at.set(i64::try_from(since.as_secs()).unwrap_or(i64::MAX));

@@ -8,6 +8,7 @@ mod audit;
 mod labels;
 mod logs;
 mod metrics;
+mod process;
 mod requests;
 mod sink;
 mod text;

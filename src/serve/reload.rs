@@ -211,7 +211,7 @@ impl Reloader {
 
 /// Tells the log what has become of a reload.
 fn report(reloaded: &Reloaded, took: Duration) {
-    let duration_ms = took.as_millis();
+    let duration_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
     match reloaded {
         Reloaded::Done { changes, broken } => {
             for problem in broken {

@@ -2,15 +2,22 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::SystemTime;
+
+use tokio::task::JoinSet;
 
 use crate::config::{self, Config, OrganizationConfig, PublicUrl};
 use crate::http_client::HttpClient;
+use crate::observe::Metrics;
 use crate::oidc::{self, RelyingParty};
 use crate::policy::{EmailAddress, OrganizationId};
 use crate::saml::{ReplayCache, SigningKey};
 use crate::service_provider::{
     self, MadeKeyError, ServiceProvider, Surroundings, Verifying, made_key,
 };
+
+/// How many identity providers are asked for their metadata at the same time.
+const AT_ONCE: usize = 8;
 
 /// Every organization with a provider.
 #[derive(Debug)]
@@ -28,6 +35,21 @@ pub struct Entry {
     pub config: Arc<OrganizationConfig>,
     /// Who vouches.
     pub provider: Provider,
+}
+
+impl Entry {
+    /// Tells the metrics how it stands with a SAML identity provider.
+    pub fn tell(&self, metrics: &Metrics) {
+        let Provider::Saml(provider) = &self.provider else { return };
+        let id = &self.config.policy.id;
+        let status = provider.status();
+        if let Some(up) = status.up {
+            metrics.identity_provider(id, up);
+        }
+        if let Some(ends_at) = status.certificate_ends_at {
+            metrics.identity_provider_keys(id, ends_at, status.key_changes);
+        }
+    }
 }
 
 /// Who vouches for members.
@@ -182,6 +204,22 @@ impl Directory {
     /// Every organization, in the configuration's order.
     pub fn iter(&self) -> impl Iterator<Item = &Arc<Entry>> {
         self.order.iter().filter_map(|id| self.entries.get(id))
+    }
+
+    /// Fetches the metadata of SAML identity providers whose time has come, a few at once, and
+    /// tells the metrics how it stands with them.
+    pub async fn tend(&self, now: SystemTime, metrics: &Metrics) {
+        let mut fetching = JoinSet::new();
+        for entry in self.iter() {
+            let Provider::Saml(provider) = &entry.provider else { continue };
+            if fetching.len() >= AT_ONCE {
+                fetching.join_next().await;
+            }
+            let provider = Arc::clone(provider);
+            fetching.spawn(async move { provider.tend(now).await });
+        }
+        fetching.join_all().await;
+        self.iter().for_each(|entry| entry.tell(metrics));
     }
 
     /// The organization whose domains hold the address.

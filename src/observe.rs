@@ -7,6 +7,7 @@ mod access;
 mod labels;
 mod logs;
 mod metrics;
+mod process;
 mod requests;
 mod sink;
 mod text;

@@ -18,6 +18,8 @@ pub use reload::{Reloaded, Reloader};
 
 /// How often the keys of the upstream assertion are looked at.
 const KEY_ROUND: Duration = Duration::from_secs(600);
+/// How often it is asked which identity providers' metadata is due.
+const PROVIDER_ROUND: Duration = Duration::from_secs(30);
 
 /// A gate that is set up and bound, and does not serve yet.
 #[derive(Debug)]
@@ -98,6 +100,7 @@ impl Prepared {
                 None => std::future::pending().await,
             }
         };
+        let providers = tend_providers(current.clone(), context.clone());
         let make = move |recorder: crate::observe::Recorder| {
             let gates = Rc::new(Gates::new(&current, recorder));
             async move |request, peer| gates.serve(request, peer).await
@@ -105,6 +108,7 @@ impl Prepared {
         tokio::select! {
             served = server::run(listeners, &context, make, shutdown) => served,
             never = keys => match never {},
+            never = providers => match never {},
             never = reloads => match never {},
         }
     }
@@ -133,5 +137,16 @@ async fn rotate_keys(kept: Arc<Kept>, clock: Clock) -> std::convert::Infallible 
         if let Err(error) = kept.assertion_keys().rotate_if_due(clock.now()) {
             tracing::error!(%error, "the keys of the upstream assertion could not be rotated");
         }
+    }
+}
+
+/// Keeps what is known of SAML identity providers fresh, so that nobody's sign-in waits for it.
+async fn tend_providers(current: Current, context: Context) -> std::convert::Infallible {
+    let mut round = tokio::time::interval(PROVIDER_ROUND);
+    round.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        round.tick().await;
+        let site = current.site();
+        site.directory().tend(context.clock.now(), context.observer.metrics()).await;
     }
 }

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use serde_json::json;
 
+use crate::clock::Clock;
 use crate::config::Config;
 
 use super::online::Finding;
@@ -18,7 +19,8 @@ pub(super) fn check(
     format: Format,
     terminal: &mut Terminal,
 ) -> Exit {
-    let warnings = config.warnings();
+    let mut warnings = config.warnings();
+    warnings.extend(overview::certificate_warnings(config, Clock::system().now()));
     let (findings, exit) = if online { online::reach(config) } else { (Vec::new(), Exit::Done) };
     match format {
         Format::Text => {

@@ -2,6 +2,7 @@
 
 mod answer;
 mod caller;
+mod document;
 mod profile;
 mod reading;
 mod report;
@@ -26,10 +27,10 @@ pub(super) struct Question {
     #[command(flatten)]
     config: ConfigFile,
     /// The request's method, such as GET
-    #[arg(required_unless_present = "claims")]
+    #[arg(required_unless_present_any = ["claims", "saml_response"])]
     method: Option<String>,
     /// The request's path, or its whole address on this site
-    #[arg(required_unless_present = "claims")]
+    #[arg(required_unless_present_any = ["claims", "saml_response"])]
     target: Option<String>,
     /// Who asks: SUBJECT:ROLE for the target's organization, or ORG/SUBJECT:ROLE; with :expired or
     /// :revoked behind it, a sign-in that has ended. May be given for several organizations
@@ -39,8 +40,15 @@ pub(super) struct Question {
     /// person who asks
     #[arg(long, value_name = "FILE")]
     claims: Option<PathBuf>,
-    /// Whose provider sent the claims, when it cannot be known from the target
-    #[arg(long, value_name = "ID", requires = "claims")]
+    /// A file with a SAML response, as XML, as base64 or as the form that was posted: which check
+    /// refuses it, and why. Nothing is accepted by it
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["method", "claims", "callers", "body"])]
+    saml_response: Option<PathBuf>,
+    /// When the response arrived, such as 2026-07-03T12:00:00Z; default: now
+    #[arg(long, value_name = "TIME", requires = "saml_response")]
+    at: Option<String>,
+    /// Whose provider sent the claims or the response, when it cannot be known from the target
+    #[arg(long, value_name = "ID")]
     organization: Option<String>,
     /// A JSON file with the request's body, for targets whose body names the organization
     #[arg(long, value_name = "FILE")]
@@ -88,6 +96,12 @@ impl<'c> Explainer<'c> {
 
     fn answer(&self, question: &Question) -> Result<Report, Unanswerable> {
         let mut report = Report::default();
+        if let Some(path) = &question.saml_response {
+            let organization = self.named(question.organization.as_deref(), &[])?;
+            let at = question.at.as_deref();
+            document::explain(self.config, organization, path, at, self.now, &mut report)?;
+            return Ok(report);
+        }
         let target = match (&question.method, &question.target) {
             (Some(method), Some(target)) => Some((method.as_str(), target.as_str())),
             (Some(_), None) => return Err(Unanswerable("a method needs a target".to_owned())),

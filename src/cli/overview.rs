@@ -1,14 +1,17 @@
 //! What a configuration does, without its secrets.
 
+use std::time::SystemTime;
+
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::config::{
-    ClientAuth, Config, Oidc, OrganizationConfig, Provider, Saml, SamlSource, Unclaimed, in_words,
-    metadata_path, slo_path,
+    ClientAuth, Config, Oidc, OrganizationConfig, Provider, Saml, SamlSource, Unclaimed, Warning,
+    in_words, metadata_path, slo_path,
 };
 use crate::directory::callback_path;
 use crate::policy::{Missing, Organization};
+use crate::saml;
 
 use super::terminal::Sheet;
 
@@ -153,6 +156,18 @@ impl SamlFacts {
             slo: join(slo_path(&policy.id)),
         }
     }
+}
+
+/// What an operator should know of the certificates of SAML identity providers by now.
+pub(super) fn certificate_warnings(config: &Config, now: SystemTime) -> Vec<Warning> {
+    let of = |organization: &OrganizationConfig| -> Vec<Warning> {
+        let Provider::Saml(saml) = &organization.provider else { return Vec::new() };
+        let SamlSource::Fixed(provider) = &saml.source else { return Vec::new() };
+        let key = format!("organization[{}].saml", organization.policy.id);
+        let warning = |found: saml::Warning| Warning { key: key.clone(), what: found.to_string() };
+        provider.warnings(now).into_iter().map(warning).collect()
+    };
+    config.organizations.iter().flat_map(|organization| of(organization)).collect()
 }
 
 /// The organizations, for programs.

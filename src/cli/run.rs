@@ -56,6 +56,9 @@ async fn serve(
             };
         }
     };
+    for warning in config.warnings() {
+        tracing::warn!(key = warning.key, "{}", warning.what);
+    }
     for address in prepared.addresses() {
         tracing::info!(%address, public_url = config.public_url.origin(), "listening");
     }

@@ -5,7 +5,7 @@ use std::fmt;
 
 use crate::policy::{Enforcement, Role};
 
-use super::{Config, HubTokens, OrganizationConfig, Upstream};
+use super::{Config, HubTokens, OrganizationConfig, Provider, Saml, Upstream};
 
 /// Something that is allowed, and worth a second look.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -89,6 +89,9 @@ impl OrganizationConfig {
             let what = "and tokens speak of a hub with accounts: they do nothing here";
             warn("external_collaborators", what);
         }
+        if let Provider::Saml(saml) = &self.provider {
+            saml.warn(&mut warn);
+        }
         match policy.enforcement {
             Enforcement::Off => warn("enforcement", "is off: everybody passes"),
             Enforcement::Optional => {
@@ -104,6 +107,31 @@ impl OrganizationConfig {
         if matches!(policy.default_role, Role::Write | Role::Admin) {
             let what = format!("is {}: everyone who signs in has it at least", policy.default_role);
             warn("default_role", &what);
+        }
+    }
+}
+
+impl Saml {
+    fn warn(&self, warn: &mut impl FnMut(&str, &str)) {
+        if self.insecure_sha1 {
+            let what = "ACCEPTS SHA-1: whoever can make a collision signs in as anybody here";
+            warn("saml.insecure_sha1", what);
+        }
+        if self.insecure_aes_cbc {
+            let what = "ACCEPTS AES-CBC, whose text can be changed and guessed: use AES-GCM";
+            warn("saml.insecure_aes_cbc", what);
+        }
+        if self.insecure_unsigned_logout_responses {
+            let what = "BELIEVES logout responses that nobody signed";
+            warn("saml.insecure_unsigned_logout_responses", what);
+        }
+        if self.idp_initiated {
+            let what = "is true: whoever has an account there can sign somebody else's browser in as themselves";
+            warn("saml.idp_initiated", what);
+        }
+        if self.signing_keys.is_empty() {
+            let what = "is empty: one is made at each start, so providers that check our signatures against an uploaded certificate refuse them after the next one, and replicas differ";
+            warn("saml.signing_keys", what);
         }
     }
 }

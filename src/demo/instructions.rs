@@ -7,7 +7,7 @@ pub struct Addresses<'d> {
     pub gate: &'d str,
     /// ACME's OpenID provider.
     pub acme: &'d str,
-    /// Globex's OpenID provider.
+    /// Globex's SAML identity provider.
     pub globex: &'d str,
 }
 
@@ -23,7 +23,7 @@ Everything is on this machine only, and in memory only.
   the hub, through the gate    {gate}/
   your sign-ins                {gate}/-/sso/
   ACME's people (OpenID)       {acme}/
-  Globex's people (OpenID)     {globex}/
+  Globex's people (SAML)       {globex}/
 
 In a browser
   1. {gate}/acme/bert
@@ -32,7 +32,8 @@ In a browser
   2. {gate}/acme/bert/settings
      is for administrators: Bob is refused. Alice is one; Eve's address is not ACME's.
   3. {gate}/globex/vision
-     is Globex's: ACME's sign-in counts for nothing here. Sign in as Hank, and be both at once.
+     is Globex's, who sign in by SAML: ACME's sign-in counts for nothing here. Sign in as Hank,
+     and be both at once.
   4. {acme}/
      is where ACME's administrator would be. End Bob's sessions, then reload step 1.
 

@@ -1,4 +1,5 @@
-//! Everything in one process: the gate, a hub behind it, and an identity provider for each organization.
+//! Everything in one process: the gate, a hub behind it, and an identity provider for each
+//! organization: ACME's by OpenID Connect, Globex's by SAML.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -9,8 +10,9 @@ use aws_lc_rs::rand;
 use super::hub::{Hub, Settings as HubSettings};
 use super::instructions::{Addresses, instructions};
 use super::listen::Listener;
-use super::people::{self, Person};
+use super::people;
 use super::provider::{Client, ClientAuthentication, Provider, Settings as ProviderSettings};
+use super::saml;
 use crate::clock::Clock;
 use crate::config::{self, Problems};
 use crate::observe::Observer;
@@ -24,7 +26,8 @@ const USUAL_PORT: u16 = 8080;
 pub struct Demo {
     gate: Prepared,
     hub: Hub,
-    providers: Vec<Provider>,
+    acme: Provider,
+    globex: saml::Provider,
     origin: String,
 }
 
@@ -45,14 +48,6 @@ pub enum Error {
     Gate(#[from] StartError),
 }
 
-/// An organization of the demo.
-struct Member {
-    id: &'static str,
-    name: &'static str,
-    accent: &'static str,
-    people: Vec<Person>,
-}
-
 impl Demo {
     /// Starts the parts, and binds the gate.
     ///
@@ -65,30 +60,27 @@ impl Demo {
         let settings = HubSettings { account_page, ..HubSettings::default() };
         let hub = Hub::start(Listener::loopback().await?, settings)?;
         let secret = secret()?;
-        let mut providers = Vec::new();
-        let members = [
-            Member { id: "acme", name: "ACME Corp", accent: "#b3261e", people: people::acme() },
-            Member { id: "globex", name: "Globex", accent: "#1b6e53", people: people::globex() },
-        ];
-        for member in members {
-            let mut settings = ProviderSettings::new(member.name, member.people, clock.clone());
-            settings.accent = member.accent;
-            settings.clients = vec![client(&origin, member.id, &secret)];
-            providers.push(Provider::start(Listener::loopback().await?, settings)?);
-        }
-        let [acme, globex] = providers.as_slice() else { return Err(Error::Random) };
-        let text = configuration(&origin, address, hub.origin(), acme.issuer(), globex.issuer());
+        let mut settings = ProviderSettings::new("ACME Corp", people::acme(), clock.clone());
+        settings.accent = "#b3261e";
+        settings.clients = vec![client(&origin, "acme", &secret)];
+        let acme = Provider::start(Listener::loopback().await?, settings)?;
+        let mut settings = saml::Settings::new("Globex", people::globex(), clock.clone());
+        settings.accent = "#1b6e53";
+        settings.service_providers = vec![service_provider(&origin, "globex")];
+        let globex = saml::Provider::start(Listener::loopback().await?, settings)?;
+        let text =
+            configuration(&origin, address, hub.origin(), acme.issuer(), &globex.entity_id());
         let environment = [("DEMO_CLIENT_SECRET".to_owned(), secret)];
         let config = config::parse(&text, Path::new("demo.toml"), environment)?;
         let gate = Prepared::new(&config, observer, clock)?;
-        Ok(Self { gate, hub, providers, origin })
+        Ok(Self { gate, hub, acme, globex, origin })
     }
 
     /// What to click and what to type.
     #[must_use]
     pub fn instructions(&self) -> String {
-        let issuer = |index: usize| self.providers.get(index).map_or("", |p| p.issuer());
-        instructions(&Addresses { gate: &self.origin, acme: issuer(0), globex: issuer(1) })
+        let (acme, globex) = (self.acme.issuer(), self.globex.origin());
+        instructions(&Addresses { gate: &self.origin, acme, globex })
     }
 
     /// The origin of the gate.
@@ -102,9 +94,9 @@ impl Demo {
     /// # Errors
     /// When serving cannot begin.
     pub async fn serve(self, shutdown: impl Future<Output = ()>) -> Result<(), server::Error> {
-        let Self { gate, hub, providers, .. } = self;
+        let Self { gate, hub, acme, globex, .. } = self;
         let served = gate.serve(shutdown).await;
-        drop((hub, providers));
+        drop((hub, acme, globex));
         served
     }
 }
@@ -117,6 +109,15 @@ fn client(origin: &str, id: &str, secret: &str) -> Client {
     client.post_logout_redirect_uris = vec![format!("{origin}/-/sso/signed-out")];
     client.backchannel_logout_uri = Some(format!("{origin}/-/sso/{id}/oidc/backchannel-logout"));
     client
+}
+
+/// The gate, as an organization's SAML identity provider knows it.
+fn service_provider(origin: &str, id: &str) -> saml::ServiceProvider {
+    saml::ServiceProvider {
+        entity_id: format!("{origin}/-/sso/{id}/saml/metadata"),
+        acs: vec![format!("{origin}/-/sso/{id}/saml/acs")],
+        slo: format!("{origin}/-/sso/{id}/saml/slo"),
+    }
 }
 
 /// The configuration that an operator would write.
@@ -157,13 +158,9 @@ public = ["vision"]
 [organization.role_mapping]
 attribute = "$.groups"
 roles = {{ admin = ["platform"], write = ["research"], read = ["all-staff"] }}
-[organization.oidc]
+[organization.saml]
 provider = "generic"
-issuer = "{globex}"
-client_id = "hubgate"
-client_secret = {{ env = "DEMO_CLIENT_SECRET" }}
-algorithms = ["ES256"]
-scopes = ["profile", "email", "groups", "offline_access"]
+metadata = {{ url = "{globex}" }}
 "#
     )
 }

@@ -16,6 +16,7 @@ mod statement;
 use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
 
@@ -88,6 +89,7 @@ struct State {
     sessions: Mutex<HashMap<String, Session>>,
     orders: Mutex<Orders>,
     received: Mutex<VecDeque<Message>>,
+    metadata_fetches: AtomicU64,
 }
 
 /// A person's session here.
@@ -114,6 +116,7 @@ impl Provider {
             sessions: Mutex::default(),
             orders: Mutex::default(),
             received: Mutex::default(),
+            metadata_fetches: AtomicU64::new(0),
         });
         let served = Arc::clone(&state);
         let answer = move |arrival| {
@@ -159,6 +162,12 @@ impl Provider {
     #[must_use]
     pub fn received(&self) -> Vec<Message> {
         lock(&self.state.received).iter().cloned().collect()
+    }
+
+    /// How often the metadata was fetched.
+    #[must_use]
+    pub fn metadata_fetches(&self) -> u64 {
+        self.state.metadata_fetches.load(Ordering::SeqCst)
     }
 
     /// Closes the port and every connection, and returns when that has happened.

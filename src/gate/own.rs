@@ -119,6 +119,9 @@ impl Gate {
     ) -> Result<Answer, Error> {
         let metrics = self.recorder.metrics();
         let protocol = self.protocol(id);
+        if let Some(entry) = self.site.directory.find(id) {
+            entry.tell(metrics);
+        }
         match finished {
             Ok(finished) => {
                 if let Some(sign_in) = finished.sign_in {

@@ -11,6 +11,8 @@
 //! | `hubgate_sign_ins_total` | `organization`, `protocol`, `result` | sign-ins that ended, one way or the other |
 //! | `hubgate_sessions` | | sessions that are remembered |
 //! | `hubgate_identity_provider_up` | `organization` | 1 when the last call to the identity provider worked |
+//! | `hubgate_identity_provider_certificate_expiry_timestamp_seconds` | `organization` | when the last signing certificate of a SAML identity provider ends |
+//! | `hubgate_identity_provider_key_changes_total` | `organization` | changes of the signing certificates in a SAML identity provider's metadata |
 //! | `hubgate_upstream_errors_total` | `kind` | requests that the hub did not answer |
 //! | `hubgate_upstream_connections_total` | | connections made to the hub |
 //! | `hubgate_connections` | `kind` | connections of clients that are open: `plain` or `tls` |
@@ -25,20 +27,18 @@
 //! | `hubgate_log_lines_dropped_total` | | lines that were dropped because nobody read them |
 //! | `hubgate_build_info` | `version` | always 1 |
 
-use std::sync::atomic::AtomicI64;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::SystemTime;
 
-use prometheus_client::collector::Collector;
 use prometheus_client::encoding::text::encode;
-use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric as _};
-use prometheus_client::metrics::MetricType;
-use prometheus_client::metrics::counter::{ConstCounter, Counter};
+use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
-use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
+use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
 use super::access::Outcome;
 use super::labels::{Connection, Flow, Protocol, Reload, SignInResult, UpstreamError};
+use super::process::Process;
 use super::requests::Requests;
 use super::sink::Sink;
 use crate::policy::{OrganizationId, Reason};
@@ -57,6 +57,8 @@ pub struct Metrics {
     sign_ins: Family<ByOrganization<2>, Counter>,
     sessions: Gauge,
     providers: Family<[(Name, String); 1], Gauge>,
+    provider_certificates: Family<[(Name, String); 1], Gauge>,
+    provider_key_changes: Family<[(Name, String); 1], Counter>,
     upstream_errors: Family<[(Name, Name); 1], Counter>,
     upstream_connections: Counter,
     open: Family<[(Name, Name); 1], Gauge>,
@@ -78,6 +80,8 @@ impl Metrics {
             sign_ins: Family::default(),
             sessions: Gauge::default(),
             providers: Family::default(),
+            provider_certificates: Family::default(),
+            provider_key_changes: Family::default(),
             upstream_errors: Family::default(),
             upstream_connections: Counter::default(),
             open: Family::default(),
@@ -98,6 +102,16 @@ impl Metrics {
             "identity_provider_up",
             "Whether the last call to the identity provider worked",
             metrics.providers.clone(),
+        );
+        registry.register(
+            "identity_provider_certificate_expiry_timestamp_seconds",
+            "When the last signing certificate of a SAML identity provider ends, in seconds since 1970",
+            metrics.provider_certificates.clone(),
+        );
+        registry.register(
+            "identity_provider_key_changes",
+            "Changes of the signing certificates in a SAML identity provider's metadata",
+            metrics.provider_key_changes.clone(),
         );
         registry.register(
             "upstream_errors",
@@ -205,6 +219,22 @@ impl Metrics {
         self.providers.get_or_create(&labels).set(i64::from(up));
     }
 
+    /// How it stands with the signing certificates of an organization's SAML identity provider:
+    /// when the last one ends, and how often they have changed.
+    pub fn identity_provider_keys(
+        &self,
+        organization: &OrganizationId,
+        ends_at: SystemTime,
+        changes: u64,
+    ) {
+        let labels = [("organization", organization.to_string())];
+        let since = ends_at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let seconds = i64::try_from(since.as_secs()).unwrap_or(i64::MAX);
+        self.provider_certificates.get_or_create(&labels).set(seconds);
+        let counter = self.provider_key_changes.get_or_create(&labels);
+        counter.inner().store(changes, Ordering::Relaxed);
+    }
+
     /// The hub did not answer a request.
     pub fn upstream_failed(&self, error: UpstreamError) {
         self.upstream_errors.get_or_create(&[("kind", error.as_str())]).inc();
@@ -267,30 +297,6 @@ impl Metrics {
     }
 }
 
-/// What is known of the process itself.
-#[derive(Debug)]
-struct Process(Sink);
-
-impl Collector for Process {
-    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
-        let dropped = encoder.encode_descriptor(
-            "log_lines_dropped",
-            "Lines that were dropped because nobody read them",
-            None,
-            MetricType::Counter,
-        )?;
-        ConstCounter::new(self.0.dropped()).encode(dropped)?;
-        let mut build = encoder.encode_descriptor(
-            "build_info",
-            "The version that runs",
-            None,
-            MetricType::Gauge,
-        )?;
-        let labels = [("version", env!("CARGO_PKG_VERSION"))];
-        ConstGauge::new(1i64).encode(build.encode_family(&labels)?)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
@@ -314,6 +320,7 @@ mod tests {
         metrics.signed_in(&acme, Protocol::Saml, SignInResult::Refused);
         metrics.sessions(7);
         metrics.identity_provider(&acme, true);
+        metrics.identity_provider_keys(&acme, SystemTime::UNIX_EPOCH + Duration::from_secs(8), 2);
         metrics.upstream_failed(UpstreamError::Timeout);
         metrics.upstream_connected();
         metrics.connected(Flow::Plain);
@@ -359,6 +366,8 @@ mod tests {
             r#"hubgate_sign_ins_total{organization="acme",protocol="saml",result="refused"} 1"#,
             "hubgate_sessions 7",
             r#"hubgate_identity_provider_up{organization="acme"} 1"#,
+            r#"hubgate_identity_provider_certificate_expiry_timestamp_seconds{organization="acme"} 8"#,
+            r#"hubgate_identity_provider_key_changes_total{organization="acme"} 2"#,
             r#"hubgate_upstream_errors_total{kind="timeout"} 1"#,
             r#"hubgate_connections{kind="plain"} 1"#,
             r#"hubgate_connections_accepted_total{kind="plain"} 2"#,

@@ -5,6 +5,8 @@ use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
 use hubgate::clock::Clock;
 use hubgate::demo::hub::{Hub, Settings as HubSettings};
 use hubgate::demo::provider::{Provider, Settings};
@@ -606,4 +608,52 @@ fn the_example_is_accepted() {
     let example = example.to_str().unwrap();
     let output = run_with(&["check", "--config", example], &[("ACME_OIDC_SECRET", PLANTED)]);
     assert_eq!(output.status.code(), Some(0), "{}", err(&output));
+}
+
+#[test]
+fn explain_says_which_check_refuses_a_saml_response_and_accepts_nothing() {
+    let folder = Folder::new();
+    let pair = rcgen::KeyPair::generate().unwrap();
+    let parameters = rcgen::CertificateParams::new(vec!["idp.example".into()]).unwrap();
+    folder.write("idp.pem", parameters.self_signed(&pair).unwrap().pem().as_bytes());
+    let config = "public_url = \"https://hub.example.com\"\n[hub]\n\
+                  upstream = \"http://127.0.0.1:3000\"\n[[organization]]\nid = \"globex\"\n\
+                  [organization.saml]\nsign_on_url = \"https://idp.example/sso\"\n\
+                  entity_id = \"https://idp.example\"\ncertificates = [\"idp.pem\"]\n";
+    let file = folder.write("hub.toml", config.as_bytes());
+    let file = file.to_str().unwrap();
+    let protocol = "urn:oasis:names:tc:SAML:2.0:protocol";
+    let assertion = "urn:oasis:names:tc:SAML:2.0:assertion";
+    let unsigned = format!(
+        "<samlp:Response xmlns:samlp=\"{protocol}\" ID=\"_r\" Version=\"2.0\" \
+         IssueInstant=\"2026-07-03T12:00:00Z\" Destination=\"https://elsewhere.example/acs\">\
+         <saml:Issuer xmlns:saml=\"{assertion}\">https://idp.example</saml:Issuer>\
+         <samlp:Status><samlp:StatusCode Value=\"urn:oasis:names:tc:SAML:2.0:status:Success\"/>\
+         </samlp:Status><saml:Assertion xmlns:saml=\"{assertion}\" ID=\"_a\" Version=\"2.0\" \
+         IssueInstant=\"2026-07-03T12:00:00Z\"><saml:Issuer>https://idp.example</saml:Issuer>\
+         </saml:Assertion></samlp:Response>"
+    );
+    let posted: String = url::form_urlencoded::Serializer::new(String::new())
+        .append_pair("SAMLResponse", &BASE64_STANDARD.encode(&unsigned))
+        .append_pair("RelayState", "x")
+        .finish();
+    for (name, text) in [("xml", &unsigned), ("form", &posted)] {
+        let response = folder.write(name, text.as_bytes());
+        let response = response.to_str().unwrap();
+        let output = run(&["explain", "--config", file, "--saml-response", response]);
+        assert_eq!(output.status.code(), Some(0), "{}", err(&output));
+        let told = out(&output);
+        for part in [
+            "signature-missing",
+            "https://elsewhere.example/acs (here: https://hub.example.com/-/sso/globex/saml/acs)",
+            "globex",
+        ] {
+            assert!(told.contains(part), "{part} is not in\n{told}");
+        }
+        assert!(!told.contains("passes"), "{told}");
+    }
+    let check = out(&run(&["check", "--config", file]));
+    for part in ["/-/sso/globex/saml/acs", "/-/sso/globex/saml/metadata", "until 4096"] {
+        assert!(check.contains(part), "{part} is not in\n{check}");
+    }
 }

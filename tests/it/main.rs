@@ -35,7 +35,9 @@ mod refusals;
 mod reload;
 mod rig;
 mod saml;
+mod saml_configuration;
 mod saml_gate;
+mod saml_tenants;
 mod secrets;
 
 mod sessions;

@@ -6,7 +6,7 @@
 mod attacks;
 #[cfg(feature = "xmlsec")]
 mod differential;
-mod encryption;
+pub(crate) mod encryption;
 mod explain;
 mod floods;
 mod fuzz;
@@ -15,6 +15,6 @@ mod logout;
 mod metadata;
 mod mutations;
 mod protocol;
-mod provider;
+pub(crate) mod provider;
 mod requests;
 mod sign_in;

@@ -1,9 +1,13 @@
 //! An organization that signs in by SAML, through the served gate and a browser.
 
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
 use hubgate::demo::saml::Sent;
 use hubgate::demo::saml::orders::{Orders, Signs};
 use serde_json::{Value, json};
 
+use crate::saml::encryption::encrypted;
+use crate::saml::provider::RSA;
 use crate::support::answer::{Answer, Form};
 use crate::support::browser::{Ask, Browser};
 use crate::support::moving_clock::minutes;
@@ -17,7 +21,7 @@ async fn world() -> World {
 
 async fn world_with(change: impl FnOnce(&mut Setup)) -> World {
     World::with(|setup| {
-        setup.globex_by_saml();
+        setup.by_saml("globex");
         change(setup);
     })
     .await
@@ -486,7 +490,22 @@ async fn a_change_of_keys_in_the_metadata_locks_nobody_out_and_is_reported() {
     world.saml().behave(|orders| orders.new_key_before_signing = true);
     let mut browser = world.signed_in("globex", "gina").await;
     assert_eq!(browser.sign_in_of("globex").await["role"], "admin");
-    world.saml().behave_well();
+    let key_changes = r#"hubgate_identity_provider_key_changes_total{organization="globex"}"#;
+    assert_eq!(world.gate.metric(key_changes), 1);
+    let ends = "hubgate_identity_provider_certificate_expiry_timestamp_seconds";
+    let ends = world.gate.metric(&format!("{ends}{{organization=\"globex\"}}"));
+    assert!(ends > world.clock.seconds(), "{ends}");
+    // Signatures of unknown keys make nobody ask for the metadata again and again.
+    world.saml().behave(|orders| {
+        orders.new_key_before_signing = false;
+        orders.stranger = true;
+    });
+    let asked = world.saml().metadata_fetches();
+    for _ in 0..3 {
+        let refused = world.browser().sign_in_at(LOGIN, "gina").await;
+        refused.refused(403, "idp-invalid");
+    }
+    assert!(world.saml().metadata_fetches() <= asked + 1);
 }
 
 #[tokio::test]
@@ -542,4 +561,44 @@ async fn a_name_that_changes_at_each_sign_in_names_nobody() {
     assert_eq!(browser.sign_in_of("globex").await["subject"], json!("hank@globex.com"));
     // Its logout calls the person by the name id, not by the attribute.
     world.saml().behave_well();
+}
+
+/// The assertion in a response.
+fn assertion_of(xml: &str) -> &str {
+    let from = xml.find("<saml:Assertion").unwrap();
+    let end = "</saml:Assertion>";
+    &xml[from..xml.find(end).unwrap() + end.len()]
+}
+
+#[tokio::test]
+async fn an_encrypted_assertion_is_read_with_our_key_and_its_signature_still_counts() {
+    let world = world_with(|setup| {
+        let pem = format!("{}{}", RSA.private_key, RSA.certificate);
+        setup.environment.push(("SP_PEM".to_owned(), pem));
+        setup.set("globex.saml", "decryption_keys", "[{ env = \"SP_PEM\" }]");
+    })
+    .await;
+    let text = world.browser().load("/-/sso/globex/saml/metadata").await.expect(200).text();
+    assert!(text.contains("use=\"encryption\""), "{text}");
+    world.saml().behave(|orders| {
+        orders.send(|xml| xml.replace(assertion_of(&xml), &encrypted(assertion_of(&xml))));
+    });
+    let mut browser = world.browser();
+    let (_, form) = answer_for(&mut browser, LOGIN, "hank").await;
+    let sent = BASE64_STANDARD.decode(&form.fields[0].1).unwrap();
+    assert!(!String::from_utf8(sent).unwrap().contains("hank"), "nobody reads it on the way");
+    let mut browser = world.signed_in("globex", "hank").await;
+    assert_eq!(browser.sign_in_of("globex").await["role"], "write");
+    // Encrypted by anybody, since the key to encrypt to is public.
+    world.saml().behave(|orders| orders.signs = Signs::Nothing);
+    let mut browser = world.browser();
+    let refused = browser.sign_in_at(LOGIN, "gina").await.refused(403, "idp-invalid");
+    assert!(cause_of(&refused).contains("signature-missing"), "{}", cause_of(&refused));
+    // Without the key nothing is read.
+    let closed = world_with(|_| {}).await;
+    closed.saml().behave(|orders| {
+        orders.send(|xml| xml.replace(assertion_of(&xml), &encrypted(assertion_of(&xml))));
+    });
+    let refused = closed.browser().sign_in_at(LOGIN, "hank").await;
+    refused.refused(403, "idp-invalid");
 }

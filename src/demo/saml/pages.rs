@@ -1,5 +1,7 @@
 //! What the provider shows: its metadata, its console, and forms that send themselves.
 
+use std::sync::atomic::Ordering;
+
 use askama::Template;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -15,6 +17,7 @@ use crate::demo::people::Person;
 impl State {
     /// Metadata §2.4.3.
     pub(super) fn metadata(&self) -> Response<Body> {
+        self.metadata_fetches.fetch_add(1, Ordering::SeqCst);
         if let Some(fault) = lock(&self.orders).metadata_fault {
             return answer::text(fault, "no metadata\n");
         }

@@ -41,16 +41,19 @@ def configuration(place, upstream, organizations, folder, head="", hub="", serve
     ]
     for wanted in organizations:
         client = wanted["client"]
-        secret = folder / f"{wanted['id']}.secret"
-        secret.write_text(client["secret"])
-        secret.chmod(0o600)
         lines += ["", "[[organization]]", f"id = {text(wanted['id'])}", f"display_name = {text(wanted.get('display_name', wanted['id']))}"]
         for key in ("public", "session_timeout", "email_domains", "enforcement", "default_role", "namespaces"):
             if key in wanted:
                 lines.append(f"{key} = {text(wanted[key])}")
-        lines += ["[organization.role_mapping]", 'attribute = "$.groups"',
-                  "roles = { " + ", ".join(f"{role} = {text(values)}" for role, values in ROLES.items()) + " }",
-                  "[organization.oidc]", f"provider = {text(client['provider'])}", f"issuer = {text(client['issuer'])}",
+        lines += ["[organization.role_mapping]", f"attribute = {text(wanted.get('groups', '$.groups'))}",
+                  "roles = { " + ", ".join(f"{role} = {text(values)}" for role, values in ROLES.items()) + " }"]
+        if "saml" in client:
+            lines += ["[organization.saml]", *client["saml"]]
+            continue
+        secret = folder / f"{wanted['id']}.secret"
+        secret.write_text(client["secret"])
+        secret.chmod(0o600)
+        lines += ["[organization.oidc]", f"provider = {text(client['provider'])}", f"issuer = {text(client['issuer'])}",
                   f"client_id = {text(client['client_id'])}", f"client_secret = {{ file = {text(str(secret))} }}"]
         if client["provider"] == "generic":
             lines.append('scopes = ["openid", "email", "profile", "groups"]')

@@ -112,6 +112,11 @@ impl Encryptor {
     }
 }
 
+/// An assertion, encrypted to [`RSA`] in the usual way.
+pub(crate) fn encrypted(assertion: &str) -> String {
+    Encryptor::default().encrypt(assertion)
+}
+
 fn with_key(settings: &mut Settings) {
     let key = DecryptionKey::parse_pem(&RSA.private_key, &RSA.certificate).unwrap();
     settings.decryption_keys = vec![key];

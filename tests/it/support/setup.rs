@@ -15,8 +15,10 @@ pub(crate) struct Setup {
     pub(crate) environment: Vec<(String, String)>,
     pub(crate) acme: Party,
     pub(crate) globex: Party,
-    /// Whether Globex signs in by SAML.
-    pub(crate) saml: bool,
+    /// Who signs in by SAML.
+    pub(crate) by_saml: Vec<&'static str>,
+    /// Whether Globex's SAML identity provider is everybody's.
+    pub(crate) one_saml_provider: bool,
 }
 
 /// One organization's provider: how it knows the gate, and whom it knows.
@@ -38,7 +40,8 @@ impl Setup {
             environment: vec![("CLIENT_SECRET".to_owned(), CLIENT_SECRET.to_owned())],
             acme: Party::new("acme", people::acme()),
             globex: Party::new("globex", people::globex()),
-            saml: false,
+            by_saml: Vec::new(),
+            one_saml_provider: false,
         };
         setup.set("", "public_url", &format!("{SITE:?}"));
         setup.set("server", "listen", "[\"127.0.0.1:0\"]");
@@ -69,11 +72,11 @@ impl Setup {
         setup
     }
 
-    /// Lets Globex sign in by SAML, with the metadata's address filled in when it exists.
-    pub(crate) fn globex_by_saml(&mut self) -> &mut Self {
-        self.keys.retain(|(section, _, _)| section != "globex.oidc");
-        self.saml = true;
-        self.set("globex.saml", "provider", "\"generic\"")
+    /// Lets an organization sign in by SAML, with the metadata's address filled in when it exists.
+    pub(crate) fn by_saml(&mut self, id: &'static str) -> &mut Self {
+        self.keys.retain(|(section, _, _)| *section != format!("{id}.oidc"));
+        self.by_saml.push(id);
+        self.set(&format!("{id}.saml"), "provider", "\"generic\"")
     }
 
     pub(crate) fn has(&self, section: &str, key: &str) -> bool {

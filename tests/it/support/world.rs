@@ -21,7 +21,7 @@ pub(crate) struct World {
     pub(crate) hub: Hub,
     pub(crate) acme: Provider,
     pub(crate) globex: Provider,
-    saml: Option<saml::Provider>,
+    saml: HashMap<&'static str, saml::Provider>,
     pub(crate) clock: MovingClock,
     pub(crate) gate: Served,
     pub(crate) configuration: String,
@@ -43,13 +43,23 @@ impl World {
         setup.set("hub", "upstream", &format!("{:?}", hub.origin()));
         let acme = provider("ACME", &setup.acme, &clock).await;
         let globex = provider("Globex", &setup.globex, &clock).await;
-        let saml = if setup.saml { Some(saml_provider(&setup.globex, &clock).await) } else { None };
-        if let Some(saml) = saml.as_ref().filter(|_| !setup.has("globex.saml", "metadata")) {
-            let metadata = format!("{{ url = {:?} }}", saml.entity_id());
-            setup.set("globex.saml", "metadata", &metadata);
+        let mut saml = HashMap::new();
+        for id in setup.by_saml.clone() {
+            let at = if setup.one_saml_provider { "globex" } else { id };
+            if !saml.contains_key(at) {
+                let party = if at == "acme" { &setup.acme } else { &setup.globex };
+                saml.insert(at, saml_provider(at, party, &clock).await);
+            }
+            let provider: &saml::Provider = &saml[at];
+            provider.register(service_provider(id));
+            let section = format!("{id}.saml");
+            if !setup.has(&section, "metadata") {
+                let metadata = format!("{{ url = {:?} }}", provider.entity_id());
+                setup.set(&section, "metadata", &metadata);
+            }
         }
         for (id, provider) in [("acme", &acme), ("globex", &globex)] {
-            if id == "globex" && setup.saml {
+            if setup.by_saml.contains(&id) {
                 continue;
             }
             setup.set(&format!("{id}.oidc"), "issuer", &format!("{:?}", provider.issuer()));
@@ -74,7 +84,13 @@ impl World {
     /// Globex's identity provider, where it signs in by SAML.
     #[track_caller]
     pub(crate) fn saml(&self) -> &saml::Provider {
-        self.saml.as_ref().expect("Globex by SAML")
+        self.saml_of("globex")
+    }
+
+    /// An organization's identity provider, where it signs in by SAML.
+    #[track_caller]
+    pub(crate) fn saml_of(&self, id: &str) -> &saml::Provider {
+        &self.saml[id]
     }
 
     /// Tells a provider who we are, with the addresses that exist only now.
@@ -136,18 +152,21 @@ impl World {
     }
 }
 
-/// A SAML identity provider that knows the gate.
-async fn saml_provider(party: &Party, clock: &MovingClock) -> saml::Provider {
-    let mut settings = saml::Settings::new("Globex", party.people.clone(), clock.clock());
-    settings.service_providers.push(saml::ServiceProvider {
-        entity_id: format!("{SITE}/-/sso/globex/saml/metadata"),
-        acs: vec![
-            format!("{SITE}/-/sso/globex/saml/acs"),
-            format!("{SITE}/organizations/globex/saml/consume"),
-        ],
-        slo: format!("{SITE}/-/sso/globex/saml/slo"),
-    });
+async fn saml_provider(name: &str, party: &Party, clock: &MovingClock) -> saml::Provider {
+    let settings = saml::Settings::new(name, party.people.clone(), clock.clock());
     saml::Provider::start(Listener::loopback().await.unwrap(), settings).unwrap()
+}
+
+/// The gate, as an organization's SAML identity provider knows it.
+fn service_provider(id: &str) -> saml::ServiceProvider {
+    saml::ServiceProvider {
+        entity_id: format!("{SITE}/-/sso/{id}/saml/metadata"),
+        acs: vec![
+            format!("{SITE}/-/sso/{id}/saml/acs"),
+            format!("{SITE}/organizations/{id}/saml/consume"),
+        ],
+        slo: format!("{SITE}/-/sso/{id}/saml/slo"),
+    }
 }
 
 async fn provider(name: &str, party: &Party, clock: &MovingClock) -> Provider {

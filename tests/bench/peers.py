@@ -11,6 +11,8 @@ from lab.visitor import Visitor
 
 PEOPLE = {"alice": {"email": "alice@acme.test", "email_verified": True, "name": "Alice", "groups": ["ml"]}}
 PROXY_CORE = "0"
+# Where nginx asks from when it asks the gate about a request: the gate believes nobody else.
+ASKER = "127.0.0.9"
 # Counting tools write their files as the user that the worker runs as.
 AS_ROOT = "user root;" if os.geteuid() == 0 else ""
 
@@ -75,7 +77,7 @@ def nginx_auth_request(name, upstream, authority, path, url_base, counted=()):
     before = f"upstream authority {{ server {authority.removeprefix('http://')}; keepalive 128; keepalive_requests 10000000; keepalive_timeout 300s; }}"
     server = f"""
     location = /_authority {{
-      internal; proxy_pass http://authority{path}; proxy_http_version 1.1; proxy_pass_request_body off;
+      internal; proxy_pass http://authority{path}; proxy_bind {ASKER}; proxy_http_version 1.1; proxy_pass_request_body off;
       proxy_set_header Connection ""; proxy_set_header Content-Length ""; proxy_set_header Host $http_host;
       proxy_set_header X-Original-URL {url_base}$request_uri; proxy_set_header X-Original-Method $request_method;
     }}"""
@@ -174,8 +176,8 @@ ProxyPass / {upstream}/ keepalive=On
     return Peer(name, url, [process])
 
 
-def hubgate(name, place, upstream, client, trusted=False, launch=()):
-    server = "threads = 1\n" + (f'trusted_proxies = ["{GATE_HOST}/32"]' if trusted else "")
+def hubgate(name, place, upstream, client, launch=()):
+    server = f'threads = 1\ntrusted_proxies = ["{ASKER}/32"]'
     started = gates.Gate(place, upstream, [gates.organization("acme", client, display_name="ACME Corp", public=["open"])], name=f"bench-{name}",
                          server=server, launch=pinned(*launch), sink="/dev/null")
     return Peer(name, place.url, [started.process])

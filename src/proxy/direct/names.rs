@@ -4,7 +4,7 @@ use std::cell::RefCell;
 
 use http::header::HeaderName;
 
-const PLACES: usize = 128;
+const PLACES: usize = 256;
 
 /// One thread's names, each in the place that its spelling hashes to.
 #[derive(Debug, Default)]
@@ -20,19 +20,20 @@ impl Names {
         if places.is_empty() {
             places.resize(PLACES, None);
         }
-        let at = |index: usize| spelling.get(index).copied().map_or(0, usize::from);
-        let hash = spelling.len() * 7
-            + at(0) * 31
-            + at(spelling.len() / 2) * 17
-            + at(spelling.len().wrapping_sub(1)) * 5;
-        let place = places.get_mut(hash % PLACES)?;
-        if let Some((known, name)) = place
-            && **known == *spelling
-        {
-            return Some(name.clone());
+        // Two places for each: two names that share one do not push each other out.
+        let hash =
+            spelling.iter().fold(0, |hash: usize, b| hash.wrapping_mul(31) ^ usize::from(*b));
+        let (first, second) = (hash % PLACES, (hash / PLACES) % PLACES);
+        for place in [first, second] {
+            if let Some(Some((known, name))) = places.get(place)
+                && **known == *spelling
+            {
+                return Some(name.clone());
+            }
         }
         let name = HeaderName::from_bytes(spelling).ok()?;
-        *place = Some((spelling.into(), name.clone()));
+        let free = if matches!(places.get(first), Some(None)) { first } else { second };
+        *places.get_mut(free)? = Some((spelling.into(), name.clone()));
         Some(name)
     }
 }

@@ -7,12 +7,12 @@ use http::{HeaderMap, StatusCode};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use crate::credential::SessionCookie;
+use crate::credential::{Grant, Grants, SessionCookie};
 use crate::directory::Directory;
 use crate::headers::stable_subject;
 use crate::policy::{EmailAddress, Principal, SignIn, Standing};
-use crate::respond::{self, Account as AccountPage, AccountRow, Answer};
-use crate::session::{self, Sessions};
+use crate::respond::{self, Account as AccountPage, AccountProgram, AccountRow, Answer};
+use crate::session::{self, Session, Sessions};
 
 /// The account page and what belongs to it.
 #[derive(Debug)]
@@ -20,6 +20,7 @@ pub struct Account {
     cookie: SessionCookie,
     sessions: Arc<Sessions>,
     directory: Arc<Directory>,
+    grants: Arc<Grants>,
 }
 
 impl Account {
@@ -29,8 +30,9 @@ impl Account {
         cookie: SessionCookie,
         sessions: Arc<Sessions>,
         directory: Arc<Directory>,
+        grants: Arc<Grants>,
     ) -> Self {
-        Self { cookie, sessions, directory }
+        Self { cookie, sessions, directory, grants }
     }
 
     /// The account page.
@@ -43,7 +45,13 @@ impl Account {
         complaint: Option<String>,
         now: SystemTime,
     ) -> Result<Answer, session::Error> {
-        let principal = self.principal(headers)?;
+        let session = self.session(headers)?;
+        let programs = match &session {
+            Some(session) => self.grants.of_session(session, &self.sessions, now)?,
+            None => Vec::new(),
+        };
+        let programs = programs.iter().map(|grant| program(grant)).collect();
+        let principal = session.map_or_else(Principal::anonymous, |s| s.principal.clone());
         let rows = self
             .directory
             .iter()
@@ -54,7 +62,7 @@ impl Account {
             .collect();
         let signed_in = principal.live(now).next().is_some();
         let status = if complaint.is_some() { StatusCode::NOT_FOUND } else { StatusCode::OK };
-        Ok(respond::page(status, &AccountPage { rows, signed_in, complaint }))
+        Ok(respond::page(status, &AccountPage { rows, signed_in, programs, complaint }))
     }
 
     /// Finds the organization of a work e-mail address: the way to its sign-in, or the account
@@ -121,9 +129,15 @@ impl Account {
     }
 
     fn principal(&self, headers: &HeaderMap) -> Result<Principal, session::Error> {
-        let Some(key) = self.cookie.key(headers) else { return Ok(Principal::anonymous()) };
-        let session = self.sessions.find(&key)?;
+        let session = self.session(headers)?;
         Ok(session.map_or_else(Principal::anonymous, |session| session.principal.clone()))
+    }
+
+    fn session(&self, headers: &HeaderMap) -> Result<Option<Arc<Session>>, session::Error> {
+        match self.cookie.key(headers) {
+            Some(key) => self.sessions.find(&key),
+            None => Ok(None),
+        }
     }
 }
 
@@ -152,6 +166,16 @@ fn row(display_name: &str, id: &str, standing: Standing<'_>) -> AccountRow {
         role: sign_in.map(|sign_in| sign_in.role.to_string()).unwrap_or_default(),
         since: sign_in.map(|sign_in| readable(sign_in.signed_in_at)).unwrap_or_default(),
         until: sign_in.map(|sign_in| readable(sign_in.expires_at)).unwrap_or_default(),
+    }
+}
+
+fn program(grant: &Grant) -> AccountProgram {
+    AccountProgram {
+        id: grant.id.clone(),
+        name: grant.program.name.clone(),
+        address: grant.program.address.to_string(),
+        since: readable(grant.made_at),
+        used: readable(grant.used_at()),
     }
 }
 

@@ -10,6 +10,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
+use http::HeaderMap;
 use http_body::{Frame, SizeHint};
 use hyper::body::Incoming;
 
@@ -74,6 +75,12 @@ impl Body {
     /// Bytes that are all there.
     pub fn full(bytes: impl Into<Bytes>) -> Self {
         Self::Full(bytes.into())
+    }
+
+    /// Bytes that are all there, and trailers behind them.
+    #[must_use]
+    pub fn with_trailers(bytes: impl Into<Bytes>, trailers: HeaderMap) -> Self {
+        Self::Prefixed(Box::new(Prefixed::whole(bytes.into(), trailers)))
     }
 
     /// Whether it is longer than `limit`, or of a length that nobody has said.

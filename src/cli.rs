@@ -6,8 +6,10 @@ mod explain;
 mod healthcheck;
 mod online;
 mod overview;
+mod report;
 mod run;
 mod terminal;
+mod token;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -25,6 +27,8 @@ use terminal::{Sheet, Terminal};
 enum Exit {
     /// As it should.
     Done = 0,
+    /// What was looked for was found: somebody would be locked out.
+    Found = 1,
     /// EX_USAGE: the command line is wrong.
     Usage = 64,
     /// EX_UNAVAILABLE: something cannot be reached.
@@ -51,7 +55,7 @@ struct Arguments {
 }
 
 const AFTER: &str = "\
-Exit codes: 0; 64 the command line is wrong; 69 something cannot be reached; 70 our fault; \
+Exit codes: 0; 1 report found somebody; 64 the command line is wrong; 69 something cannot be reached; 70 our fault; \
 78 the configuration is wrong.
 HUBGATE_CONFIG stands for --config; HUBGATE__SECTION__KEY overrides any key of the file; \
 NO_COLOR turns colours off.";
@@ -75,6 +79,13 @@ enum Command {
     },
     /// Say what would be decided, and why, step by step
     Explain(explain::Question),
+    /// Say from the access log who would be locked out if single sign-on were enforced
+    Report(report::Question),
+    /// Tokens of service accounts
+    #[command(subcommand)]
+    Token(TokenCommand),
+    /// Make single-use codes for the day when an identity provider is down
+    RecoveryCodes(token::NewCodes),
     /// Run a gate, a small hub and identity providers with a few people, on this machine only
     Demo,
     /// Ask a running gate whether it is ready, for containers without a shell
@@ -90,6 +101,12 @@ enum Command {
         /// Which shell
         shell: clap_complete::Shell,
     },
+}
+
+#[derive(Debug, Subcommand)]
+enum TokenCommand {
+    /// Make a token; it is shown once
+    New(token::NewToken),
 }
 
 /// Where the configuration is.
@@ -143,6 +160,9 @@ fn obey(command: Command, terminal: &mut Terminal) -> Exit {
             Err(exit) => exit,
         },
         Command::Explain(question) => explain::explain(&question, terminal),
+        Command::Report(question) => report::report(&question, terminal),
+        Command::Token(TokenCommand::New(wanted)) => token::token(&wanted, terminal),
+        Command::RecoveryCodes(wanted) => token::recovery_codes(&wanted, terminal),
         Command::Demo => demo::demo(terminal),
         Command::Healthcheck { config, address } => {
             healthcheck::healthcheck(&config, address.as_deref(), terminal)

@@ -1,11 +1,13 @@
 //! The configuration's meaning: what the rest of hubgate reads, and how it is read from a file.
 
+mod disjoint;
 mod files;
 mod headers;
 mod hub;
 mod keys;
 mod load;
 mod loader;
+mod machines;
 mod oidc;
 mod organization;
 mod overrides;
@@ -19,8 +21,11 @@ mod secret;
 mod section;
 mod server;
 mod session;
+mod tokens;
 mod warnings;
+mod whoami;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 pub use headers::Headers;
@@ -28,11 +33,12 @@ pub use hub::{Access, BodyUnknown, Hub, HubProfile, HubRule, Identity, Unclaimed
 pub use keys::known_keys;
 pub use load::{admin_address, load, parse};
 pub use loader::{Changes, Loader, Reading};
+pub use machines::{ServiceAccount, Workload, hash_text, parse_hash, parse_moment};
 pub use oidc::{
     ClientAssertionAudience, ClientAuth, EmailTrust, GroupOverage, Issuer, IssuerError, Oidc,
     OidcDefaults, OidcProvider, ResponseMode, SigningAlgorithm, UserinfoUse,
 };
-pub use organization::{HubTokens, OrganizationConfig, Provider};
+pub use organization::{OrganizationConfig, Provider};
 pub use problem::{Problem, Problems};
 pub use public_url::{PublicUrl, is_loopback};
 pub use saml::{Saml, SamlSource, acs_path, consume_path, metadata_path, slo_path};
@@ -40,7 +46,9 @@ pub use secret::Secret;
 pub(crate) use section::in_words;
 pub use server::{DEFAULT_ADMIN, Server, TlsFiles};
 pub use session::{Cookie, LONGEST as LONGEST_SESSION, SameSite, Session, Store};
+pub use tokens::Tokens;
 pub use warnings::Warning;
+pub use whoami::{Basic, Forbidden, Whoami};
 
 /// Everything that one gate is told at start.
 #[derive(Clone, Debug)]
@@ -53,6 +61,10 @@ pub struct Config {
     pub hub: Hub,
     /// How long and where sign-ins are remembered.
     pub session: Session,
+    /// What programs may be given.
+    pub tokens: Tokens,
+    /// The folder that remembers which recovery codes were used.
+    pub recovery_state: Option<PathBuf>,
     /// What the upstream's headers are called.
     pub headers: Headers,
     /// Who has an identity provider.

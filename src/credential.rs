@@ -1,29 +1,72 @@
-//! What a request shows: a session, or nothing.
+//! What a request shows: a session, a token, an account of the hub, or nothing.
 
+mod cookie;
+mod devices;
+mod grant;
+mod grants;
+mod known;
+mod machines;
+mod pledge;
 mod refresh;
+mod token;
+mod visitor;
+mod workloads;
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::SystemTime;
 
 use http::HeaderMap;
+use http::header::{HeaderName, HeaderValue};
 
 use crate::clock::Clock;
-use crate::config::{self, PublicUrl};
+use crate::config::OrganizationConfig;
 use crate::directory::Directory;
-use crate::headers;
-use crate::policy::Principal;
-use crate::session::{self, Session, SessionKey, Sessions};
+use crate::headers::{Forwarding, Identity};
+use crate::http_client::{HttpClient, TrustError};
+use crate::links::Links;
+use crate::peer::Peer;
+use crate::policy::{OrganizationId, Principal, Reason};
+use crate::session::{self, Session, Sessions};
 
+use token::{Kind, Shown};
+
+pub use known::{Acquaintances, Unknown};
 pub use refresh::Refreshes;
+pub use visitor::{Error as Unidentified, Reception, Visitor};
 
+use machines::Machines;
 use refresh::Refreshing;
+use workloads::Workloads;
+
+pub use cookie::SessionCookie;
+pub use devices::{Devices, INTERVAL, PATIENCE, Standing, UserCode, Waiting};
+pub use grant::{Grant, Program};
+pub use grants::{Grants, Issued};
+pub use pledge::{Pledge, Refused};
+pub use token::{Hash as TokenHash, Kind as TokenKind, Token, parse as parse_token};
 
 /// Reads credentials, and keeps them fresh.
 #[derive(Debug)]
 pub struct Credentials {
     sessions: Arc<Sessions>,
+    grants: Arc<Grants>,
     cookie: SessionCookie,
     refreshing: Arc<Refreshing>,
+    machines: Machines,
+    workloads: Workloads,
+    forwarding: Forwarding,
+}
+
+/// Why a request's credential is not read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// The session store cannot say.
+    #[error(transparent)]
+    Session(#[from] session::Error),
+    /// It is one of ours and opens nothing.
+    #[error("a credential of ours opens nothing: {}", .0.reason)]
+    Refused(Refused),
 }
 
 /// What one request showed.
@@ -33,6 +76,25 @@ pub enum Credential {
     Anonymous,
     /// The cookie of a session.
     Session(Arc<Session>),
+    /// A token of ours, as whose bearer the session speaks; and the header that held it, which
+    /// nobody else may see.
+    Token(Arc<Session>, HeaderName),
+    /// What the hub's word and a session make of it, where the hub has accounts.
+    Visitor(Arc<Visitor>),
+}
+
+/// A credential, or the way to it where somebody else must be asked.
+pub enum Reading<'c> {
+    /// It was read.
+    Read(Credential),
+    /// The keys of whoever vouches may have to be fetched; hardly any request comes by here.
+    Asking(Pin<Box<dyn Future<Output = Result<Credential, Error>> + 'c>>),
+}
+
+impl From<Credential> for Reading<'_> {
+    fn from(credential: Credential) -> Self {
+        Self::Read(credential)
+    }
 }
 
 impl Credential {
@@ -42,16 +104,57 @@ impl Credential {
         const NOBODY: &Principal = &Principal::anonymous();
         match self {
             Self::Anonymous => NOBODY,
-            Self::Session(session) => &session.principal,
+            Self::Session(session) | Self::Token(session, _) => &session.principal,
+            Self::Visitor(visitor) => visitor.principal(),
         }
     }
 
-    /// The session, if there is one.
+    /// The session that `organization`'s sign-in stands in, if there is one.
     #[must_use]
-    pub const fn session(&self) -> Option<&Arc<Session>> {
+    pub fn session_of(&self, organization: &OrganizationId) -> Option<&Arc<Session>> {
         match self {
             Self::Anonymous => None,
-            Self::Session(session) => Some(session),
+            Self::Session(session) | Self::Token(session, _) => Some(session),
+            Self::Visitor(visitor) => visitor.session(organization),
+        }
+    }
+
+    /// The identity headers for a target of `organization`, made earlier or by `make`, which also
+    /// says until when its result is good; none for nobody.
+    #[must_use]
+    pub fn identity(
+        &self,
+        organization: Option<&OrganizationId>,
+        generation: u64,
+        now: SystemTime,
+        make: impl FnOnce() -> (Identity, SystemTime),
+    ) -> Arc<Identity> {
+        match self {
+            Self::Anonymous => Arc::new(Identity::anonymous()),
+            Self::Session(session) | Self::Token(session, _) => {
+                session.identity(organization, generation, now, make)
+            }
+            Self::Visitor(visitor) => visitor.identity(organization, generation, now, make),
+        }
+    }
+
+    /// Takes out of a request what it showed to us alone.
+    pub fn strip(&self, headers: &mut HeaderMap) {
+        match self {
+            Self::Anonymous | Self::Session(_) | Self::Visitor(_) => {}
+            Self::Token(_, header) => {
+                headers.remove(header);
+            }
+        }
+    }
+
+    /// Tells a proxy that asks us to send the hub nothing in the place of what was shown.
+    pub fn blank(&self, headers: &mut HeaderMap) {
+        match self {
+            Self::Anonymous | Self::Session(_) | Self::Visitor(_) => {}
+            Self::Token(_, header) => {
+                headers.insert(header, const { HeaderValue::from_static("") });
+            }
         }
     }
 }
@@ -61,6 +164,7 @@ impl Credentials {
     #[must_use]
     pub fn new(
         sessions: Arc<Sessions>,
+        grants: Arc<Grants>,
         cookie: SessionCookie,
         directory: Arc<Directory>,
         refreshes: Refreshes,
@@ -68,7 +172,43 @@ impl Credentials {
     ) -> Self {
         let refreshing =
             Arc::new(Refreshing::new(Arc::clone(&sessions), directory, refreshes, clock));
-        Self { sessions, cookie, refreshing }
+        Self {
+            sessions,
+            grants,
+            cookie,
+            refreshing,
+            machines: Machines::default(),
+            workloads: Workloads::default(),
+            forwarding: Forwarding::new(Vec::new()),
+        }
+    }
+
+    /// The same, with the machines of a configuration. Where they are is said by `forwarding`.
+    ///
+    /// # Errors
+    /// The file of authorities that cannot be read.
+    pub fn with_machines(
+        mut self,
+        organizations: &[Arc<OrganizationConfig>],
+        forwarding: Forwarding,
+        http: &HttpClient,
+    ) -> Result<Self, TrustError> {
+        self.machines = Machines::new(organizations);
+        self.workloads = Workloads::new(organizations, http)?;
+        self.forwarding = forwarding;
+        Ok(self)
+    }
+
+    /// Puts these sign-ins together with the hub's accounts.
+    #[must_use]
+    pub fn reception(
+        &self,
+        directory: Arc<Directory>,
+        links: Arc<Links>,
+        acquaintances: Arc<Acquaintances>,
+    ) -> Reception {
+        let (sessions, refreshing) = (Arc::clone(&self.sessions), Arc::clone(&self.refreshing));
+        Reception::new(sessions, refreshing, directory, links, acquaintances)
     }
 
     /// The credential of a request.
@@ -76,61 +216,57 @@ impl Credentials {
     /// A sign-in whose tokens are due is refreshed beside the request: nobody waits for a slow
     /// identity provider.
     ///
+    /// A token of ours speaks for itself: beside a session's cookie, or beside another one, there
+    /// would be two answers to who is asking.
+    ///
     /// # Errors
-    /// When the session store cannot say; the request is then refused.
-    pub fn read(&self, headers: &HeaderMap, now: SystemTime) -> Result<Credential, session::Error> {
-        let Some(cookie) = self.cookie.value(headers) else { return Ok(Credential::Anonymous) };
+    /// When the session store cannot say, or a token of ours opens nothing; the request is then
+    /// refused.
+    pub fn read<'c>(
+        &'c self,
+        headers: &'c HeaderMap,
+        peer: &Peer,
+        now: SystemTime,
+    ) -> Result<Reading<'c>, Error> {
+        let refused = |reason| Err(Error::Refused(Refused { reason, organization: None }));
+        let cookie = self.cookie.value(headers);
+        match token::find(headers) {
+            Shown::Nothing => {}
+            Shown::Foreign(bearer, header) => {
+                if let Some(issuer) = self.workloads.issuer_of(&bearer) {
+                    if cookie.is_some() {
+                        return refused(Reason::MixedCredentials);
+                    }
+                    return Ok(Reading::Asking(Box::pin(async move {
+                        let found = self.workloads.find(&issuer, &bearer, now).await?;
+                        Ok(Credential::Token(found, header))
+                    })));
+                }
+            }
+            Shown::Doubled => return refused(Reason::MixedCredentials),
+            Shown::Ours(..) | Shown::Malformed if cookie.is_some() => {
+                return refused(Reason::MixedCredentials);
+            }
+            Shown::Ours(Kind::Refresh, ..) | Shown::Malformed => {
+                return refused(Reason::TokenUnknown);
+            }
+            Shown::Ours(Kind::Service, hash, header) => {
+                let client = || self.forwarding.client(headers, peer.address).address;
+                let session = self.machines.find(hash, client, now).map_err(Error::Refused)?;
+                return Ok(Credential::Token(session, header).into());
+            }
+            Shown::Ours(Kind::Access, hash, header) => {
+                let found = self.grants.find(hash, &self.sessions, now)?;
+                let session = found.map_err(Error::Refused)?;
+                self.refreshing.if_due(&session, now);
+                return Ok(Credential::Token(session, header).into());
+            }
+        }
+        let Some(cookie) = cookie else { return Ok(Credential::Anonymous.into()) };
         let Some(session) = self.sessions.of_cookie(cookie, now)? else {
-            return Ok(Credential::Anonymous);
+            return Ok(Credential::Anonymous.into());
         };
         self.refreshing.if_due(&session, now);
-        Ok(Credential::Session(session))
-    }
-}
-
-/// The session cookie: its name and its attributes.
-#[derive(Clone, Debug)]
-pub struct SessionCookie {
-    name: Arc<str>,
-    attributes: String,
-}
-
-impl SessionCookie {
-    /// The cookie of a configuration.
-    #[must_use]
-    pub fn new(config: &config::Cookie, public_url: &PublicUrl) -> Self {
-        let same_site = match config.same_site {
-            config::SameSite::Lax => "Lax",
-            config::SameSite::Strict => "Strict",
-            config::SameSite::None => "None",
-        };
-        let secure = if public_url.is_secure() { "; Secure" } else { "" };
-        Self {
-            name: config.name.as_str().into(),
-            attributes: format!("; Path=/; HttpOnly; SameSite={same_site}{secure}"),
-        }
-    }
-
-    /// Its name; every other cookie of ours begins with it.
-    #[must_use]
-    pub const fn name(&self) -> &Arc<str> {
-        &self.name
-    }
-
-    /// The key of the session whose cookie the request carries.
-    #[must_use]
-    pub fn key(&self, headers: &HeaderMap) -> Option<SessionKey> {
-        SessionKey::of(self.value(headers)?)
-    }
-
-    /// Its value in a request.
-    fn value<'h>(&self, headers: &'h HeaderMap) -> Option<&'h str> {
-        headers::cookie(headers, &self.name)
-    }
-
-    /// A `Set-Cookie` that holds `value` for `seconds`; zero takes the cookie away.
-    #[must_use]
-    pub fn set(&self, suffix: &str, value: &str, seconds: u64) -> String {
-        format!("{}{suffix}={value}{}; Max-Age={seconds}", self.name, self.attributes)
+        Ok(Credential::Session(session).into())
     }
 }

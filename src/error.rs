@@ -3,9 +3,10 @@
 use http::StatusCode;
 
 use crate::body::ReadError;
+use crate::credential::{self, Refused, Unidentified, Unknown};
 use crate::hub::BodyError;
 use crate::policy::{Ambiguity, Challenge, OrganizationId, Reason};
-use crate::{forward_auth, login, logout, proxy, session};
+use crate::{device, forward_auth, login, logout, proxy, recovery, session};
 
 /// Why a request was not answered by the upstream or by one of our pages.
 #[derive(Debug, thiserror::Error)]
@@ -51,15 +52,40 @@ pub enum Error {
     /// A sign-out did not come about.
     #[error("the sign-out did not come about")]
     Logout(#[from] logout::Error),
+    /// A recovery code was not taken.
+    #[error("the recovery code was not taken")]
+    Recovery(#[from] recovery::Error),
+    /// A person's answer for a program was not taken.
+    #[error("the answer for a program was not taken")]
+    Device(#[from] device::Error),
     /// The store cannot say.
     #[error(transparent)]
     Session(#[from] session::Error),
+    /// A credential of ours that opens nothing.
+    #[error("a credential is refused: {}", .0.reason)]
+    Credential(Refused),
+    /// Nobody can say who is asking.
+    #[error("nobody can say who is asking")]
+    Unidentified(#[from] Unidentified),
     /// A proxy's question cannot be answered.
     #[error("a proxy's question cannot be answered")]
     ForwardAuth(#[from] forward_auth::Error),
     /// The hub did not answer.
     #[error("the hub did not answer")]
     Proxy(#[from] proxy::Error),
+}
+
+impl From<credential::Error> for Error {
+    fn from(error: credential::Error) -> Self {
+        match error {
+            credential::Error::Session(error) => Self::Session(error),
+            // Where it is known whose sign-in has ended, signing in again helps.
+            credential::Error::Refused(Refused { reason, organization: Some(organization) }) => {
+                Self::Challenge(Challenge { organization, reason })
+            }
+            credential::Error::Refused(refused) => Self::Credential(refused),
+        }
+    }
 }
 
 /// Who must act.
@@ -90,11 +116,21 @@ impl Error {
             Self::Challenge(challenge) => challenge.reason,
             Self::Elsewhere => Reason::ForwardAuthOnly,
             Self::Deny { reason, .. } | Self::Page(reason) => *reason,
+            Self::Credential(refused) => refused.reason,
             Self::Login { failure, .. } => failure.error.reason(),
             Self::Logout(error) => error.reason(),
+            Self::Device(error) => error.reason(),
+            Self::Recovery(error) => error.reason(),
             Self::Session(session::Error::Unavailable) => Reason::StoreUnavailable,
             Self::ForwardAuth(error) => error.reason(),
             Self::Proxy(error) => error.reason(),
+            Self::Unidentified(error) => match error {
+                Unidentified::Unknown(Unknown::Contradiction(_)) => Reason::AmbiguousHeaders,
+                Unidentified::Unknown(Unknown::Unanswered(_) | Unknown::Odd(_) | Unknown::Busy) => {
+                    Reason::WhoamiUnavailable
+                }
+                Unidentified::Session(session::Error::Unavailable) => Reason::StoreUnavailable,
+            },
         }
     }
 
@@ -117,8 +153,12 @@ impl Error {
             | Self::Page(_)
             | Self::Login { .. }
             | Self::Logout(_)
+            | Self::Device(_)
+            | Self::Recovery(_)
             | Self::ForwardAuth(_)
-            | Self::Session(_) => status(self.reason()),
+            | Self::Session(_)
+            | Self::Credential(_)
+            | Self::Unidentified(_) => status(self.reason()),
         }
     }
 
@@ -138,9 +178,19 @@ impl Error {
             Reason::SignInRequired
             | Reason::SessionExpired
             | Reason::SessionRevoked
+            | Reason::TokenUnknown
+            | Reason::TokenExpired
+            | Reason::TokenRevoked
+            | Reason::ServiceAccountExpired
+            | Reason::NetworkNotAllowed
+            | Reason::WorkloadRefused
+            | Reason::MixedCredentials
             | Reason::RoleTooLow
             | Reason::EmailDomain
             | Reason::NotAMember
+            | Reason::CredentialUnidentified
+            | Reason::AccountLinked
+            | Reason::AccountUnmatched
             | Reason::AmbiguousPath
             | Reason::AmbiguousBody
             | Reason::BodyTooLarge
@@ -176,8 +226,12 @@ impl Error {
             | Self::Elsewhere
             | Self::Page(_)
             | Self::Logout(_)
+            | Self::Device(_)
+            | Self::Recovery(_)
             | Self::ForwardAuth(_)
             | Self::Session(_)
+            | Self::Credential(_)
+            | Self::Unidentified(_)
             | Self::Proxy(_) => None,
         }
     }
@@ -195,9 +249,18 @@ const fn status(reason: Reason) -> StatusCode {
         Reason::SignInRequired
         | Reason::SessionExpired
         | Reason::SessionRevoked
+        | Reason::TokenUnknown
+        | Reason::TokenExpired
+        | Reason::TokenRevoked
+        | Reason::ServiceAccountExpired
+        | Reason::NetworkNotAllowed
+        | Reason::WorkloadRefused
         | Reason::RoleTooLow
         | Reason::EmailDomain
         | Reason::NotAMember
+        | Reason::CredentialUnidentified
+        | Reason::AccountLinked
+        | Reason::AccountUnmatched
         | Reason::RoleAttributeMissing
         | Reason::UnclaimedNamespace
         | Reason::BodyUnread
@@ -208,6 +271,7 @@ const fn status(reason: Reason) -> StatusCode {
         Reason::AmbiguousPath
         | Reason::AmbiguousBody
         | Reason::AmbiguousHeaders
+        | Reason::MixedCredentials
         | Reason::BadParameters
         | Reason::StateUnknown
         | Reason::ForwardAuthFields

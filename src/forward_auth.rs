@@ -5,6 +5,7 @@
 
 mod envoy;
 mod forward;
+pub mod grpc;
 mod nginx;
 
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
@@ -27,6 +28,8 @@ pub enum Contract {
     Forward,
     /// Envoy's `ext_authz` by HTTP, Istio, Gateway API.
     Envoy,
+    /// Envoy's `ext_authz` by gRPC, on a port of its own.
+    Grpc,
 }
 
 /// Why a question cannot be answered.
@@ -97,19 +100,24 @@ impl Contract {
             Self::Nginx => nginx::asked(request.headers()),
             Self::Forward => forward::asked(request.headers()),
             Self::Envoy => envoy::asked(request),
+            Self::Grpc => grpc::asked(request),
         }?;
         let fields = match self {
             Self::Nginx => nginx::FIELDS,
-            Self::Forward | Self::Envoy => &[],
+            Self::Forward | Self::Envoy | Self::Grpc => &[],
         };
         if !public_url.is_authority(asked.host.as_bytes()) {
             return Err(Error::ForeignHost(match self {
                 Self::Nginx => nginx::URL,
                 Self::Forward => forward::HOST,
                 Self::Envoy => envoy::HOST,
+                Self::Grpc => grpc::HOST,
             }));
         }
-        if let Some(forged) = forged(request.headers(), managed, fields) {
+        // By gRPC, every spelling is taken out.
+        if self != Self::Grpc
+            && let Some(forged) = forged(request.headers(), managed, fields)
+        {
             return Err(Error::Forged(forged));
         }
         *request.method_mut() = asked.method;
@@ -121,7 +129,8 @@ impl Contract {
     /// Tells the proxy that its client's request may pass, and who asks: a permit buys a 200.
     ///
     /// Every managed header is there, empty where there is nothing to say: a proxy that copies
-    /// what it finds would otherwise leave the client's own in place.
+    /// what it finds would otherwise leave the client's own in place. So is `Cookie`: what is left
+    /// of the client's without ours.
     #[must_use]
     pub fn allow(
         permit: Permit<'_>,
@@ -141,9 +150,7 @@ impl Contract {
         for (name, value) in identity.iter() {
             headers.insert(name, value.clone());
         }
-        if asked.contains_key(header::COOKIE) {
-            headers.insert(header::COOKIE, others(asked, cookie));
-        }
+        headers.insert(header::COOKIE, others(asked, cookie));
         response
     }
 
@@ -158,7 +165,7 @@ impl Contract {
         }
         let status = match self {
             Self::Nginx => nginx::refusal(response.status()),
-            Self::Forward | Self::Envoy => response.status(),
+            Self::Forward | Self::Envoy | Self::Grpc => response.status(),
         };
         let passes = status.is_success() || status.is_informational();
         *response.status_mut() = if passes { StatusCode::FORBIDDEN } else { status };

@@ -1,11 +1,14 @@
 //! The life of a request: target, credential, decision, then admit, challenge or deny.
 
 mod admit;
+mod asker;
+mod call;
 mod current;
 mod endpoint;
 mod in_body;
 mod kept;
 mod mode;
+mod offer;
 mod own;
 mod refuse;
 mod request_id;
@@ -24,7 +27,7 @@ use crate::error::Error;
 use crate::headers::Hop;
 use crate::hub::Found;
 use crate::observe::{Access, Outcome, Recorder};
-use crate::peer::Peer;
+use crate::peer::{Door, Peer};
 use crate::policy::{Decision, OrganizationId, Reason, Subject, decide};
 use crate::proxy::Proxy;
 
@@ -81,13 +84,28 @@ impl Gate {
         Self { site, proxy, recorder, ids: RequestIds::new(), hop: Cell::new(None) }
     }
 
-    /// Answers a request, whatever happens, and notes it.
+    /// Answers whatever comes in.
     async fn serve(&self, request: Request<Incoming>, peer: Peer) -> Response<Body> {
+        match peer.door {
+            Door::Web => {
+                let request = request.map(Body::from);
+                let mode = self.mode(&request);
+                self.respond(request, mode, peer).await
+            }
+            Door::Grpc => Box::pin(self.called(request, peer)).await,
+        }
+    }
+
+    /// Answers a request, whatever happens, and notes it.
+    async fn respond(
+        &self,
+        mut request: Request<Body>,
+        mode: Option<Mode<'_>>,
+        peer: Peer,
+    ) -> Response<Body> {
         let started = stopwatch();
         let at = self.site.clock.now();
-        let mut request = request.map(Body::from);
         let request_id = self.ids.of(&request, &self.site.forwarding, &peer);
-        let mode = self.mode(&request);
         let opened = self.open(mode, &mut request, &peer);
         let about = refuse::About::of(&request, &self.site.forwarding, &peer);
         let mut trace =
@@ -132,11 +150,12 @@ impl Gate {
         let site = &*self.site;
         let now = site.clock.now();
         let target = target::parse(&mut request, &site.public_url)?;
-        if let Some(endpoint) = Endpoint::of(&target, site.profile) {
+        if let Some(endpoint) = Endpoint::of(&target, site.profile, site.cli_sign_in) {
             trace.outcome = Outcome::Own;
             let endpoint = endpoint.map_err(Error::Page)?;
             // In a box: a sign-in's state is large, and would be moved about with every request.
-            return Box::pin(self.own_page(mode, endpoint, request, &target, now, trace)).await;
+            return Box::pin(self.own_page(mode, endpoint, request, &target, peer, now, trace))
+                .await;
         }
         let Some(mode) = mode else { return Err(Error::Elsewhere) };
         let claimed = match site.hub.find(&target)? {
@@ -147,10 +166,12 @@ impl Gate {
                 claimed
             }
         };
-        let credential = site.credentials.read(request.headers(), now)?;
+        let credential = self.credential(request.headers(), &claimed, peer, now).await?;
         match decide(&claimed, credential.principal(), now) {
             Decision::Allow(permit) => {
-                trace.subject = permit.caller().map(|caller| caller.subject.clone());
+                // Of whoever should sign in, what is known of the last time.
+                let lapsed = || permit.remembered(&permit.notice()?.organization);
+                trace.subject = permit.caller().or_else(lapsed).map(|s| s.subject.clone());
                 // A reason stands beside the organization whose reason it is.
                 trace.reason = permit.notice().map(|notice| notice.reason);
                 let noticed = permit.notice().map(|notice| notice.organization.clone());
@@ -175,6 +196,6 @@ mod tests {
             std::mem::size_of::<F>()
         }
         let weight = weight(|gate, request, peer| gate.serve(request, peer));
-        assert!(weight <= 4096, "{weight} bytes");
+        assert!(weight <= 4608, "{weight} bytes");
     }
 }

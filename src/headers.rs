@@ -4,6 +4,7 @@ mod cookies;
 mod forwarded;
 mod hop;
 mod identity;
+mod same_site;
 mod told;
 
 use http::header::{HeaderMap, HeaderName, HeaderValue};
@@ -13,7 +14,8 @@ use crate::config;
 pub use cookies::{cookie, pairs, without_ours};
 pub use forwarded::{Client, Forwarding, Hop};
 pub use hop::{Upgrade, is_hop_by_hop, strip_named, strip_request, strip_response};
-pub use identity::{Identity, stable_subject};
+pub use identity::{Identity, stable_subject, stable_user};
+pub use same_site::is_same_site;
 pub use told::{Told, write_line};
 
 /// Header names that only the gate may write, and their values for one caller.
@@ -136,7 +138,8 @@ impl Managed {
 }
 
 /// A name as CGI and WSGI servers see it: lower case, and every other character as `-`.
-fn folded(name: &str) -> String {
+#[must_use]
+pub fn folded(name: &str) -> String {
     name.chars()
         .map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' })
         .collect()

@@ -9,8 +9,12 @@ mod generic;
 mod gitea;
 mod huggingface;
 mod json;
+mod lists;
+mod odd;
 mod query;
+mod shown;
 mod table;
+mod whoami;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -18,6 +22,9 @@ use std::sync::Arc;
 use http::Method;
 
 pub use body::{BODY_LIMIT, BodyError, BodyRule};
+pub use odd::Odd;
+pub use shown::Contradiction;
+pub use whoami::{ANSWER_LIMIT, Carrier, Heard, Hearing, Question, Said, Shown, Whoami};
 
 use crate::config::{
     self, Access, BodyUnknown, HubProfile, HubRule, Identity, OrganizationConfig, Unclaimed,
@@ -41,6 +48,7 @@ pub struct Hub {
     unclaimed: Unclaimed,
     body_unknown: BodyUnknown,
     identity: Identity,
+    kind: HubProfile,
 }
 
 /// What the path says of whose content a request is about.
@@ -93,6 +101,7 @@ impl Hub {
             unclaimed: config.unclaimed,
             body_unknown: config.body_unknown,
             identity: config.identity,
+            kind: config.profile,
         }
     }
 
@@ -125,6 +134,12 @@ impl Hub {
             }
         };
         Ok(Found::InBody(BodyRule { hub: self, claims, reads }))
+    }
+
+    /// Whether a request asks for a list across namespaces.
+    #[must_use]
+    pub fn is_list(&self, method: &Method, path: &str) -> bool {
+        lists::is_list(self.kind, method, path)
     }
 
     /// What the rule says; `None` if it does not speak of the target.

@@ -13,6 +13,7 @@ use moka::sync::Cache;
 
 use crate::config::PublicUrl;
 use crate::credential::SessionCookie;
+use crate::links::{self, Links};
 use crate::oidc;
 use crate::policy::{OrganizationId, Reason, ReturnTo, SignIn};
 use crate::respond::{self, Answer};
@@ -32,6 +33,7 @@ pub struct Login {
     sealer: Arc<Sealer>,
     sessions: Arc<Sessions>,
     consumed: ConsumedStates,
+    links: Arc<Links>,
 }
 
 /// States that were used: a second use resumes or begins again, and never signs in. Cheap to clone.
@@ -65,6 +67,9 @@ pub enum Error {
     /// The profile gives no membership.
     #[error("the profile gives no membership: {0}")]
     Membership(Reason),
+    /// The hub's account in this browser, and the person, are not one.
+    #[error("the hub's account and the person could not be linked")]
+    Link(#[from] links::Refused),
     /// No store.
     #[error(transparent)]
     Session(#[from] session::Error),
@@ -84,7 +89,11 @@ impl Error {
             Self::Saml(error) => error.reason(),
             Self::Protocol => Reason::NoSuchPage,
             Self::Membership(reason) => *reason,
-            Self::Session(session::Error::Unavailable) => Reason::StoreUnavailable,
+            Self::Link(links::Refused::Linked) => Reason::AccountLinked,
+            Self::Link(links::Refused::Unmatched) => Reason::AccountUnmatched,
+            Self::Session(session::Error::Unavailable) | Self::Link(links::Refused::File(_)) => {
+                Reason::StoreUnavailable
+            }
             Self::Sealer(SealerError::NoRandom | SealerError::TooShort) => Reason::Internal,
         }
     }
@@ -137,8 +146,9 @@ impl Login {
         sealer: Arc<Sealer>,
         sessions: Arc<Sessions>,
         consumed: ConsumedStates,
+        links: Arc<Links>,
     ) -> Self {
-        Self { public_url, cookie, sealer, sessions, consumed }
+        Self { public_url, cookie, sealer, sessions, consumed, links }
     }
 }
 

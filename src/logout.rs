@@ -10,12 +10,13 @@ use std::time::{Duration, SystemTime};
 use aws_lc_rs::rand;
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-use http::{HeaderMap, StatusCode, header};
+use http::{HeaderMap, StatusCode};
 use moka::sync::Cache;
 
 use crate::config::{PublicUrl, Secret};
 use crate::credential::SessionCookie;
 use crate::directory::{Directory, Provider};
+use crate::headers::is_same_site;
 use crate::oidc;
 use crate::policy::{OrganizationId, Reason};
 use crate::respond::{self, Answer, SignOut, SignedOut};
@@ -146,7 +147,7 @@ impl Logout {
         form: &[u8],
         now: SystemTime,
     ) -> Result<Answer, Error> {
-        if !self.is_same_site(headers) {
+        if !is_same_site(headers, self.public_url.origin()) {
             return Err(Error::CrossSite);
         }
         let organization = url::form_urlencoded::parse(form)
@@ -250,19 +251,6 @@ impl Logout {
         self.directory
             .find(id)
             .map_or_else(|| id.to_string(), |entry| entry.config.policy.display_name.clone())
-    }
-
-    /// Whether a form was sent from this site: by what the browser itself says of it.
-    ///
-    /// A browser sends `Sec-Fetch-Site` or `Origin` with every POST; a request with neither comes
-    /// from a program, which no other site can make send our cookie.
-    fn is_same_site(&self, headers: &HeaderMap) -> bool {
-        let text = |name: &str| headers.get(name).map(|value| value.to_str().unwrap_or("?"));
-        match (text("sec-fetch-site"), text(header::ORIGIN.as_str())) {
-            (Some(site), _) => site == "same-origin" || site == "none",
-            (None, Some(origin)) => origin == self.public_url.origin(),
-            (None, None) => true,
-        }
     }
 }
 

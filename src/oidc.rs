@@ -1,7 +1,6 @@
 //! OpenID Connect: one relying party for each organization.
 
 mod begin;
-mod budget;
 mod cached;
 mod callback;
 mod client;
@@ -9,6 +8,7 @@ mod discovery;
 mod error;
 mod finish;
 mod graph;
+mod issuer_keys;
 mod logout;
 mod oauth_error;
 mod probe;
@@ -35,6 +35,7 @@ pub use callback::{CallbackParameters, ParameterError};
 pub use discovery::MetadataError;
 pub use error::{AnswerError, Blame, Endpoint, Error, StateError, Token};
 pub use finish::Verified;
+pub use issuer_keys::IssuerKeys;
 pub use logout::LogoutToken;
 pub use oauth_error::OauthError;
 pub use probe::{ProbeReport, ProbeWarning};

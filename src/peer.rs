@@ -12,4 +12,15 @@ pub struct Peer {
     pub local: SocketAddr,
     /// Whether it is TLS, ended by us.
     pub tls: bool,
+    /// Which of our ports it came in by.
+    pub door: Door,
+}
+
+/// What a port is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Door {
+    /// Clients, and the questions of proxies by HTTP.
+    Web,
+    /// The questions of proxies by gRPC.
+    Grpc,
 }

@@ -3,8 +3,10 @@
 //! Nothing in here is `async`, reads a clock, writes a log or can fail at run time.
 //! Every mode of hubgate calls [`decide`] with the same arguments.
 
+mod account;
 mod decide;
 mod email;
+mod machine;
 mod name;
 mod organization;
 mod path_pattern;
@@ -15,9 +17,12 @@ mod return_to;
 mod role;
 mod role_mapping;
 mod target;
+mod verdict;
 
+pub use account::{Account, AccountId, AccountList, Accounts, HubTokens, LinkBy, Past, Showing};
 pub use decide::{Challenge, Claim, Claimed, Decision, Notice, Permit, decide};
 pub use email::{EmailAddress, EmailDomains};
+pub use machine::{Machine, MachineName};
 pub use name::{NameError, Namespace, OrganizationId, Subject};
 pub use organization::{Enforcement, Organization, PublicPattern};
 pub use path_pattern::{PathMatch, PathPattern, PathPatternError};
@@ -28,3 +33,4 @@ pub use return_to::ReturnTo;
 pub use role::{Need, Role};
 pub use role_mapping::{Attribute, AttributeError, Missing, RoleMapping, Selected};
 pub use target::{Ambiguity, Target, fully_decoded};
+pub use verdict::lacking;

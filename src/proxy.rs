@@ -19,6 +19,7 @@ use hyper::body::Incoming;
 
 use crate::body::{Body, Lifeline, TrailerRule, UploadHandle};
 use crate::headers::{Managed, Told, Upgrade, strip_response};
+use crate::hub::Question;
 use crate::observe::Recorder;
 use crate::policy::Permit;
 
@@ -111,6 +112,20 @@ impl Proxy {
             self.recorder.metrics().upstream_failed(kind);
         }
         result
+    }
+
+    /// Asks the hub a question of our own. It holds one credential and nothing else of a request,
+    /// and its answer goes to nobody but us: so it needs no permit.
+    ///
+    /// # Errors
+    /// As [`Self::forward`].
+    pub async fn ask(&self, question: Question) -> Result<Response<Body>, Error> {
+        let request = question.into_request().map(|()| Body::Empty);
+        let sent = Sent { upload: None, switch: None, replayable: true };
+        Ok(match Box::pin(self.exchange(request, &Told::nothing(), &sent)).await? {
+            Answer::Ready(response) => response,
+            Answer::Raw(response) => stripped(response),
+        })
     }
 
     /// Sends a request, and waits for the head of the answer. A connection that turns out to be

@@ -1,8 +1,10 @@
 //! Answers of our own: refusals in the client's dialect, redirects, pages.
 
 mod carry;
+mod device_pages;
 mod dialect;
 mod pages;
+mod recovery_page;
 mod refusal;
 mod wording;
 
@@ -11,8 +13,14 @@ use http::header::{self, HeaderValue};
 use http::{Response, StatusCode};
 
 pub use carry::{Carry, carry};
+pub use device_pages::{
+    DeviceAnswered, DeviceCode, DeviceQuestion, DeviceSignIn, OrganizationLink,
+};
 pub use dialect::Dialect;
-pub use pages::{Account, AccountRow, Notice, Page, SignOut, SignedOut, Theme, page};
+pub use pages::{
+    Account, AccountProgram, AccountRow, Notice, Page, SignOut, SignedOut, Theme, page,
+};
+pub use recovery_page::RecoveryPage;
 pub use refusal::{Party, Refusal, refuse};
 
 /// An answer of our own, always small.

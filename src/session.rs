@@ -1,8 +1,11 @@
 //! The sign-ins remembered for one browser.
 
+mod browser;
 mod id;
 mod memory;
 mod organization;
+mod people;
+mod prepared;
 mod recent;
 mod record;
 mod seal;
@@ -15,12 +18,17 @@ use crate::config;
 use crate::oidc::Tokens;
 use crate::policy::{Ended, OrganizationId, Principal, SignIn};
 
+pub use browser::{BrowserId, Spell};
 pub use id::{SessionId, SessionKey};
+pub use people::Person;
+pub use prepared::Prepared;
 pub use record::Session;
 pub use seal::{Sealer, SealerError};
 pub use tombstone::Selector;
 
+use browser::Browsers;
 use memory::Memory;
+use people::People;
 use recent::Recent;
 use tombstone::Tombstones;
 
@@ -41,6 +49,8 @@ pub struct Sessions {
     store: Store,
     recent: Recent,
     tombstones: Tombstones,
+    browsers: Browsers,
+    people: People,
 }
 
 /// Where they are kept. `disk` and `redis` join here.
@@ -56,7 +66,13 @@ impl Sessions {
         let store = match config.store {
             config::Store::Memory => Store::Memory(Memory::new(config.capacity)),
         };
-        Self { store, recent: Recent::new(), tombstones: Tombstones::new(config::LONGEST_SESSION) }
+        Self {
+            store,
+            recent: Recent::new(),
+            tombstones: Tombstones::new(config::LONGEST_SESSION),
+            browsers: Browsers::new(config.capacity, config::LONGEST_SESSION + REMEMBERED),
+            people: People::new(),
+        }
     }
 
     /// The session of a cookie.
@@ -97,19 +113,24 @@ impl Sessions {
     ) -> Result<(SessionId, Arc<Session>), Error> {
         let id = SessionId::random()?;
         let key = id.key();
-        let base = match previous {
-            Some(previous) => self.take(previous)?,
-            None => None,
-        };
+        let fresh = (BrowserId::random()?, Spell::random()?);
         let organization = sign_in.organization.clone();
-        let session = Session::merged(key, base.as_deref(), sign_in, tokens);
-        self.put(session)?;
+        {
+            let _renewing = self.browsers.renewing();
+            let base = previous.map(|previous| self.take(previous)).transpose()?.flatten();
+            let session = Session::merged(key, base.as_deref(), fresh, sign_in, tokens);
+            self.browsers.note(session.browser, key);
+            self.put(session)?;
+        }
         // Stored first, asked second: a logout either finds the session or is found here.
         self.change(&key, |session| {
             let sign_in = session.principal.sign_in(&organization)?;
             self.tombstones.covers(sign_in, begun_at).then(|| session.ended(&organization))
         })?;
         let session = self.find(&key)?.ok_or(Error::Unavailable)?;
+        for sign_in in session.principal.sign_ins() {
+            self.people.note(Person::of(sign_in), key, previous);
+        }
         Ok((id, session))
     }
 

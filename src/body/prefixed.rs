@@ -126,6 +126,10 @@ impl Body {
 }
 
 impl Prefixed {
+    pub(super) const fn whole(bytes: Bytes, trailers: HeaderMap) -> Self {
+        Self { prefix: bytes, rest: Body::Empty, trailers: Some(trailers) }
+    }
+
     pub(super) fn poll_frame(
         &mut self,
         cx: &mut Context<'_>,

@@ -31,6 +31,9 @@ pub(super) fn write(config: &Config, sheet: &mut Sheet) {
     sheet.row("people see", config.public_url.origin());
     let tls = if server.tls.is_some() { " with TLS" } else { "" };
     sheet.row("listens on", &format!("{}{tls}", listen.join(", ")));
+    if let Some(grpc) = server.grpc {
+        sheet.row("asked by gRPC", &format!("{grpc}{tls}"));
+    }
     sheet.row("health, metrics", &admin);
     sheet.row("trusts", &or(&proxies, "no proxy"));
     let hub = match &config.hub.upstream {

@@ -7,6 +7,8 @@ use http::uri::Authority;
 
 use crate::policy::{Need, PathPattern};
 
+use super::Whoami;
+
 /// The service behind the gate.
 #[derive(Clone, Debug)]
 pub struct Hub {
@@ -16,6 +18,10 @@ pub struct Hub {
     pub profile: HubProfile,
     /// Whose word is the identity.
     pub identity: Identity,
+    /// How it is asked whose a credential is: there whenever it has accounts.
+    pub whoami: Option<Whoami>,
+    /// The file that remembers which account is linked to which subject.
+    pub links: Option<PathBuf>,
     /// Whether namespaces of no organization are served.
     pub unclaimed: Unclaimed,
     /// What holds where a body names the organization, and a proxy asks without it.

@@ -1,5 +1,9 @@
 //! Every key there is: what is asked for elsewhere in this folder stands here, and nothing else.
 
+mod organization;
+
+pub(super) use organization::*;
+
 /// One key of a table.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Key {
@@ -24,23 +28,23 @@ pub(super) enum Kind {
     Sections(&'static [Key]),
     /// A table whose keys are somebody else's words.
     Names(&'static Kind),
-    /// Stands in the contract, and is not built yet.
-    Later,
 }
 
 const fn key(name: &'static str, kind: Kind) -> Key {
     Key { name, kind }
 }
 
-use Kind::{Later, List, Names, Section, Sections, Text, Value};
+use Kind::{List, Names, Section, Sections, Text, Value};
 
 /// The file's own keys.
 pub(super) const ROOT: &[Key] = &[
     key("public_url", Text),
     key("organizations", List),
+    key("recovery_state", Text),
     key("server", Section(SERVER)),
     key("hub", Section(HUB)),
     key("session", Section(SESSION)),
+    key("tokens", Section(TOKENS)),
     key("headers", Section(HEADERS)),
     key("organization", Sections(ORGANIZATION)),
 ];
@@ -49,7 +53,7 @@ pub(super) const ROOT: &[Key] = &[
 pub(super) const SERVER: &[Key] = &[
     key("listen", List),
     key("admin", Text),
-    key("grpc", Later),
+    key("grpc", Text),
     key("tls", Section(TLS)),
     key("trusted_proxies", List),
     key("drain", Text),
@@ -75,7 +79,27 @@ pub(super) const HUB: &[Key] = &[
     key("connect_timeout", Text),
     key("response_timeout", Text),
     key("ca_certificates", List),
+    key("links", Text),
+    key("whoami", Section(WHOAMI)),
     key("rule", Sections(RULE)),
+];
+
+/// `[hub.whoami]`
+pub(super) const WHOAMI: &[Key] = &[
+    key("preset", Text),
+    key("path", Text),
+    key("organizations_path", Text),
+    key("cookies", List),
+    key("headers", List),
+    key("basic", Text),
+    key("forbidden", Text),
+    key("id", Text),
+    key("name", Text),
+    key("email", Text),
+    key("email_verified", Text),
+    key("email_trust", Text),
+    key("organizations", Text),
+    key("answer_timeout", Text),
 ];
 
 /// `[[hub.rule]]`
@@ -94,6 +118,9 @@ pub(super) const SESSION: &[Key] = &[
 /// `session.cookie`
 pub(super) const COOKIE: &[Key] = &[key("name", Text), key("same_site", Text)];
 
+/// `[tokens]`
+pub(super) const TOKENS: &[Key] = &[key("cli_sign_in", Value), key("access_lifetime", Text)];
+
 /// `[headers]`
 pub(super) const HEADERS: &[Key] = &[
     key("preset", Text),
@@ -108,102 +135,11 @@ pub(super) const HEADERS: &[Key] = &[
     key("audience", Text),
 ];
 
-/// `[[organization]]`
-pub(super) const ORGANIZATION: &[Key] = &[
-    key("id", Text),
-    key("namespaces", List),
-    key("display_name", Text),
-    key("enforcement", Text),
-    key("email_domains", List),
-    key("public", List),
-    key("default_role", Text),
-    key("session_timeout", Text),
-    key("external_collaborators", List),
-    key("tokens", Text),
-    key("role_mapping", Section(ROLE_MAPPING)),
-    key("oidc", Section(OIDC)),
-    key("saml", Section(SAML)),
-];
-
-/// `[organization.role_mapping]`
-pub(super) const ROLE_MAPPING: &[Key] =
-    &[key("attribute", Text), key("roles", Section(ROLES)), key("missing", Text)];
-
-/// `organization.role_mapping.roles`: the names of [`crate::policy::Role`].
-pub(super) const ROLES: &[Key] =
-    &[key("admin", List), key("write", List), key("contributor", List), key("read", List)];
-
-/// `[organization.oidc]`
-pub(super) const OIDC: &[Key] = &[
-    key("provider", Text),
-    key("issuer", Text),
-    key("discovery_url", Text),
-    key("tenants", List),
-    key("client_id", Text),
-    key("client_auth", Text),
-    key("client_secret", Kind::Secret),
-    key("private_key", Kind::Secret),
-    key("key_id", Text),
-    key("certificate", Text),
-    key("assertion_audience", Text),
-    key("callback_path", Text),
-    key("scopes", List),
-    key("algorithms", List),
-    key("response_mode", Text),
-    key("extra_parameters", Names(&Text)),
-    key("userinfo", Text),
-    key("subject_claim", Text),
-    key("email_claim", Text),
-    key("email_trust", Text),
-    key("required_claims", Names(&Text)),
-    key("require_iss_parameter", Value),
-    key("group_overage", Text),
-    key("pushed_requests", Value),
-    key("acr_values", List),
-    key("max_age", Text),
-    key("ca_certificates", List),
-];
-
-/// `[organization.saml]`
-pub(super) const SAML: &[Key] = &[
-    key("provider", Text),
-    key("metadata", Section(SAML_METADATA)),
-    key("sign_on_url", Text),
-    key("sign_on_binding", Text),
-    key("entity_id", Text),
-    key("certificates", List),
-    key("logout_url", Text),
-    key("sign_requests", Value),
-    key("signing_keys", Value),
-    key("decryption_keys", Value),
-    key("signatures", Text),
-    key("idp_initiated", Value),
-    key("force_authn", Value),
-    key("is_passive", Value),
-    key("requested_authn_context", List),
-    key("name_id_format", Text),
-    key("subject", Text),
-    key("email_attribute", Text),
-    key("name_attribute", Text),
-    key("groups_attribute", Text),
-    key("sp_entity_id", Text),
-    key("acs_path", Text),
-    key("clock_skew", Text),
-    key("insecure_sha1", Value),
-    key("insecure_aes_cbc", Value),
-    key("insecure_unsigned_logout_responses", Value),
-    key("ca_certificates", List),
-];
-
-/// `organization.saml.metadata`
-pub(super) const SAML_METADATA: &[Key] =
-    &[key("url", Text), key("file", Text), key("refresh", Text)];
-
 /// A secret's two forms.
 pub(super) const SECRET: &[Key] = &[key("file", Text), key("env", Text)];
 
-/// Every key that a configuration may hold, such as `organization.oidc.issuer`, in order; those
-/// that are not built yet too, and none for the tables themselves.
+/// Every key that a configuration may hold, such as `organization.oidc.issuer`, in order; none for
+/// the tables themselves.
 #[must_use]
 pub fn known_keys() -> Vec<String> {
     let mut all = Vec::new();
@@ -216,7 +152,7 @@ fn flatten(prefix: &str, keys: &[Key], all: &mut Vec<String>) {
         let path = format!("{prefix}{}", key.name);
         match key.kind {
             Section(inner) | Sections(inner) => flatten(&format!("{path}."), inner, all),
-            Text | List | Value | Kind::Secret | Names(_) | Later => all.push(path),
+            Text | List | Value | Kind::Secret | Names(_) => all.push(path),
         }
     }
 }

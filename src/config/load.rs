@@ -1,7 +1,7 @@
 //! From a file, its organizations' files and the environment to a configuration.
 
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -12,8 +12,8 @@ use super::keys::ROOT;
 use super::organization::Surroundings;
 use super::section::{Environment, Place, Reader, Section};
 use super::{
-    Config, Headers, Hub, HubProfile, Loader, OrganizationConfig, Problem, Problems, PublicUrl,
-    Server, Session, files, overrides,
+    Config, Headers, Hub, HubProfile, Identity, Loader, OrganizationConfig, Problem, Problems,
+    PublicUrl, Server, Session, Tokens, files, overrides,
 };
 
 /// Reads the file at `path`, and the files that it names.
@@ -89,6 +89,8 @@ pub(super) struct Root {
     server: Option<Server>,
     hub: Option<Hub>,
     session: Option<Session>,
+    tokens: Option<Tokens>,
+    recovery_state: Option<PathBuf>,
     headers: Option<Headers>,
 }
 
@@ -105,11 +107,19 @@ impl Root {
         let session = root
             .section_or_empty("session")
             .map(|section| Session::read(&section, public_url.as_ref()));
+        let tokens =
+            root.section_or_empty("tokens").map(|section| Tokens::read(&section, hub.as_ref()));
+        let recovery_state = root.path("recovery_state").inspect(|folder| {
+            if !folder.is_dir() {
+                let what = format!("{} cannot be read: it is no folder", folder.display());
+                root.note("recovery_state", what, "make it, and let hubgate write to it");
+            }
+        });
         let upstream = hub.as_ref().and_then(|hub| hub.upstream.as_ref()).map(ToString::to_string);
         let audience = upstream.or_else(|| Some(public_url.as_ref()?.origin().to_owned()));
         let headers =
             root.section_or_empty("headers").map(|section| Headers::read(&section, audience));
-        Self { public_url, server, hub, session, headers }
+        Self { public_url, server, hub, session, tokens, recovery_state, headers }
     }
 
     /// What organizations take from it.
@@ -117,6 +127,7 @@ impl Root {
         Surroundings {
             session_timeout: self.session.as_ref().map_or(super::session::TIMEOUT, |s| s.timeout),
             profile: self.hub.as_ref().map_or(HubProfile::Huggingface, |hub| hub.profile),
+            identity: self.hub.as_ref().map_or(Identity::Idp, |hub| hub.identity),
         }
     }
 
@@ -126,6 +137,8 @@ impl Root {
             server: self.server?,
             hub: self.hub?,
             session: self.session?,
+            tokens: self.tokens?,
+            recovery_state: self.recovery_state,
             headers: self.headers?,
             organizations,
         })

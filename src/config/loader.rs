@@ -15,8 +15,8 @@ use std::time::SystemTime;
 
 use toml::Table;
 
+use super::disjoint::disjoint;
 use super::load::{Root, begin, text_of};
-use super::organization::disjoint;
 use super::section::{Environment, Place, Reader};
 use super::{Config, Problem, Problems, files, overrides};
 use crate::policy::OrganizationId;

@@ -1,17 +1,16 @@
 //! `[[organization]]`: who is guarded, how strictly, and by whose word.
 
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 use std::time::Duration;
 
 use crate::policy::{
-    Attribute, EmailDomains, Enforcement, Missing, Namespace, Organization, OrganizationId,
-    PublicPattern, Role, RoleMapping,
+    AccountList, Accounts, Attribute, EmailDomains, Enforcement, HubTokens, LinkBy, Missing,
+    Namespace, Organization, OrganizationId, PublicPattern, Role, RoleMapping,
 };
 
+use super::machines::{self, ServiceAccount, Workload};
 use super::section::Section;
 use super::session::{LONGEST, SHORTEST};
-use super::{HubProfile, Oidc, Saml};
+use super::{HubProfile, Identity, Oidc, Saml};
 
 /// One organization: its policy, and its identity provider.
 #[derive(Clone, Debug)]
@@ -20,21 +19,14 @@ pub struct OrganizationConfig {
     pub policy: Organization,
     /// Who vouches for its members.
     pub provider: Provider,
-    /// Hub accounts that skip this organization's sign-in; only a hub with accounts has any.
-    pub external_collaborators: Vec<String>,
-    /// What the hub's own tokens need; only a hub with accounts has any.
-    pub tokens: HubTokens,
-}
-
-/// What a token of the hub needs to reach an organization's content.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum HubTokens {
-    /// A live sign-in of its owner.
-    LiveSession,
-    /// One sign-in of its owner, at any time.
-    AuthorizedOnce,
-    /// Nothing more.
-    Exempt,
+    /// A key that speaks of the other kind of hub, and does nothing here.
+    pub idle: Option<&'static str>,
+    /// Machines with a token.
+    pub service_accounts: Vec<ServiceAccount>,
+    /// Machines for which somebody else vouches.
+    pub workloads: Vec<Workload>,
+    /// SHA-256 of codes for the day when the provider is down.
+    pub recovery_codes: Vec<[u8; 32]>,
 }
 
 /// Who vouches for an organization's members.
@@ -51,6 +43,7 @@ pub enum Provider {
 pub(super) struct Surroundings {
     pub(super) session_timeout: Duration,
     pub(super) profile: HubProfile,
+    pub(super) identity: Identity,
 }
 
 impl OrganizationConfig {
@@ -85,13 +78,30 @@ impl OrganizationConfig {
         let default_role = section.choice("default_role", &roles).unwrap_or(Role::Read);
         let session_timeout = section.duration("session_timeout", SHORTEST..=LONGEST);
         let email_domains = email_domains(section);
-        let external_collaborators = section.texts("external_collaborators").unwrap_or_default();
+        let collaborators = section.texts("external_collaborators").unwrap_or_default();
+        let collaborators = listed(section, "external_collaborators", &collaborators);
+        let members = members(section);
         let tokens = [
             ("live-session", HubTokens::LiveSession),
             ("authorized-once", HubTokens::AuthorizedOnce),
             ("exempt", HubTokens::Exempt),
         ];
         let tokens = section.choice("tokens", &tokens).unwrap_or(HubTokens::LiveSession);
+        let keys: &[&'static str] = match around.identity {
+            Identity::Idp => &["external_collaborators", "members", "tokens", "link_by"],
+            Identity::Hub => &["public"],
+        };
+        let idle = keys.iter().copied().find(|key| section.has(key));
+        let words = [("email", LinkBy::Email), ("membership", LinkBy::Membership)];
+        let link_by = section.choice("link_by", &words).unwrap_or_default();
+        let accounts = Accounts { collaborators, members, tokens, link_by };
+        let with_tokens = section.sections("service_account");
+        let service_accounts: Vec<_> =
+            with_tokens.iter().filter_map(ServiceAccount::read).collect();
+        let vouched = section.sections("workload");
+        let workloads: Vec<_> = vouched.iter().filter_map(Workload::read).collect();
+        machines::distinct(section, &service_accounts, &workloads);
+        let recovery_codes = machines::recovery_codes(section);
         let id = id?;
         let policy = Organization {
             display_name: display_name.unwrap_or_else(|| id.as_str().to_owned()),
@@ -103,6 +113,7 @@ impl OrganizationConfig {
             role_mapping: role_mapping?,
             default_role,
             session_timeout: session_timeout.unwrap_or(around.session_timeout),
+            accounts: (around.identity == Identity::Hub).then_some(accounts),
         };
         let mut provider = provider?;
         match &mut provider {
@@ -112,7 +123,14 @@ impl OrganizationConfig {
             }
             Provider::Saml(saml) => saml.fits(section, &policy, around.profile),
         }
-        Some(Self { policy, provider, external_collaborators, tokens })
+        Some(Self {
+            policy,
+            provider,
+            idle,
+            service_accounts,
+            workloads,
+            recovery_codes: recovery_codes?,
+        })
     }
 }
 
@@ -146,6 +164,42 @@ fn namespaces(
         }
     }
     Some(namespaces)
+}
+
+/// Accounts by name, `id:` or address.
+fn listed(section: &Section<'_>, key: &str, texts: &[String]) -> AccountList {
+    let mut list = AccountList::default();
+    for (index, text) in texts.iter().enumerate() {
+        if !list.add(text) {
+            let what = format!("{text:?} is no account");
+            let remedy = "write a user name, an e-mail address, or id: and the hub's id";
+            section.note(&format!("{key}[{index}]"), what, remedy);
+        }
+    }
+    list
+}
+
+/// The members file: an account on each line, `#` begins a remark.
+fn members(section: &Section<'_>) -> AccountList {
+    let mut list = AccountList::default();
+    let Some(path) = section.path("members") else { return list };
+    let text = match section.file_text("members", &path) {
+        Ok(text) => text,
+        Err(error) => {
+            let what = format!("{} cannot be read: {error}", path.display());
+            section.note("members", what, "check the path, the mount and its permissions");
+            return list;
+        }
+    };
+    for (index, line) in text.lines().enumerate() {
+        let entry = line.split_once('#').map_or(line, |(entry, _)| entry).trim();
+        if !entry.is_empty() && !list.add(entry) {
+            let what = format!("{}:{}: {entry:?} is no account", path.display(), index + 1);
+            let remedy = "write a user name, an e-mail address, or id: and the hub's id";
+            section.note("members", what, remedy);
+        }
+    }
+    list
 }
 
 fn email_domains(section: &Section<'_>) -> Option<EmailDomains> {
@@ -222,36 +276,6 @@ fn provider(section: &Section<'_>, id: Option<&OrganizationId>) -> Option<Provid
         }
         (false, true) => {
             Saml::read(&section.section("saml")?).map(|saml| Provider::Saml(Box::new(saml)))
-        }
-    }
-}
-
-/// Notes what two organizations cannot both have; looks at the text, so that one mistake in an
-/// organization does not hide another.
-pub(super) fn disjoint(sections: &[Section<'_>]) {
-    let mut ids: HashMap<&str, String> = HashMap::new();
-    let mut owners: HashMap<Namespace, (usize, &str)> = HashMap::new();
-    for (index, section) in sections.iter().enumerate() {
-        let id = section.peek("id").unwrap_or_default();
-        match ids.entry(id) {
-            Entry::Vacant(entry) => {
-                entry.insert(section.file_note());
-            }
-            Entry::Occupied(_) if id.is_empty() => {}
-            Entry::Occupied(entry) => {
-                let what = format!("{id:?} is the id of another organization too{}", entry.get());
-                section.note("id", what, "give each its own id");
-            }
-        }
-        let named = section.peek_texts("namespaces").unwrap_or_else(|| vec![id]);
-        for namespace in named.into_iter().filter_map(|text| Namespace::parse(text).ok()) {
-            let name = namespace.as_str().to_owned();
-            let (owner, owner_id) = *owners.entry(namespace).or_insert((index, id));
-            // Of two organizations with one id, the second is a mistake as a whole.
-            if owner != index && owner_id != id {
-                let what = format!("{name} belongs to the organization {owner_id:?} already");
-                section.note("namespaces", what, "remove it from one of them");
-            }
         }
     }
 }

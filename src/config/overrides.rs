@@ -64,14 +64,13 @@ fn write(table: &mut Table, keys: &[Key], steps: &[&str], text: &str) -> Result<
             inside(table, step)?.insert(name, value(kind, text));
             Ok(())
         }
-        Kind::Text | Kind::List | Kind::Value | Kind::Later if !rest.is_empty() => {
+        Kind::Text | Kind::List | Kind::Value if !rest.is_empty() => {
             let what = format!("{step:?} has no keys inside");
             Err((what, format!("write everything after {step:?} into the value")))
         }
         Kind::Text
         | Kind::List
         | Kind::Value
-        | Kind::Later
         | Kind::Secret
         | Kind::Section(_)
         | Kind::Names(_) => {
@@ -134,12 +133,7 @@ fn value(kind: &Kind, text: &str) -> Value {
         (Kind::List, Some(value @ Value::String(_))) => Value::Array(vec![value]),
         (Kind::List, _) => Value::Array(vec![Value::String(text.to_owned())]),
         (
-            Kind::Value
-            | Kind::Secret
-            | Kind::Section(_)
-            | Kind::Sections(_)
-            | Kind::Names(_)
-            | Kind::Later,
+            Kind::Value | Kind::Secret | Kind::Section(_) | Kind::Sections(_) | Kind::Names(_),
             parsed,
         ) => parsed.unwrap_or_else(|| Value::String(text.to_owned())),
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::policy::{Need, PathPattern};
 
 use super::section::Section;
-use super::{Access, BodyUnknown, Hub, HubProfile, HubRule, Identity, Unclaimed, Upstream};
+use super::{Access, BodyUnknown, Hub, HubProfile, HubRule, Identity, Unclaimed, Upstream, Whoami};
 
 /// A hub beside the gate answers in microseconds; one across a network within a second or two.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -31,10 +31,7 @@ impl Hub {
         });
         let identity =
             section.choice("identity", &[("idp", Identity::Idp), ("hub", Identity::Hub)]);
-        if identity == Some(Identity::Hub) {
-            let what = "\"hub\" is not available in this version";
-            section.note("identity", what, "write \"idp\", or remove the key");
-        }
+        let identity = identity.unwrap_or(Identity::Idp);
         let profile =
             section.choice("profile", &HubProfile::ALL.map(|profile| (profile.as_str(), profile)));
         let unclaimed = [("pass", Unclaimed::Pass), ("deny", Unclaimed::Deny)];
@@ -47,6 +44,15 @@ impl Hub {
         {
             section.note("ca_certificates", "is for https only", "remove it");
         }
+        let profile = profile.unwrap_or(HubProfile::Huggingface);
+        if asked && identity == Identity::Hub && upstream.is_none() && !section.has("upstream") {
+            let what = "is missing: a hub with accounts is asked whose a credential is";
+            section.note("upstream", what, "write the hub's address, or identity = \"idp\"");
+        }
+        let given = section.has("whoami") || identity == Identity::Hub;
+        let whoami = section.section_or_empty("whoami");
+        let whoami = whoami.and_then(|section| Whoami::read(&section, profile));
+        let links = section.path("links");
         // Read to the end first, so that every mistake is seen.
         let unclaimed = section.choice("unclaimed", &unclaimed).unwrap_or(Unclaimed::Pass);
         let body_unknown = [
@@ -63,8 +69,10 @@ impl Hub {
             .unwrap_or(RESPONSE_TIMEOUT);
         Some(Self {
             upstream,
-            profile: profile.unwrap_or(HubProfile::Huggingface),
-            identity: identity.unwrap_or(Identity::Idp),
+            profile,
+            identity,
+            whoami: if given { Some(whoami?) } else { None },
+            links,
             unclaimed,
             body_unknown: body_unknown.unwrap_or(BodyUnknown::RequireAnySession),
             rules,

@@ -219,7 +219,7 @@ fn scopes(section: &Section<'_>) -> Option<Vec<String>> {
     Some(scopes.into_iter().filter(|scope| scope != "openid").collect())
 }
 
-fn algorithms(section: &Section<'_>) -> Vec<SigningAlgorithm> {
+pub(super) fn algorithms(section: &Section<'_>) -> Vec<SigningAlgorithm> {
     // The one that every provider must have (OpenID Connect Core §15.1).
     const DEFAULT: SigningAlgorithm = SigningAlgorithm::RS256;
     let Some(texts) = section.texts("algorithms") else { return vec![DEFAULT] };

@@ -15,7 +15,7 @@ use std::time::Duration;
 use toml::{Table, Value};
 
 use super::Problem;
-use super::keys::{Key, Kind, distance, meant};
+use super::keys::{Key, distance, meant};
 
 /// The variables by which a process is told things.
 pub(super) type Environment = BTreeMap<String, String>;
@@ -77,9 +77,6 @@ impl<'r> Section<'r> {
     ) -> Self {
         for name in table.keys() {
             match keys.iter().find(|key| key.name == name) {
-                Some(Key { kind: Kind::Later, .. }) => {
-                    reader.note(&place, name, "is not available in this version", "remove it");
-                }
                 Some(_) => {}
                 None => {
                     let remedy = match meant(name, keys) {

@@ -15,6 +15,8 @@ pub struct Server {
     pub listen: Vec<SocketAddr>,
     /// Where health and metrics are; `None`: nowhere.
     pub admin: Option<SocketAddr>,
+    /// Where proxies ask by gRPC; `None`: nowhere.
+    pub grpc: Option<SocketAddr>,
     /// Our own TLS, for standalone use.
     pub tls: Option<TlsFiles>,
     /// Whose forwarding headers are believed.
@@ -100,9 +102,27 @@ impl Server {
             }
         }
         let networks = section.texts("trusted_proxies").unwrap_or_default();
+        let grpc = section.filled("grpc").and_then(|text| {
+            let read = address(&text);
+            if let Err((what, remedy)) = &read {
+                section.note("grpc", what.as_str(), remedy);
+            }
+            read.ok()
+        });
+        if let Some(address) = grpc {
+            if networks.is_empty() {
+                let what = "has nobody who may ask";
+                section.note("grpc", what, "name the proxies in server.trusted_proxies");
+            }
+            if address.port() != 0 && (listen.contains(&address) || admin == Some(address)) {
+                let what = format!("{address} is taken twice");
+                section.note("grpc", what, "choose another port");
+            }
+        }
         Self {
             listen,
             admin,
+            grpc,
             tls: section.section("tls").and_then(|tls| TlsFiles::read(&tls)),
             trusted_proxies: section
                 .parsed("trusted_proxies", &networks, network)

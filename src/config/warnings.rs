@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 use std::fmt;
 
-use crate::policy::{Enforcement, Role};
+use crate::policy::{Enforcement, HubTokens, Role};
 
-use super::{Config, HubTokens, OrganizationConfig, Provider, Saml, Upstream};
+use super::{Config, Identity, OrganizationConfig, Provider, Saml, Upstream};
 
 /// Something that is allowed, and worth a second look.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,6 +51,16 @@ impl Config {
             let what = "is empty: one is made at start, so sign-ins under way end with the process and replicas cannot share them";
             warn("session.keys", what);
         }
+        if self.hub.identity == Identity::Hub && self.hub.links.is_none() {
+            let what = "is missing: which account belongs to which person is forgotten when the process ends";
+            warn("hub.links", what);
+        }
+        if self.hub.identity == Identity::Idp
+            && (self.hub.whoami.is_some() || self.hub.links.is_some())
+        {
+            let what = "is idp: whoami and links speak of a hub with accounts and do nothing";
+            warn("hub.identity", what);
+        }
         if self.organizations.is_empty() {
             warn("organization", "there is none: nothing is guarded");
         }
@@ -85,9 +95,15 @@ impl OrganizationConfig {
             let key = format!("organization[{}].{key}", policy.id);
             found.push(Warning { key, what: what.to_owned() });
         };
-        if !self.external_collaborators.is_empty() || self.tokens != HubTokens::LiveSession {
-            let what = "and tokens speak of a hub with accounts: they do nothing here";
-            warn("external_collaborators", what);
+        match (self.idle, policy.accounts.is_some()) {
+            (Some(key), false) => warn(key, "speaks of a hub with accounts: it does nothing here"),
+            (Some(key), true) => {
+                warn(key, "does nothing here: the hub's own access list says what is public");
+            }
+            (None, _) => {}
+        }
+        if policy.accounts.as_ref().is_some_and(|accounts| accounts.tokens == HubTokens::Exempt) {
+            warn("tokens", "is exempt: whoever has a token of a member needs no sign-in");
         }
         if let Provider::Saml(saml) = &self.provider {
             saml.warn(&mut warn);

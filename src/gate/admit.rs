@@ -4,20 +4,20 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use http::header::{self, HeaderName, HeaderValue};
+use http::header;
 use http::{Request, Response};
 
+use super::offer::Beside;
 use super::{Gate, Mode, Site};
 use crate::body::{Body, Lifeline};
 use crate::clock::stopwatch;
 use crate::credential::Credential;
 use crate::error::Error;
 use crate::forward_auth::Contract;
-use crate::headers::{Hop, Identity, Told, Upgrade, stable_subject, value};
+use crate::headers::{Hop, Identity, Told, Upgrade, stable_user};
 use crate::jose::{ASSERTION_LIFE, AssertionClaims};
 use crate::peer::Peer;
-use crate::policy::{Notice, Permit};
-use crate::session::Session;
+use crate::policy::Permit;
 
 impl Gate {
     /// Lets through what was permitted.
@@ -31,23 +31,31 @@ impl Gate {
         now: SystemTime,
     ) -> Result<Response<Body>, Error> {
         let site = &*self.site;
-        let identity = site.identity(&permit, credential.session(), now);
+        let identity = site.identity(&permit, credential, now);
         let notice = permit.notice().cloned();
+        let beside = Beside::of(site, &permit, &request);
         let mut response = match mode {
             Mode::Proxy(proxy) => {
-                let lifeline = lifeline(&permit, credential.session(), now);
+                let lifeline = lifeline(&permit, credential, now);
+                credential.strip(request.headers_mut());
                 let (upgrade, told) = self.rewrite(&mut request, identity, peer);
                 proxy.forward(permit, request, told, upgrade, lifeline).await?
             }
             Mode::Asked(_) => {
                 let (managed, cookie) = (&site.managed, site.cookie.name());
-                Contract::allow(permit, request.headers(), managed, &identity, cookie)
+                let asked = request.headers();
+                let mut response = Contract::allow(permit, asked, managed, &identity, cookie);
+                credential.blank(response.headers_mut());
+                response
             }
         };
         if let Some(notice) = notice {
             site.tell(&mut response, &notice);
         }
-        Ok(response)
+        Ok(match beside {
+            Some(beside) => site.told_beside(response, *beside, credential.principal(), now),
+            None => response,
+        })
     }
 
     /// What is forwarded: hop-by-hop headers out, every spelling of ours out; what is to be told
@@ -79,13 +87,16 @@ impl Site {
     fn identity(
         &self,
         permit: &Permit<'_>,
-        session: Option<&Arc<Session>>,
+        credential: &Credential,
         now: SystemTime,
     ) -> Arc<Identity> {
-        let Some(session) = session else { return Arc::new(Identity::anonymous()) };
         let organization = permit.organization().map(|organization| &organization.id);
-        session.identity(organization, self.generation, now, || {
-            let assertion = self.assertion(permit, session, now);
+        // A hub with accounts hears of sign-ins that count for its target, and of nothing else.
+        if matches!(credential, Credential::Visitor(_)) && permit.caller().is_none() {
+            return Arc::new(Identity::anonymous());
+        }
+        credential.identity(organization, self.generation, now, || {
+            let assertion = self.assertion(permit, credential, now);
             let first_end = permit.live().map(|sign_in| sign_in.expires_at).min();
             let half_over = now + ASSERTION_LIFE / 2;
             let good_until = first_end.map_or(half_over, |end| end.min(half_over));
@@ -94,14 +105,20 @@ impl Site {
     }
 
     /// The signed assertion for a permit (contract, section 7), if there is somebody to speak of.
-    fn assertion(&self, permit: &Permit<'_>, session: &Session, now: SystemTime) -> Option<String> {
+    fn assertion(
+        &self,
+        permit: &Permit<'_>,
+        credential: &Credential,
+        now: SystemTime,
+    ) -> Option<String> {
         self.managed.names().assertion.as_ref()?;
         let caller = permit.caller()?;
         let organization = permit.organization().map(|_| caller.organization.as_str());
+        let session = credential.session_of(&caller.organization)?;
         let claims = AssertionClaims {
             issuer: self.public_url.origin(),
             audience: &self.managed.names().audience,
-            subject: &stable_subject(caller),
+            subject: &stable_user(permit, caller),
             organization,
             role: organization.map(|_| caller.role.as_str()),
             email: caller.email.as_deref(),
@@ -115,28 +132,12 @@ impl Site {
             })
             .ok()
     }
-
-    /// Tells a client that was let through that a sign-in is offered: `hf` prints the warning.
-    fn tell(&self, response: &mut Response<Body>, notice: &Notice) {
-        let Some(entry) = self.directory.find(&notice.organization) else { return };
-        let url = self.public_url.join(&crate::login::path(&notice.organization, None));
-        let text = format!(
-            "sso; {} Sign in to {} at {url}",
-            notice.reason.sentence(),
-            entry.config.policy.display_name,
-        );
-        let headers = response.headers_mut();
-        headers.insert(HeaderName::from_static("x-hf-warning"), value(&text));
-        let text = format!("optional; organization={}; url={url}", notice.organization);
-        if let Ok(value) = HeaderValue::from_str(&text) {
-            headers.insert(HeaderName::from_static("x-hub-sso"), value);
-        }
-    }
 }
 
 /// How long what is forwarded may go on: as long as the sign-in that it rests on.
-fn lifeline(permit: &Permit<'_>, session: Option<&Arc<Session>>, now: SystemTime) -> Lifeline {
-    let (Some(caller), Some(session)) = (permit.caller(), session) else {
+fn lifeline(permit: &Permit<'_>, credential: &Credential, now: SystemTime) -> Lifeline {
+    let Some(caller) = permit.caller() else { return Lifeline::endless() };
+    let Some(session) = credential.session_of(&caller.organization) else {
         return Lifeline::endless();
     };
     let left = caller.expires_at.duration_since(now).unwrap_or(Duration::ZERO);

@@ -23,12 +23,28 @@ pub(super) enum Endpoint {
     Logout,
     /// `GET /-/sso/signed-out`
     SignedOut,
+    /// `GET /-/sso/device`
+    DevicePage,
+    /// `POST /-/sso/device`
+    DeviceAnswer,
+    /// `POST /-/sso/tokens/revoke`
+    RevokeToken,
+    /// `POST /oauth/device`
+    DeviceBegin,
+    /// `POST /oauth/token`
+    DeviceToken,
+    /// `GET /api/whoami-v2`
+    Whoami,
     /// `GET /-/sso/{org}/login`
     Login(OrganizationId),
     /// `GET /-/sso/{org}/oidc/callback`
     Callback(OrganizationId),
     /// `POST /-/sso/{org}/oidc/callback`
     CallbackForm(OrganizationId),
+    /// `GET /-/sso/{org}/recovery`
+    RecoveryPage(OrganizationId),
+    /// `POST /-/sso/{org}/recovery`
+    Recovery(OrganizationId),
     /// `POST /-/sso/{org}/oidc/backchannel-logout`
     BackChannelLogout(OrganizationId),
     /// `GET /-/sso/{org}/oidc/frontchannel-logout`
@@ -49,12 +65,19 @@ impl Endpoint {
     /// # Errors
     /// When it is ours by its path, but no such page exists or the method is another one: what
     /// stands under `/-/` never reaches the hub.
-    pub(super) fn of(target: &Target, profile: HubProfile) -> Option<Result<Self, Reason>> {
-        if !matches!(target.segment(0), Some("-" | "organizations")) {
+    pub(super) fn of(
+        target: &Target,
+        profile: HubProfile,
+        cli_sign_in: bool,
+    ) -> Option<Result<Self, Reason>> {
+        if !matches!(target.segment(0), Some("-" | "api" | "oauth" | "organizations")) {
             return None;
         }
         let segments: Vec<&str> = target.segments().take(6).collect();
         match segments.as_slice() {
+            ["-", "sso", "device"] | ["-", "sso", "tokens", "revoke"] if !cli_sign_in => {
+                Some(Err(Reason::NoSuchPage))
+            }
             ["-", "sso", rest @ ..] => Some(Self::ours(target.method(), rest)),
             ["-", ..] => Some(Err(Reason::NoSuchPage)),
             // Addresses that identity providers' existing applications already use.
@@ -63,6 +86,10 @@ impl Endpoint {
             {
                 Some(Self::of_organization(target.method(), organization, &["oidc", "callback"]))
             }
+            // What `hf auth login` asks for, where the providers' word is the identity.
+            ["oauth", "device"] if cli_sign_in => Some(post(target.method(), Self::DeviceBegin)),
+            ["oauth", "token"] if cli_sign_in => Some(post(target.method(), Self::DeviceToken)),
+            ["api", "whoami-v2"] if cli_sign_in => Some(read(target.method(), Self::Whoami)),
             ["organizations", organization, "saml", "consume"]
                 if profile == HubProfile::Huggingface =>
             {
@@ -79,6 +106,11 @@ impl Endpoint {
             ["session"] => read(method, Self::Session),
             ["jwks.json"] => read(method, Self::Jwks),
             ["signed-out"] => read(method, Self::SignedOut),
+            ["device"] => Ok(match read_or_post(method)? {
+                Verb::Read => Self::DevicePage,
+                Verb::Post => Self::DeviceAnswer,
+            }),
+            ["tokens", "revoke"] => post(method, Self::RevokeToken),
             ["logout"] => match read_or_post(method)? {
                 Verb::Read => Ok(Self::ConfirmLogout),
                 Verb::Post => Ok(Self::Logout),
@@ -98,6 +130,10 @@ impl Endpoint {
                 // a query could not, and nothing of it is needed to begin.
                 Verb::Post => Err(Reason::MethodNotAllowed),
             },
+            ["recovery"] => Ok(match read_or_post(method)? {
+                Verb::Read => Self::RecoveryPage(id),
+                Verb::Post => Self::Recovery(id),
+            }),
             ["oidc", "callback"] => Ok(match read_or_post(method)? {
                 Verb::Read => Self::Callback(id),
                 Verb::Post => Self::CallbackForm(id),
@@ -123,6 +159,8 @@ impl Endpoint {
     pub(super) const fn organization(&self) -> Option<&OrganizationId> {
         match self {
             Self::Login(id)
+            | Self::RecoveryPage(id)
+            | Self::Recovery(id)
             | Self::Callback(id)
             | Self::CallbackForm(id)
             | Self::BackChannelLogout(id)
@@ -137,7 +175,13 @@ impl Endpoint {
             | Self::Jwks
             | Self::ConfirmLogout
             | Self::Logout
-            | Self::SignedOut => None,
+            | Self::SignedOut
+            | Self::DevicePage
+            | Self::DeviceAnswer
+            | Self::RevokeToken
+            | Self::DeviceBegin
+            | Self::DeviceToken
+            | Self::Whoami => None,
         }
     }
 }
@@ -152,6 +196,13 @@ fn read_or_post(method: &Method) -> Result<Verb, Reason> {
         Method::GET | Method::HEAD => Ok(Verb::Read),
         Method::POST => Ok(Verb::Post),
         _ => Err(Reason::MethodNotAllowed),
+    }
+}
+
+fn post(method: &Method, endpoint: Endpoint) -> Result<Endpoint, Reason> {
+    match read_or_post(method)? {
+        Verb::Read => Err(Reason::MethodNotAllowed),
+        Verb::Post => Ok(endpoint),
     }
 }
 
@@ -172,7 +223,7 @@ mod tests {
         let (method, path) = request.split_once(' ').unwrap();
         let method = Method::from_bytes(method.as_bytes()).unwrap();
         let target = Target::parse(method, PathAndQuery::try_from(path).unwrap()).unwrap();
-        assert_eq!(Endpoint::of(&target, HubProfile::Huggingface), expected, "{request}");
+        assert_eq!(Endpoint::of(&target, HubProfile::Huggingface, true), expected, "{request}");
     }
 
     #[test]
@@ -185,6 +236,11 @@ mod tests {
         check("GET /organizations/acme/oidc/consume?code=x", Some(Ok(Endpoint::Callback(acme()))));
         check("GET /organizations/acme/settings", None);
         check("GET /acme/-/sso", None);
+        check("POST /oauth/device", Some(Ok(Endpoint::DeviceBegin)));
+        check("GET /oauth/token", Some(Err(Reason::MethodNotAllowed)));
+        check("GET /api/whoami-v2?x", Some(Ok(Endpoint::Whoami)));
+        check("GET /oauth/authorize", None);
+        check("GET /-/sso/device?user_code=x", Some(Ok(Endpoint::DevicePage)));
         check("GET /-/sso/acme/saml/metadata", Some(Ok(Endpoint::SamlMetadata(acme()))));
         check("POST /-/sso/acme/saml/acs", Some(Ok(Endpoint::Acs(acme(), Acs::Own))));
         check(

@@ -5,13 +5,16 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::{SetupError, Site};
 use crate::clock::Clock;
-use crate::config::Config;
-use crate::credential::Refreshes;
+use crate::config::{Config, LONGEST_SESSION};
+use crate::credential::{Grants, Refreshes};
+use crate::device::Programs;
 use crate::http_client::HttpClient;
 use crate::jose::AssertionKeys;
+use crate::links::Links;
 use crate::login::ConsumedStates;
 use crate::logout::SignOuts;
 use crate::policy::OrganizationId;
+use crate::recovery::Tries;
 use crate::session::{self, Sealer, Sessions};
 
 /// What one configuration leaves to the next. It is made once for each process; a [`Site`] borrows
@@ -28,6 +31,12 @@ pub struct Kept {
     /// The one way out, with the machine's trust anchors.
     pub(super) http: HttpClient,
     pub(super) sessions: Arc<Sessions>,
+    /// What programs have been allowed.
+    pub(super) grants: Arc<Grants>,
+    /// Programs that wait to be allowed.
+    pub(super) programs: Programs,
+    /// Recovery codes that were used.
+    pub(super) recovery_tries: Tries,
     /// Sign-in states that were used.
     pub(super) consumed: ConsumedStates,
     /// Sign-outs that are on their way through the providers.
@@ -37,6 +46,8 @@ pub struct Kept {
     pub(super) assertion_keys: AssertionKeys,
     /// Seals sign-in state where the configuration names no key.
     pub(super) own_sealer: Arc<Sealer>,
+    /// Which account of the hub is which person.
+    pub(super) links: Arc<Links>,
     generations: AtomicU64,
 }
 
@@ -49,11 +60,15 @@ impl Kept {
         Ok(Self {
             http: HttpClient::new()?,
             sessions: Arc::new(Sessions::open(&config.session)),
+            grants: Arc::new(Grants::new(LONGEST_SESSION)),
+            programs: Programs::new()?,
+            recovery_tries: Tries::default(),
             consumed: ConsumedStates::default(),
             sign_outs: SignOuts::default(),
             refreshes: Refreshes::default(),
             assertion_keys: AssertionKeys::generate(clock.now())?,
             own_sealer: Arc::new(Sealer::new(&[])?),
+            links: Arc::new(Links::open(config.hub.links.clone())?),
             generations: AtomicU64::new(0),
             clock,
         })

@@ -8,10 +8,13 @@ use http::{Request, Response, StatusCode};
 
 use super::{Endpoint, Gate, Mode, Trace};
 use crate::body::Body;
+use crate::credential::{self, Reading};
+use crate::device;
 use crate::directory::{Entry, Provider};
 use crate::error::Error;
 use crate::login::{self, Failure};
 use crate::observe::{Protocol, SignInResult};
+use crate::peer::Peer;
 use crate::policy::{OrganizationId, Reason, Target};
 use crate::respond::{self, Answer};
 
@@ -21,12 +24,14 @@ const FORM_LIMIT: usize = 64 * 1024;
 const SAML_FORM_LIMIT: usize = 512 * 1024;
 
 impl Gate {
+    #[expect(clippy::too_many_arguments, reason = "what a page may need, gathered once")]
     pub(super) async fn own_page(
         &self,
         mode: Option<Mode<'_>>,
         endpoint: Endpoint,
         request: Request<Body>,
         target: &Target,
+        peer: &Peer,
         now: SystemTime,
         trace: &mut Trace,
     ) -> Result<Response<Body>, Error> {
@@ -37,6 +42,7 @@ impl Gate {
         }
         let (parts, body) = request.into_parts();
         let headers = &parts.headers;
+        let client = || site.forwarding.client(headers, peer.address).address;
         let query = target.query().unwrap_or_default();
         if let Some(id) = endpoint.organization() {
             trace.organization =
@@ -53,9 +59,48 @@ impl Gate {
                 site.logout.leave(headers, &form, now).await?
             }
             Endpoint::SignedOut => site.logout.returned(query, now).await,
+            Endpoint::DevicePage => site.device.page(query, headers, client(), now)?,
+            Endpoint::DeviceAnswer => {
+                let (form, _) = body.read_whole(FORM_LIMIT).await?;
+                site.device.answer(headers, &form, client(), now)?
+            }
+            Endpoint::DeviceBegin => {
+                let (form, _) = body.read_whole(FORM_LIMIT).await?;
+                site.device.begin(headers, &form, client(), now)?
+            }
+            Endpoint::DeviceToken => {
+                let (form, _) = body.read_whole(FORM_LIMIT).await?;
+                site.device.token(&form, now)?
+            }
+            Endpoint::RevokeToken => {
+                let (form, _) = body.read_whole(FORM_LIMIT).await?;
+                site.device.revoke(headers, &form)?
+            }
+            Endpoint::Whoami => {
+                let read = match site.credentials.read(headers, peer, now) {
+                    Ok(Reading::Asking(asking)) => asking.await,
+                    Ok(Reading::Read(credential)) => Ok(credential),
+                    Err(error) => Err(error),
+                };
+                match read {
+                    Ok(credential) => device::whoami(credential.principal(), &site.directory, now),
+                    // Clients know what to say of a token that is not valid.
+                    Err(credential::Error::Refused(_)) => device::stranger(),
+                    Err(error @ credential::Error::Session(_)) => return Err(error.into()),
+                }
+            }
             Endpoint::Login(id) => {
                 let entry = self.entry(&id)?;
                 site.login.begin(entry, query, headers, now).await.map_err(|f| failed(id, f))?
+            }
+            Endpoint::RecoveryPage(id) => site.recovery.page(self.recoverable(&id)?),
+            Endpoint::Recovery(id) => {
+                let entry = self.recoverable(&id)?;
+                let (form, _) = body.read_whole(FORM_LIMIT).await?;
+                let (answer, sign_in) =
+                    site.recovery.enter(entry, headers, &form, client(), now)?;
+                trace.subject = sign_in.map(|sign_in| sign_in.subject);
+                answer
             }
             Endpoint::CallbackForm(id) => {
                 self.entry(&id)?;
@@ -64,7 +109,9 @@ impl Gate {
             }
             Endpoint::Callback(id) => {
                 let entry = self.entry(&id)?;
-                let finished = site.login.callback(entry, query, headers, now).await;
+                let account = self.account(headers, now).await;
+                let finished =
+                    site.login.callback(entry, query, headers, account.as_deref(), now).await;
                 self.finished(&id, finished, trace)?
             }
             Endpoint::BackChannelLogout(id) => {
@@ -101,6 +148,15 @@ impl Gate {
 
     fn entry(&self, id: &OrganizationId) -> Result<&Arc<Entry>, Error> {
         self.site.directory.find(id).ok_or(Error::Page(Reason::UnknownOrganization))
+    }
+
+    /// The organization, if it has recovery codes.
+    fn recoverable(&self, id: &OrganizationId) -> Result<&Arc<Entry>, Error> {
+        let entry = self.entry(id)?;
+        if entry.config.recovery_codes.is_empty() {
+            return Err(Error::Page(Reason::NoSuchPage));
+        }
+        Ok(entry)
     }
 
     fn protocol(&self, id: &OrganizationId) -> Protocol {

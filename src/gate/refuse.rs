@@ -9,6 +9,7 @@ use url::Url;
 
 use super::{Gate, Mode, Trace};
 use crate::body::Body;
+use crate::credential::{Unidentified, Unknown};
 use crate::error::{Blame, Error};
 use crate::headers::Forwarding;
 use crate::login;
@@ -114,12 +115,18 @@ impl Gate {
         trace.reason = Some(reason);
         trace.outcome = match error {
             Error::Challenge(_) => Outcome::Challenge,
-            Error::Proxy(_) | Error::Session(_) => Outcome::Error,
-            Error::Login { .. } | Error::Logout(_) | Error::Page(_) => Outcome::Own,
+            Error::Unidentified(Unidentified::Unknown(Unknown::Contradiction(_))) => Outcome::Deny,
+            Error::Proxy(_) | Error::Session(_) | Error::Unidentified(_) => Outcome::Error,
+            Error::Login { .. }
+            | Error::Logout(_)
+            | Error::Recovery(_)
+            | Error::Device(_)
+            | Error::Page(_) => Outcome::Own,
             Error::Ambiguous(_)
             | Error::Headers(_)
             | Error::Body(_)
             | Error::Read(_)
+            | Error::Credential(_)
             | Error::ForwardAuth(_)
             | Error::Elsewhere
             | Error::Deny { .. } => Outcome::Deny,
@@ -142,6 +149,10 @@ impl Gate {
             | Error::Deny { .. }
             | Error::Page(_)
             | Error::Logout(_)
+            | Error::Device(_)
+            | Error::Recovery(_)
+            | Error::Credential(_)
+            | Error::Unidentified(_)
             | Error::Session(_)
             | Error::ForwardAuth(_)
             | Error::Elsewhere
@@ -157,6 +168,7 @@ impl Gate {
             sign_in,
             retry_after: error.retry_after(),
             request_id,
+            command_line: self.site.cli_sign_in,
         };
         let mut response = respond::refuse(about.dialect(), &refusal);
         if let Error::Login { failure, .. } = error

@@ -5,17 +5,20 @@ use std::sync::Arc;
 use super::Kept;
 use crate::account::Account;
 use crate::clock::Clock;
-use crate::config::{Config, HubProfile, PublicUrl};
-use crate::credential::{Credentials, SessionCookie};
+use crate::config::{Config, HubProfile, Identity, PublicUrl, Upstream};
+use crate::credential::{Acquaintances, Credentials, Reception, SessionCookie};
+use crate::device::Device;
 use crate::directory::{self, Directory};
 use crate::headers::{Forwarding, Managed};
 use crate::http_client::TrustError;
-use crate::hub::Hub;
+use crate::hub::{Hub, Whoami};
 use crate::jose::{AssertionKeys, SigningError};
+use crate::links;
 use crate::login::Login;
 use crate::logout::Logout;
 use crate::proxy::{Connector, ConnectorError};
-use crate::session::{Sealer, SealerError, Sessions};
+use crate::recovery::Recovery;
+use crate::session::{self, Sealer, SealerError, Sessions};
 
 /// One configuration at work.
 #[derive(Debug)]
@@ -26,10 +29,16 @@ pub struct Site {
     pub(super) directory: Arc<Directory>,
     pub(super) sessions: Arc<Sessions>,
     pub(super) credentials: Credentials,
+    upstream: Option<Upstream>,
+    /// Where the hub has accounts.
+    pub(super) reception: Option<Reception>,
     pub(super) cookie: SessionCookie,
     pub(super) login: Login,
     pub(super) logout: Logout,
     pub(super) account: Account,
+    pub(super) device: Device,
+    pub(super) recovery: Recovery,
+    pub(super) cli_sign_in: bool,
     pub(super) managed: Managed,
     pub(super) forwarding: Forwarding,
     /// The way to the hub, where it is ours to forward.
@@ -53,12 +62,24 @@ pub enum SetupError {
     /// The key that seals sign-in state.
     #[error("session.keys: {0}")]
     Sealer(#[from] SealerError),
+    /// The key of the confirmations.
+    #[error("no random bytes")]
+    Random(#[from] session::Error),
     /// The keys of the assertion.
     #[error("no keys for the upstream assertion: {0}")]
     Assertion(#[from] SigningError),
     /// The way to the hub.
     #[error(transparent)]
     Connector(#[from] ConnectorError),
+    /// Which account is which person.
+    #[error("hub.links: {0}")]
+    Links(#[from] links::Error),
+    /// A hub with accounts that cannot be asked.
+    #[error("hub.whoami: nothing says how the hub is asked whose a credential is")]
+    NoWhoami,
+    /// No key for what is remembered of the hub's credentials.
+    #[error("the machine has no random bytes")]
+    NoRandom,
 }
 
 impl Site {
@@ -87,22 +108,52 @@ impl Site {
         let sessions = Arc::clone(&kept.sessions);
         let cookie = SessionCookie::new(&config.session.cookie, &config.public_url);
         let public_url = config.public_url.clone();
+        let credentials = Credentials::new(
+            Arc::clone(&sessions),
+            Arc::clone(&kept.grants),
+            cookie.clone(),
+            Arc::clone(&directory),
+            kept.refreshes.clone(),
+            kept.clock.clone(),
+        )
+        .with_machines(
+            &config.organizations,
+            Forwarding::new(config.server.trusted_proxies.clone()),
+            &kept.http,
+        )?;
+        let reception = match (config.hub.identity, &config.hub.whoami) {
+            (Identity::Idp, _) => None,
+            (Identity::Hub, None) => return Err(SetupError::NoWhoami),
+            (Identity::Hub, Some(settings)) => {
+                let whoami = Whoami::new(settings.clone(), &config.public_url);
+                let same = |earlier: &&Arc<Acquaintances>| {
+                    earlier.whoami().is_the_same_as(&whoami)
+                        && previous.is_some_and(|site| site.upstream == config.hub.upstream)
+                };
+                let earlier = previous.and_then(|site| site.reception.as_ref());
+                let acquaintances = match earlier.map(Reception::acquaintances).filter(same) {
+                    Some(earlier) => Arc::clone(earlier),
+                    None => Arc::new(Acquaintances::new(whoami).map_err(|_| SetupError::NoRandom)?),
+                };
+                let links = Arc::clone(&kept.links);
+                links.read_again()?;
+                let directory = Arc::clone(&directory);
+                Some(credentials.reception(directory, links, acquaintances))
+            }
+        };
         Ok(Self {
             profile: config.hub.profile,
             hub: Hub::new(&config.hub, &config.organizations),
-            credentials: Credentials::new(
-                Arc::clone(&sessions),
-                cookie.clone(),
-                Arc::clone(&directory),
-                kept.refreshes.clone(),
-                kept.clock.clone(),
-            ),
+            credentials,
+            reception,
+            upstream: config.hub.upstream.clone(),
             login: Login::new(
                 public_url.clone(),
                 cookie.clone(),
                 sealer,
                 Arc::clone(&sessions),
                 kept.consumed.clone(),
+                Arc::clone(&kept.links),
             ),
             logout: Logout::new(
                 public_url.clone(),
@@ -111,7 +162,29 @@ impl Site {
                 Arc::clone(&directory),
                 kept.sign_outs.clone(),
             ),
-            account: Account::new(cookie.clone(), Arc::clone(&sessions), Arc::clone(&directory)),
+            account: Account::new(
+                cookie.clone(),
+                Arc::clone(&sessions),
+                Arc::clone(&directory),
+                Arc::clone(&kept.grants),
+            ),
+            device: Device::new(
+                public_url.clone(),
+                cookie.clone(),
+                Arc::clone(&sessions),
+                Arc::clone(&directory),
+                kept.programs.clone(),
+                Arc::clone(&kept.grants),
+                config.tokens.access_lifetime,
+            ),
+            recovery: Recovery::new(
+                public_url.clone(),
+                cookie.clone(),
+                Arc::clone(&sessions),
+                config.recovery_state.clone(),
+                kept.recovery_tries.clone(),
+            ),
+            cli_sign_in: config.tokens.cli_sign_in,
             managed: Managed::new(config.headers.clone()),
             forwarding: Forwarding::new(config.server.trusted_proxies.clone()),
             public_url,

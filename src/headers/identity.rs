@@ -47,7 +47,7 @@ impl Managed {
             }
         };
         if let Some(caller) = permit.caller() {
-            tell(&names.user, Some(&stable_subject(caller)));
+            tell(&names.user, Some(&stable_user(permit, caller)));
             tell(&names.email, caller.email.as_deref());
             tell(&names.name, caller.name.as_deref());
             if permit.organization().is_some() {
@@ -77,6 +77,12 @@ impl Managed {
 #[must_use]
 pub fn stable_subject(sign_in: &SignIn) -> String {
     format!("{}:{}", sign_in.organization, sign_in.subject.as_str())
+}
+
+/// What the hub calls the caller: where it has accounts, its own id of the account.
+#[must_use]
+pub fn stable_user(permit: &Permit<'_>, sign_in: &SignIn) -> String {
+    permit.account().map_or_else(|| stable_subject(sign_in), |account| account.id.to_string())
 }
 
 /// A list of strings (RFC 8941 §3.1, §3.3.3): quoted, so that no name can hold the delimiter.

@@ -57,6 +57,9 @@ pub enum Invalid {
     /// `iat` is too long ago for a token without a usable `exp`.
     #[error("was issued too long ago")]
     TooOld,
+    /// From `iat` to `exp` it is longer than is accepted.
+    #[error("is good for longer than is accepted")]
+    TooLong,
     /// Not the nonce of this sign-in; or a nonce where none may be.
     #[error("has a wrong nonce")]
     Nonce,

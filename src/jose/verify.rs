@@ -13,6 +13,7 @@ use crate::config::{Issuer, SigningAlgorithm};
 use super::Invalid;
 use super::claims::{Claims, optional_text, required_text, time};
 use super::key_set::{KeySet, names};
+use super::purpose::Use;
 use super::token::UnverifiedToken;
 
 /// How far two clocks may differ.
@@ -24,31 +25,6 @@ const LOGOUT_AGE: Duration = Duration::from_secs(300);
 const LOGOUT_AGE_LIMIT: Duration = Duration::from_secs(3600);
 /// The event of a logout token (Back-Channel Logout §2.4).
 const LOGOUT_EVENT: &str = "http://schemas.openid.net/event/backchannel-logout";
-
-/// What a token is for. A token of one use passes for no other (RFC 8725 §3.12).
-#[derive(Clone, Copy)]
-pub enum Use<'u> {
-    /// From the token endpoint, at a sign-in (OIDC Core §3.1.3.7).
-    IdToken {
-        /// The nonce of the sign-in.
-        nonce: &'u str,
-        /// The access token that came with it.
-        access_token: &'u str,
-        /// The code that was exchanged for it.
-        code: &'u str,
-    },
-    /// From the token endpoint, at a refresh (OIDC Core §12.2).
-    RefreshedIdToken {
-        /// The nonce of the sign-in, if the earlier ID token had one.
-        nonce: Option<&'u str>,
-        /// The access token that came with it.
-        access_token: &'u str,
-    },
-    /// From the provider, at a logout (Back-Channel Logout §2.6).
-    LogoutToken,
-    /// From the userinfo endpoint, signed (OIDC Core §5.3.2).
-    Userinfo,
-}
 
 /// What the configuration says of the provider's tokens.
 #[derive(Clone, Copy, Debug)]
@@ -104,7 +80,7 @@ pub fn check<'t>(
             check_hash(&claims, "at_hash", algorithm, access_token)?;
         }
         Use::LogoutToken => check_logout(&claims, now)?,
-        Use::Userinfo => {}
+        Use::Userinfo | Use::Workload { .. } => {}
     }
     let key_id = optional_text(&header, "kid")?.map(str::to_owned);
     Ok(Checked { signed, signature, claims, algorithm, key_id, issuer })
@@ -139,7 +115,10 @@ fn check_header(
         let kind = kind.strip_prefix("application/").unwrap_or(&kind);
         let fits = match purpose {
             Use::LogoutToken => matches!(kind, "jwt" | "logout+jwt"),
-            Use::IdToken { .. } | Use::RefreshedIdToken { .. } | Use::Userinfo => kind == "jwt",
+            Use::IdToken { .. }
+            | Use::RefreshedIdToken { .. }
+            | Use::Userinfo
+            | Use::Workload { .. } => kind == "jwt",
         };
         if !fits {
             return Err(Invalid::Type);
@@ -162,7 +141,7 @@ fn check_claims(
     if required_text(claims, "iss")? != issuer {
         return Err(Invalid::Issuer);
     }
-    check_audience(claims, expected.audience)?;
+    check_audience(claims, expected.audience, matches!(purpose, Use::Workload { .. }))?;
     let expiry = time(claims, "exp")?;
     let issued = time(claims, "iat")?;
     match purpose {
@@ -179,6 +158,18 @@ fn check_claims(
         Use::LogoutToken => {
             issued.ok_or(Invalid::Missing("iat"))?;
         }
+        Use::Workload { longest } => {
+            required_text(claims, "sub")?;
+            let expiry = expiry.ok_or(Invalid::Missing("exp"))?;
+            let issued = issued.ok_or(Invalid::Missing("iat"))?;
+            if expiry > issued + longest {
+                return Err(Invalid::TooLong);
+            }
+            if claims.contains_key("nonce") {
+                return Err(Invalid::Nonce);
+            }
+            no_events(claims)?;
+        }
     }
     if expiry.is_some_and(|expiry| now >= expiry + LEEWAY) {
         return Err(Invalid::Expired);
@@ -194,7 +185,13 @@ fn check_claims(
 
 /// For us and for us alone: other audiences are strangers, which OIDC Core §3.1.3.7, step 3 tells
 /// us to refuse unless we trust them, and we trust none.
-fn check_audience(claims: &Map<String, Value>, client_id: &str) -> Result<(), Invalid> {
+///
+/// `azp` is an account's number in some workloads' tokens (Google's), and says nothing there.
+fn check_audience(
+    claims: &Map<String, Value>,
+    client_id: &str,
+    workload: bool,
+) -> Result<(), Invalid> {
     let only = match claims.get("aud").ok_or(Invalid::Missing("aud"))? {
         Value::String(one) => Some(one.as_str()),
         Value::Array(list) => match list.as_slice() {
@@ -209,7 +206,7 @@ fn check_audience(claims: &Map<String, Value>, client_id: &str) -> Result<(), In
         return Err(Invalid::Audience);
     }
     match optional_text(claims, "azp")? {
-        Some(party) if party != client_id => Err(Invalid::AuthorizedParty),
+        Some(party) if party != client_id && !workload => Err(Invalid::AuthorizedParty),
         Some(_) | None => Ok(()),
     }
 }

@@ -89,7 +89,7 @@ impl Login {
         let Asked::Saml { request_id, .. } = &pending.asked else { return Err(Error::Protocol) };
         let person = provider.finish(acs, response, Some(request_id), now).await?;
         let vouched = vouched(person, pending.begun_at());
-        self.admit(entry, vouched, &pending.return_to(), headers, now)
+        self.admit(entry, vouched, &pending.return_to(), headers, None, now)
     }
 
     /// A sign-in that the provider began (Profiles §4.1.5), where the organization allows it: it
@@ -110,7 +110,7 @@ impl Login {
         let finished = provider.finish(acs, response, None, now).await.map_err(Error::from);
         let admitted = finished.and_then(|person| {
             let begun_at = person.authenticated_at.min(now);
-            self.admit(entry, vouched(person, begun_at), &return_to, headers, now)
+            self.admit(entry, vouched(person, begun_at), &return_to, headers, None, now)
         });
         match admitted {
             Ok((answer, sign_in)) => Ok(Finished { answer, sign_in: Some(sign_in) }),

@@ -7,7 +7,7 @@ use http::HeaderMap;
 use super::{Error, Login, to};
 use crate::directory::Entry;
 use crate::oidc::Tokens;
-use crate::policy::{Profile, ReturnTo, SignIn};
+use crate::policy::{Account, Profile, ReturnTo, SignIn};
 use crate::respond::{self, Answer};
 use crate::session::REMEMBERED;
 
@@ -27,13 +27,16 @@ pub(super) struct Vouched {
 }
 
 impl Login {
-    /// Makes the sign-in that the organization's rules give, and leads on.
+    /// Makes the sign-in that the organization's rules give, and leads on. Where the hub has
+    /// accounts, `account` is the one that this browser uses there: the sign-in is its owner's, or
+    /// none. Without one, the two are put together when the hub's cookie comes.
     pub(super) fn admit(
         &self,
         entry: &Entry,
         vouched: Vouched,
         return_to: &ReturnTo,
         headers: &HeaderMap,
+        account: Option<&Account>,
         now: SystemTime,
     ) -> Result<(Answer, SignIn), Error> {
         let organization = &entry.config.policy;
@@ -54,6 +57,9 @@ impl Login {
             expires_at: vouched.ends_at.map_or(ours, |theirs| theirs.min(ours)),
             ended: None,
         };
+        if let Some(account) = account {
+            self.links.join(organization, account, &sign_in)?;
+        }
         let previous = self.cookie.key(headers);
         let (session_id, _) = self.sessions.sign_in(
             previous.as_ref(),

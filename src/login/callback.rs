@@ -9,7 +9,7 @@ use super::pending::{Asked, Pending, fingerprint};
 use super::{Error, Failure, Finished, Login, path, to};
 use crate::directory::{Entry, Provider};
 use crate::oidc::{CallbackParameters, Verified};
-use crate::policy::{OrganizationId, ReturnTo, SignIn};
+use crate::policy::{Account, OrganizationId, ReturnTo, SignIn};
 use crate::respond::{self, Answer};
 
 impl Login {
@@ -29,7 +29,8 @@ impl Login {
         Ok(respond::see_other(&format!("{own_path}?{form}")))
     }
 
-    /// The provider's answer by GET.
+    /// The provider's answer by GET. Where the hub has accounts, `account` is the one that this
+    /// browser uses there: the sign-in is its owner's, or none.
     ///
     /// # Errors
     /// When it is not the answer to a sign-in of this browser, does not verify, or gives no
@@ -39,6 +40,7 @@ impl Login {
         entry: &Entry,
         query: &str,
         headers: &HeaderMap,
+        account: Option<&Account>,
         now: SystemTime,
     ) -> Result<Finished, Failure> {
         let id = &entry.config.policy.id;
@@ -62,7 +64,7 @@ impl Login {
             return Ok(Finished { answer: place, sign_in: None });
         }
         let clear = self.forget(&state);
-        match self.finish(entry, &pending, answer, headers, now).await {
+        match self.finish(entry, &pending, answer, headers, account, now).await {
             Ok((mut answer, sign_in)) => {
                 respond::set_cookie(&mut answer, &clear);
                 Ok(Finished { answer, sign_in: Some(sign_in) })
@@ -77,6 +79,7 @@ impl Login {
         pending: &Pending,
         answer: CallbackParameters,
         headers: &HeaderMap,
+        account: Option<&Account>,
         now: SystemTime,
     ) -> Result<(Answer, SignIn), Error> {
         let (Provider::Oidc(party), Asked::Oidc(transaction)) = (&entry.provider, &pending.asked)
@@ -93,7 +96,7 @@ impl Login {
             ends_at: None,
             begun_at: transaction.created(),
         };
-        self.admit(entry, vouched, &pending.return_to(), headers, now)
+        self.admit(entry, vouched, &pending.return_to(), headers, account, now)
     }
 
     pub(super) fn is_signed_in(

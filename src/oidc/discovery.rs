@@ -108,7 +108,7 @@ impl Metadata {
 ///
 /// Names are not resolved here: whoever answers must show a certificate for the name, which a
 /// service inside does not have for a name of an attacker's.
-fn admit(address: &str, issuer_is_loopback: bool) -> Option<Url> {
+pub(super) fn admit(address: &str, issuer_is_loopback: bool) -> Option<Url> {
     let url = Url::parse(address).ok()?;
     let plain = url.fragment().is_none() && url.username().is_empty() && url.password().is_none();
     if !plain {

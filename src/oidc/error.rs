@@ -50,6 +50,8 @@ pub enum Token {
     Logout,
     /// Userinfo, signed or not.
     Userinfo,
+    /// A machine's.
+    Workload,
 }
 
 impl std::fmt::Display for Token {
@@ -58,6 +60,7 @@ impl std::fmt::Display for Token {
             Self::Id => "ID token",
             Self::Logout => "logout token",
             Self::Userinfo => "userinfo",
+            Self::Workload => "workload's token",
         })
     }
 }

@@ -6,11 +6,11 @@ use std::time::{Duration, SystemTime};
 use http::StatusCode;
 use url::Url;
 
+use crate::budget::Budget;
 use crate::config::Oidc;
 use crate::http_client::HttpClient;
 use crate::jose::{self, Checked, Claims, Expected, Invalid, KeySet, Use};
 
-use super::budget::Budget;
 use super::cached::{Cached, Snapshot};
 use super::discovery::Metadata;
 use super::error::{AnswerError, Endpoint, Error, Token};
@@ -80,7 +80,7 @@ impl Provider {
     ) -> Result<Claims, Error> {
         let way = match purpose {
             Use::IdToken { .. } | Use::RefreshedIdToken { .. } | Use::Userinfo => Way::Asked,
-            Use::LogoutToken => Way::Unasked,
+            Use::LogoutToken | Use::Workload { .. } => Way::Unasked,
         };
         let expected = Expected {
             issuer: &self.settings.issuer,

@@ -2,7 +2,8 @@
 
 use std::time::SystemTime;
 
-use super::{Enforcement, Need, Organization, OrganizationId, Principal, Reason, SignIn, Standing};
+use super::verdict::{Verdict, judge};
+use super::{Account, Need, Organization, OrganizationId, Principal, Reason, SignIn};
 
 /// One organization's stake in a target.
 #[derive(Clone, Copy, Debug)]
@@ -41,6 +42,7 @@ pub struct Permit<'r> {
     caller: Option<&'r SignIn>,
     principal: &'r Principal,
     notice: Option<Notice>,
+    offer: Option<&'r Organization>,
     at: SystemTime,
 }
 
@@ -79,14 +81,6 @@ pub enum Decision<'r> {
     },
 }
 
-/// How one claim is answered.
-enum Verdict<'r> {
-    Allow(Option<&'r SignIn>),
-    Notice(Notice),
-    Challenge(Challenge),
-    Deny(Reason, &'r OrganizationId),
-}
-
 /// Decides. Every claim on the target must allow it; a denial weighs more than a challenge, since
 /// signing in elsewhere would not help.
 pub fn decide<'r>(
@@ -106,6 +100,7 @@ pub fn decide<'r>(
         caller: None,
         principal,
         notice: None,
+        offer: None,
         at: now,
     };
     let mut challenge = None;
@@ -116,6 +111,7 @@ pub fn decide<'r>(
                     permit.caller = caller;
                 }
             }
+            Verdict::Offer => permit.offer = permit.offer.or(Some(claim.organization)),
             Verdict::Notice(notice) => permit.notice = permit.notice.or(Some(notice)),
             Verdict::Challenge(asked) => challenge = challenge.or(Some(asked)),
             Verdict::Deny(reason, organization) => {
@@ -134,37 +130,6 @@ pub fn decide<'r>(
         return Decision::Deny { reason: Reason::BodyUnread, organization: None };
     }
     Decision::Allow(permit)
-}
-
-/// One row of the contract's table (section 6).
-fn judge<'r>(claim: Claim<'r>, principal: &'r Principal, now: SystemTime) -> Verdict<'r> {
-    let organization = claim.organization;
-    let standing = principal.standing(&organization.id, now);
-    if organization.enforcement == Enforcement::Off {
-        return Verdict::Allow(match standing {
-            Standing::Live(sign_in) => Some(sign_in),
-            Standing::Unknown | Standing::Expired(_) | Standing::Revoked(_) => None,
-        });
-    }
-    let readable = claim.public && claim.need == Need::Read;
-    let reason = match standing {
-        Standing::Live(sign_in) if readable || sign_in.role.suffices(claim.need) => {
-            return Verdict::Allow(Some(sign_in));
-        }
-        Standing::Live(_) => return Verdict::Deny(Reason::RoleTooLow, &organization.id),
-        Standing::Unknown if readable => return Verdict::Allow(None),
-        Standing::Unknown => Reason::SignInRequired,
-        Standing::Expired(_) => Reason::SessionExpired,
-        Standing::Revoked(_) => Reason::SessionRevoked,
-    };
-    match organization.enforcement {
-        Enforcement::Optional => {
-            Verdict::Notice(Notice { organization: organization.id.clone(), reason })
-        }
-        Enforcement::Enforced | Enforcement::Off => {
-            Verdict::Challenge(Challenge { organization: organization.id.clone(), reason })
-        }
-    }
 }
 
 impl<'r> Permit<'r> {
@@ -186,10 +151,28 @@ impl<'r> Permit<'r> {
         self.principal.live(self.at)
     }
 
+    /// The organization's sign-in, whatever has become of it.
+    #[must_use]
+    pub fn remembered(&self, organization: &OrganizationId) -> Option<&'r SignIn> {
+        self.principal.sign_in(organization)
+    }
+
     /// What the caller should be told beside the upstream's answer.
     #[must_use]
     pub const fn notice(&self) -> Option<&Notice> {
         self.notice.as_ref()
+    }
+
+    /// The hub's account that asks, where the hub has accounts.
+    #[must_use]
+    pub fn account(&self) -> Option<&'r Account> {
+        self.principal.showing().account().map(AsRef::as_ref)
+    }
+
+    /// The organization whose sign-in is offered should the hub refuse: nobody knows who asks.
+    #[must_use]
+    pub const fn offer(&self) -> Option<&'r Organization> {
+        self.offer
     }
 
     /// When the permission ends: with the sign-in that it rests on.

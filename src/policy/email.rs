@@ -32,6 +32,12 @@ impl EmailAddress {
         self.text.get(self.at + 1..).unwrap_or_default()
     }
 
+    /// Whether both lead to one mailbox: nobody in the field tells local parts apart by case.
+    #[must_use]
+    pub fn is_the_same_as(&self, other: &Self) -> bool {
+        self.text.eq_ignore_ascii_case(&other.text)
+    }
+
     /// The whole address.
     #[must_use]
     pub fn as_str(&self) -> &str {

@@ -18,6 +18,9 @@ pub enum NameError {
     /// A path segment that the hub, or hubgate, uses itself.
     #[error("is a reserved path of the hub")]
     Reserved,
+    /// Like the subjects that hubgate gives to machines.
+    #[error("is like the subject of a machine")]
+    Machine,
 }
 
 /// The stable name of an organization: in URLs, cookies, stored sessions and logs.
@@ -116,7 +119,15 @@ impl Subject {
         if text.chars().any(char::is_control) {
             return Err(NameError::Characters("printable characters"));
         }
+        if super::Machine::is_like(text) {
+            return Err(NameError::Machine);
+        }
         Ok(Self(text.into()))
+    }
+
+    /// One that is made here, of good parts.
+    pub(super) fn made(text: String) -> Self {
+        Self(text.into())
     }
 
     /// The subject as the provider wrote it.

@@ -1,6 +1,6 @@
 //! An organization's policy: what is guarded, how strictly, and what everyone may read.
 
-use super::{EmailDomains, Namespace, OrganizationId, Role, RoleMapping};
+use super::{Accounts, EmailDomains, Namespace, OrganizationId, Role, RoleMapping};
 use std::fmt;
 use std::time::Duration;
 
@@ -48,6 +48,8 @@ pub struct Organization {
     pub default_role: Role,
     /// How long a sign-in lasts.
     pub session_timeout: Duration,
+    /// How it deals with the hub's accounts; `None` where the provider's word is the identity.
+    pub accounts: Option<Accounts>,
 }
 
 /// One entry of `public`: `demo` (a model), `datasets/open-*`, `*`, `*/*`.

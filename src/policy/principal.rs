@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use super::{OrganizationId, Role, Subject};
+use super::{OrganizationId, Past, Role, Showing, Subject};
 
 /// One person's sign-in at one organization's identity provider.
 ///
@@ -79,13 +79,21 @@ impl SignIn {
 #[derive(Clone, Debug, Default)]
 pub struct Principal {
     sign_ins: Vec<SignIn>,
+    hub: Option<ByHub>,
+}
+
+/// What the hub says of a caller, where it has accounts.
+#[derive(Clone, Debug)]
+struct ByHub {
+    showing: Showing,
+    past: Vec<Past>,
 }
 
 impl Principal {
     /// Nobody.
     #[must_use]
     pub const fn anonymous() -> Self {
-        Self { sign_ins: Vec::new() }
+        Self { sign_ins: Vec::new(), hub: None }
     }
 
     /// How the caller stands with `organization` at `now`.
@@ -106,9 +114,33 @@ impl Principal {
         &self.sign_ins
     }
 
-    /// Every sign-in that holds at `now`, oldest first.
+    /// Every sign-in that holds at `now`, oldest first. Where the hub has accounts, none holds
+    /// without the account that it is linked to.
     pub fn live(&self, now: SystemTime) -> impl Iterator<Item = &SignIn> {
-        self.sign_ins.iter().filter(move |sign_in| sign_in.is_live(now))
+        let alone = self.hub.as_ref().is_some_and(|hub| hub.showing.account().is_none());
+        let own = if alone { &[] } else { self.sign_ins.as_slice() };
+        own.iter().filter(move |sign_in| sign_in.is_live(now))
+    }
+
+    /// The same caller at a hub that has accounts: what is shown to it, and the sign-ins of the
+    /// account's past. The sign-ins are those that are linked to the account, if there is one.
+    #[must_use]
+    pub fn at_hub(mut self, showing: Showing, past: Vec<Past>) -> Self {
+        self.hub = Some(ByHub { showing, past });
+        self
+    }
+
+    /// What the caller shows to the hub; nothing where it has no accounts.
+    #[must_use]
+    pub fn showing(&self) -> &Showing {
+        const NOTHING: &Showing = &Showing::Nothing;
+        self.hub.as_ref().map_or(NOTHING, |hub| &hub.showing)
+    }
+
+    /// The account's last sign-in for `organization`, whenever it was.
+    #[must_use]
+    pub fn past(&self, organization: &OrganizationId) -> Option<&Past> {
+        self.hub.as_ref()?.past.iter().find(|past| past.organization == *organization)
     }
 
     /// The same caller with this sign-in in the place of an earlier one for its organization.

@@ -35,6 +35,20 @@ reasons! {
     SessionExpired = "session-expired", "Your sign-in for this organization has expired.";
     /// The sign-in for this organization was ended by the identity provider or an administrator.
     SessionRevoked = "session-revoked", "Your sign-in for this organization was ended.";
+    /// A token with our prefix that was never given out here, or long ago.
+    TokenUnknown = "token-unknown", "This access token is not known here.";
+    /// An access token whose time is over.
+    TokenExpired = "token-expired", "This access token has expired.";
+    /// A token that was revoked, or whose sign-in was ended.
+    TokenRevoked = "token-revoked", "This access token was revoked, or its sign-in has ended.";
+    /// The token of a service account whose time is over.
+    ServiceAccountExpired = "service-account-expired", "This service account has expired; an administrator can make a new token.";
+    /// The token of a service account, used from elsewhere.
+    NetworkNotAllowed = "network-not-allowed", "This token may not be used from your network.";
+    /// A machine's signed token that does not verify, or that no rule fits.
+    WorkloadRefused = "workload-refused", "This workload's token is not accepted here.";
+    /// Two credentials in one request.
+    MixedCredentials = "mixed-credentials", "The request shows two credentials; send one of them.";
     /// Signed in, but the role does not suffice.
     RoleTooLow = "role-too-low", "Your role in this organization does not allow this.";
     /// The e-mail address is outside the organization's domains, or not verified.
@@ -43,6 +57,12 @@ reasons! {
     NotAMember = "not-a-member", "Your account is not a member of this organization.";
     /// The attribute that decides the role is missing from the profile.
     RoleAttributeMissing = "role-attribute-missing", "Your identity provider did not send what decides your role; its administrator can add it.";
+    /// A credential of which the hub does not say whose it is.
+    CredentialUnidentified = "credential-unidentified", "The hub does not say whose credential this is; use one that may read its owner's account.";
+    /// The hub's account or the provider's subject is linked to somebody else.
+    AccountLinked = "account-linked", "Your account at the hub and your account at the identity provider are linked to others; an administrator can allow the change.";
+    /// Nothing shows that the hub's account and the provider's subject are one person.
+    AccountUnmatched = "account-unmatched", "The account that you use at the hub does not have the verified e-mail address that your identity provider vouches for.";
     /// The path has two readings.
     AmbiguousPath = "ambiguous-path", "This address can be read in two ways.";
     /// The request body that names the organization cannot be read in one way.

@@ -21,6 +21,8 @@ const STYLE: &str = include_str!("pages/style.css");
 pub enum Theme {
     /// No form.
     Plain,
+    /// With forms that stay on this site.
+    Own,
     /// With forms that lead to an identity provider.
     Forms,
     /// No form, and shown in somebody's frame: it holds nothing but links that open at the top.
@@ -69,10 +71,11 @@ pub fn page(status: StatusCode, page: &impl Page) -> Answer {
 }
 
 fn content_security_policy(theme: Theme) -> HeaderValue {
-    static POLICIES: LazyLock<[HeaderValue; 3]> = LazyLock::new(|| {
+    static POLICIES: LazyLock<[HeaderValue; 4]> = LazyLock::new(|| {
         let hash = BASE64_STANDARD.encode(digest::digest(&digest::SHA256, STYLE.as_bytes()));
         let policies = [
             ("'none'", "; frame-ancestors 'none'"),
+            ("'self'", "; frame-ancestors 'none'"),
             ("'self' https: http:", "; frame-ancestors 'none'"),
             ("'none'", ""),
         ];
@@ -83,9 +86,10 @@ fn content_security_policy(theme: Theme) -> HeaderValue {
             .unwrap_or(const { HeaderValue::from_static("default-src 'none'") })
         })
     });
-    let [plain, forms, framed] = &*POLICIES;
+    let [plain, own, forms, framed] = &*POLICIES;
     match theme {
         Theme::Plain => plain.clone(),
+        Theme::Own => own.clone(),
         Theme::Forms => forms.clone(),
         Theme::Framed => framed.clone(),
     }
@@ -120,8 +124,25 @@ pub struct Account {
     pub rows: Vec<AccountRow>,
     /// Whether anybody is signed in.
     pub signed_in: bool,
+    /// What may act as this person does.
+    pub programs: Vec<AccountProgram>,
     /// What went wrong with the form just sent.
     pub complaint: Option<String>,
+}
+
+/// One program on the account page.
+#[derive(Clone, Debug)]
+pub struct AccountProgram {
+    /// What it is revoked by; opens nothing.
+    pub id: String,
+    /// What it says it is.
+    pub name: String,
+    /// Where it asked from.
+    pub address: String,
+    /// Since when.
+    pub since: String,
+    /// When it was used last.
+    pub used: String,
 }
 
 /// One organization on the account page.

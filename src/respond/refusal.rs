@@ -35,6 +35,8 @@ pub struct Refusal<'a> {
     pub retry_after: Option<u32>,
     /// The request's id, for those who look into the log.
     pub request_id: &'a str,
+    /// Whether programs can sign in by themselves.
+    pub command_line: bool,
 }
 
 const X_HUB_SSO: HeaderName = HeaderName::from_static("x-hub-sso");
@@ -139,16 +141,25 @@ fn as_lfs(refusal: &Refusal<'_>, credentials: bool) -> Answer {
 fn sentence(refusal: &Refusal<'_>) -> String {
     match refusal.party {
         Some(party) if refusal.challenge => format!(
-            "{} Sign in to {} at {}",
+            "{} Sign in to {} at {}{}",
             refusal.reason.sentence(),
             party.display_name,
-            party.url
+            party.url,
+            if refusal.command_line { ", or run: hf auth login" } else { "" }
         ),
         Some(party) => {
             format!("{} ({}; see {})", refusal.reason.sentence(), party.display_name, party.url)
         }
+        None if refusal.command_line && is_of_a_token(refusal.reason) => {
+            format!("{} Run: hf auth login --force", refusal.reason.sentence())
+        }
         None => refusal.reason.sentence().to_owned(),
     }
+}
+
+/// Whether a new token helps.
+const fn is_of_a_token(reason: Reason) -> bool {
+    matches!(reason, Reason::TokenUnknown | Reason::TokenExpired | Reason::TokenRevoked)
 }
 
 /// What every refusal carries.

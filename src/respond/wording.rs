@@ -12,6 +12,8 @@ pub(super) fn title(refusal: &Refusal<'_>) -> String {
             | Reason::StateUnknown
             | Reason::BadParameters
             | Reason::TooManyAttempts
+            | Reason::AccountLinked
+            | Reason::AccountUnmatched
     );
     if let Some(Party { display_name, .. }) = refusal.party {
         if refusal.reason == Reason::IdpUnreachable {
@@ -37,11 +39,26 @@ pub(super) fn way_out(refusal: &Refusal<'_>, form: bool) -> String {
             let lost = if form { " What the form held is not sent again." } else { "" };
             format!("Sign in with {name}'s identity provider to go on.{lost}")
         }
+        Reason::TokenUnknown | Reason::TokenExpired | Reason::TokenRevoked => {
+            "Sign in again with the program that holds the token.".to_owned()
+        }
+        Reason::ServiceAccountExpired | Reason::NetworkNotAllowed | Reason::WorkloadRefused => {
+            "Ask whoever set this machine up.".to_owned()
+        }
         Reason::RoleTooLow => {
             format!("Ask an administrator of {name} for a higher role, then sign in again.")
         }
         Reason::EmailDomain | Reason::NotAMember | Reason::RoleAttributeMissing => {
             format!("Ask an administrator of {name} to check your account, then sign in again.")
+        }
+        Reason::AccountLinked => {
+            format!("Use the account that you signed in to {name} with before. If that account is gone, an administrator of the hub can allow the change.")
+        }
+        Reason::AccountUnmatched => {
+            format!("Sign in to the hub with the account that has your address at {name}, then try again; or ask an administrator of the hub to link the two.")
+        }
+        Reason::CredentialUnidentified => {
+            "Use a token that may read its owner's account.".to_owned()
         }
         Reason::IdpUnreachable => {
             format!("The identity provider of {name} does not answer. Try again in a moment; who is signed in already is not affected.")
@@ -56,7 +73,7 @@ pub(super) fn way_out(refusal: &Refusal<'_>, form: bool) -> String {
         Reason::AmbiguousPath | Reason::AmbiguousBody | Reason::AmbiguousHeaders
         | Reason::BodyTooLarge | Reason::UnclaimedNamespace | Reason::NoSuchPage
         | Reason::MethodNotAllowed | Reason::UnknownOrganization | Reason::CrossSite
-        | Reason::BadParameters | Reason::UntrustedProxy | Reason::ForwardAuthFields
+        | Reason::MixedCredentials | Reason::BadParameters | Reason::UntrustedProxy | Reason::ForwardAuthFields
         | Reason::ForeignHost | Reason::ForwardAuthOnly | Reason::BodyUnread
         | Reason::UnsupportedRequest => {
             "Check the address, or go back to where you came from.".to_owned()
@@ -88,6 +105,8 @@ const fn wrong_account(reason: Reason) -> bool {
             | Reason::NotAMember
             | Reason::RoleAttributeMissing
             | Reason::RoleTooLow
+            | Reason::AccountLinked
+            | Reason::AccountUnmatched
     )
 }
 

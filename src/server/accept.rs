@@ -16,14 +16,14 @@ use super::connection::serve;
 use super::worker::Thread;
 use crate::body::Body;
 use crate::observe::Connection;
-use crate::peer::Peer;
+use crate::peer::{Door, Peer};
 
 /// How long accepting pauses when the machine has no descriptor or memory left.
 pub(super) const PAUSE: Duration = Duration::from_millis(100);
 
 /// Accepts until the drain begins. When there are as many connections as are allowed, it waits:
 /// the kernel's queue fills, and clients see that we are slow instead of being turned away.
-pub(super) async fn accept<Serve>(listener: TcpListener, thread: Rc<Thread<Serve>>)
+pub(super) async fn accept<Serve>(listener: TcpListener, door: Door, thread: Rc<Thread<Serve>>)
 where
     Serve: AsyncFn(Request<Incoming>, Peer) -> Response<Body> + 'static,
 {
@@ -31,7 +31,7 @@ where
     tokio::select! {
         biased;
         _ = phases.wait_for(|phase| *phase == super::Phase::Draining) => {}
-        () = accept_all(&listener, &thread) => {}
+        () = accept_all(&listener, door, &thread) => {}
     }
     // Those that the kernel has accepted for us already are served: closing the socket would
     // reset them.
@@ -42,19 +42,19 @@ where
         if stream.set_nonblocking(true).is_ok()
             && let Ok(stream) = TcpStream::from_std(stream)
         {
-            start(stream, place, &thread);
+            start(stream, place, door, &thread);
         }
     }
 }
 
-async fn accept_all<Serve>(listener: &TcpListener, thread: &Rc<Thread<Serve>>)
+async fn accept_all<Serve>(listener: &TcpListener, door: Door, thread: &Rc<Thread<Serve>>)
 where
     Serve: AsyncFn(Request<Incoming>, Peer) -> Response<Body> + 'static,
 {
     loop {
         let Ok(place) = Arc::clone(&thread.room).acquire_owned().await else { return };
         match listener.accept().await {
-            Ok((stream, _)) => start(stream, place, thread),
+            Ok((stream, _)) => start(stream, place, door, thread),
             Err(error) if is_the_clients(&error) => {}
             Err(error) => {
                 thread.recorder.metrics().connection_failed(Connection::Accept);
@@ -65,11 +65,15 @@ where
     }
 }
 
-fn start<Serve>(stream: TcpStream, place: OwnedSemaphorePermit, thread: &Rc<Thread<Serve>>)
-where
+fn start<Serve>(
+    stream: TcpStream,
+    place: OwnedSemaphorePermit,
+    door: Door,
+    thread: &Rc<Thread<Serve>>,
+) where
     Serve: AsyncFn(Request<Incoming>, Peer) -> Response<Body> + 'static,
 {
-    spawn_local(serve(stream, place, Rc::clone(thread)));
+    spawn_local(serve(stream, place, door, Rc::clone(thread)));
 }
 
 /// Whether accepting failed because the client is gone already (accept(2)).

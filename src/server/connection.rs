@@ -24,13 +24,14 @@ use super::watched::Watch;
 use super::worker::Thread;
 use crate::body::Body;
 use crate::observe::{Access, Connection, Flow, Outcome};
-use crate::peer::Peer;
+use crate::peer::{Door, Peer};
 use crate::policy::Reason;
 
 /// Serves one connection.
 pub(super) async fn serve<Serve>(
     stream: TcpStream,
     place: OwnedSemaphorePermit,
+    door: Door,
     thread: Rc<Thread<Serve>>,
 ) where
     Serve: AsyncFn(Request<Incoming>, Peer) -> Response<Body> + 'static,
@@ -40,7 +41,7 @@ pub(super) async fn serve<Serve>(
     let tls = thread.acceptor.is_some();
     let flow = if tls { Flow::Tls } else { Flow::Plain };
     let watch = Watch::new(&thread.ticks, &thread.load, thread.recorder.metrics(), flow, place);
-    let peer = Peer { address, local, tls };
+    let peer = Peer { address, local, tls, door };
     match &thread.acceptor {
         None => http(stream, watch, peer, &thread).await,
         Some(acceptor) => {

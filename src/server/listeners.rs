@@ -8,6 +8,7 @@ use socket2::{Domain, Protocol, Socket, TcpKeepalive, Type};
 
 use super::Error;
 use crate::config;
+use crate::peer::Door;
 
 /// How many connections may wait to be accepted.
 const BACKLOG: i32 = 1024;
@@ -19,9 +20,10 @@ const KEEPALIVE: TcpKeepalive =
 /// Sockets that are bound and listen; nothing is accepted before they are served.
 #[derive(Debug)]
 pub struct Listeners {
-    threads: Vec<Vec<TcpListener>>,
+    threads: Vec<Vec<(Door, TcpListener)>>,
     admin: Option<TcpListener>,
     addresses: Vec<SocketAddr>,
+    grpc: Option<SocketAddr>,
 }
 
 impl Listeners {
@@ -31,33 +33,41 @@ impl Listeners {
     /// When an address cannot be had; also when another process listens there, which would share
     /// the address with us otherwise.
     pub fn bind(config: &config::Server) -> Result<Self, Error> {
-        let mut threads: Vec<Vec<TcpListener>> = Vec::new();
+        let mut threads: Vec<Vec<(Door, TcpListener)>> = Vec::new();
         threads.resize_with(config.threads.max(1), Vec::new);
-        let mut addresses = Vec::with_capacity(config.listen.len());
-        for &address in &config.listen {
+        let mut open = |address: SocketAddr, door| {
             let failed = |source| Error::Listen { address, source };
             claim(address).map_err(failed)?;
             let mut bound = address;
             for sockets in &mut threads {
                 let socket = listen(bound, true).map_err(failed)?;
                 bound = socket.local_addr().map_err(failed)?;
-                sockets.push(socket);
+                sockets.push((door, socket));
             }
-            addresses.push(bound);
-        }
+            Ok(bound)
+        };
+        let addresses = config.listen.iter().map(|address| open(*address, Door::Web));
+        let addresses = addresses.collect::<Result<_, Error>>()?;
+        let grpc = config.grpc.map(|address| open(address, Door::Grpc)).transpose()?;
         let admin = match config.admin {
             Some(address) => {
                 Some(listen(address, false).map_err(|source| Error::Listen { address, source })?)
             }
             None => None,
         };
-        Ok(Self { threads, admin, addresses })
+        Ok(Self { threads, admin, addresses, grpc })
     }
 
     /// Where clients connect, with the ports that the machine chose.
     #[must_use]
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
+    }
+
+    /// Where proxies ask by gRPC.
+    #[must_use]
+    pub const fn grpc_address(&self) -> Option<SocketAddr> {
+        self.grpc
     }
 
     /// Where health and metrics are.
@@ -67,7 +77,7 @@ impl Listeners {
     }
 
     /// The sockets of each thread, and the admin port's.
-    pub(super) fn into_parts(self) -> (Vec<Vec<TcpListener>>, Option<TcpListener>) {
+    pub(super) fn into_parts(self) -> (Vec<Vec<(Door, TcpListener)>>, Option<TcpListener>) {
         (self.threads, self.admin)
     }
 }

@@ -25,7 +25,7 @@ use crate::body::Body;
 use crate::clock::Clock;
 use crate::config;
 use crate::observe::{Connection, Observer, Recorder};
-use crate::peer::Peer;
+use crate::peer::{Door, Peer};
 use crate::proxy::Local;
 
 /// How often lines are handed to the writer, and quiet connections looked for at least.
@@ -115,7 +115,7 @@ impl Limits {
 
 /// One thread before it starts.
 pub(super) struct Worker {
-    pub(super) sockets: Vec<TcpListener>,
+    pub(super) sockets: Vec<(Door, TcpListener)>,
     pub(super) live: Live,
     pub(super) acceptor: Option<TlsAcceptor>,
     pub(super) observer: Observer,
@@ -188,9 +188,11 @@ impl Worker {
             load: Arc::default(),
         });
         let mut accepting = Vec::with_capacity(self.sockets.len());
-        for socket in self.sockets {
+        for (door, socket) in self.sockets {
             match tokio::net::TcpListener::from_std(socket) {
-                Ok(listener) => accepting.push(spawn_local(accept(listener, Rc::clone(&thread)))),
+                Ok(listener) => {
+                    accepting.push(spawn_local(accept(listener, door, Rc::clone(&thread))))
+                }
                 Err(error) => error!(%error, "a socket cannot be served"),
             }
         }

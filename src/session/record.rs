@@ -1,9 +1,11 @@
 //! One session: immutable, and replaced whole when something changes.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use super::{SessionKey, with_ended};
+use aws_lc_rs::digest;
+
+use super::{BrowserId, Prepared, SessionKey, Spell, with_ended};
 use crate::body::Cord;
 use crate::headers::Identity;
 use crate::oidc::Tokens;
@@ -14,40 +16,49 @@ use crate::policy::{OrganizationId, Principal, SignIn};
 pub struct Session {
     /// What the store knows it by.
     pub key: SessionKey,
+    /// Whose browser it is, across the ids of its sessions.
+    pub browser: BrowserId,
     /// Who it is.
     pub principal: Principal,
     attachments: Vec<Attachment>,
     /// Identity headers made earlier, by organization.
-    prepared: Mutex<Vec<Prepared>>,
+    prepared: Prepared,
 }
 
 /// What belongs to one sign-in and is nobody else's business.
 #[derive(Clone, Debug)]
 struct Attachment {
     organization: OrganizationId,
+    spell: Spell,
     tokens: Option<Tokens>,
     refresh_at: Option<SystemTime>,
     life: Arc<Cord>,
 }
 
-#[derive(Clone, Debug)]
-struct Prepared {
-    organization: Option<OrganizationId>,
-    generation: u64,
-    identity: Arc<Identity>,
-    good_until: SystemTime,
+impl SessionKey {
+    /// The key of a session that is in no store: hashed again, so that it is no store's key.
+    fn made(name: [u8; 32]) -> Self {
+        let digest = digest::digest(&digest::SHA256, &name);
+        Self(digest.as_ref().try_into().unwrap_or_default())
+    }
 }
 
 impl Session {
     /// A session that holds `sign_in` and the sign-ins of `base` for other organizations.
+    ///
+    /// Without a base it is a `fresh` browser's; and the sign-in begins a `fresh` spell unless the
+    /// same account was still signed in.
     pub(super) fn merged(
         key: SessionKey,
         base: Option<&Self>,
+        fresh: (BrowserId, Spell),
         sign_in: SignIn,
         tokens: Option<Tokens>,
     ) -> Self {
+        let browser = base.map_or(fresh.0, |base| base.browser);
         let attachment = Attachment {
             organization: sign_in.organization.clone(),
+            spell: base.and_then(|base| base.unbroken(&sign_in)).unwrap_or(fresh.1),
             refresh_at: tokens.as_ref().and_then(Tokens::refresh_at),
             tokens,
             life: Arc::default(),
@@ -64,11 +75,43 @@ impl Session {
             !replaced
         });
         attachments.push(attachment);
-        Self::new(key, principal.with(sign_in), attachments)
+        Self {
+            key,
+            browser,
+            principal: principal.with(sign_in),
+            attachments,
+            prepared: Prepared::default(),
+        }
     }
 
-    fn new(key: SessionKey, principal: Principal, attachments: Vec<Attachment>) -> Self {
-        Self { key, principal, attachments, prepared: Mutex::default() }
+    /// A session that no browser holds and no store knows: of a caller that is no person. `name`
+    /// is what the log knows it by.
+    #[must_use]
+    pub fn standing(principal: Principal, name: [u8; 32]) -> Self {
+        let attachment = |sign_in: &SignIn| Attachment {
+            organization: sign_in.organization.clone(),
+            spell: Spell::NONE,
+            tokens: None,
+            refresh_at: None,
+            life: Arc::default(),
+        };
+        let attachments = principal.sign_ins().iter().map(attachment).collect();
+        let (key, browser) = (SessionKey::made(name), BrowserId::NONE);
+        Self { key, browser, principal, attachments, prepared: Prepared::default() }
+    }
+
+    /// The spell of the sign-in that `next` takes the place of, if it was the same account's and
+    /// had not ended when `next` began.
+    fn unbroken(&self, next: &SignIn) -> Option<Spell> {
+        let before = self.principal.sign_in(&next.organization)?;
+        let same = before.issuer == next.issuer && before.subject == next.subject;
+        let spell = self.spell(&next.organization)?;
+        (same && before.is_live(next.signed_in_at)).then_some(spell)
+    }
+
+    fn with(&self, principal: Principal, attachments: Vec<Attachment>) -> Self {
+        let (key, browser) = (self.key, self.browser);
+        Self { key, browser, principal, attachments, prepared: Prepared::default() }
     }
 
     /// The same session with a refreshed sign-in.
@@ -84,14 +127,14 @@ impl Session {
             .iter()
             .map(|old| if old.organization == sign_in.organization { &sign_in } else { old })
             .fold(Principal::anonymous(), |all, one| all.with(one.clone()));
-        Self::new(self.key, principal, attachments)
+        self.with(principal, attachments)
     }
 
     /// The same session, to be refreshed at another time.
     pub(super) fn refresh_at(&self, organization: &OrganizationId, at: SystemTime) -> Option<Self> {
         self.tokens(organization)?;
         let attachments = self.changed(organization, |attachment| attachment.refresh_at = Some(at));
-        Some(Self::new(self.key, self.principal.clone(), attachments))
+        Some(self.with(self.principal.clone(), attachments))
     }
 
     /// The same session with that sign-in ended; its streams are told.
@@ -101,7 +144,7 @@ impl Session {
             attachment.tokens = None;
             attachment.refresh_at = None;
         });
-        Self::new(self.key, with_ended(&self.principal, organization), attachments)
+        self.with(with_ended(&self.principal, organization), attachments)
     }
 
     /// The same session without that sign-in; its streams are told.
@@ -109,7 +152,7 @@ impl Session {
         self.end_life(organization);
         let mut attachments = self.attachments.clone();
         attachments.retain(|a| a.organization != *organization);
-        Self::new(self.key, self.principal.clone().without(organization), attachments)
+        self.with(self.principal.clone().without(organization), attachments)
     }
 
     /// The longest time that any of its sign-ins lasts.
@@ -157,6 +200,12 @@ impl Session {
         self.attachment(organization)?.refresh_at
     }
 
+    /// Since when, without a break, the account is signed in to that organization.
+    #[must_use]
+    pub fn spell(&self, organization: &OrganizationId) -> Option<Spell> {
+        self.attachment(organization).map(|a| a.spell)
+    }
+
     /// What the streams of that organization's sign-in hang on.
     #[must_use]
     pub fn life(&self, organization: &OrganizationId) -> Option<&Arc<Cord>> {
@@ -173,24 +222,6 @@ impl Session {
         now: SystemTime,
         make: impl FnOnce() -> (Identity, SystemTime),
     ) -> Arc<Identity> {
-        let mut prepared = self.prepared.lock().unwrap_or_else(PoisonError::into_inner);
-        let good = |p: &&Prepared| {
-            p.organization.as_ref() == organization
-                && p.generation == generation
-                && now < p.good_until
-        };
-        if let Some(found) = prepared.iter().find(good) {
-            return Arc::clone(&found.identity);
-        }
-        let (identity, good_until) = make();
-        let identity = Arc::new(identity);
-        prepared.retain(|p| p.organization.as_ref() != organization);
-        prepared.push(Prepared {
-            organization: organization.cloned(),
-            generation,
-            identity: Arc::clone(&identity),
-            good_until,
-        });
-        identity
+        self.prepared.find(organization, generation, now, make)
     }
 }

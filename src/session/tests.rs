@@ -45,7 +45,9 @@ fn stores() -> Vec<Sessions> {
     let memory = Sessions {
         store: Store::Memory(Memory::new(100)),
         recent: Recent::new(),
+        people: People::new(),
         tombstones: Tombstones::new(HOUR),
+        browsers: Browsers::new(100, HOUR),
     };
     vec![memory]
 }
@@ -184,5 +186,50 @@ fn signing_out_of_one_organization_leaves_the_others() {
 fn a_cookie_of_another_shape_is_no_key() {
     for bad in ["", "a", &"a".repeat(42), &"a".repeat(44), &"!".repeat(43)] {
         assert!(SessionKey::of(bad).is_none(), "{bad}");
+    }
+}
+
+#[test]
+fn a_browser_is_found_by_whatever_session_it_has_now() {
+    for sessions in stores() {
+        let (first, session) =
+            sessions.sign_in(None, sign_in("acme", "alice", None), None, at(0)).unwrap();
+        let browser = session.browser;
+        let spell = session.spell(&organization("acme")).unwrap();
+        let (second, session) = sessions
+            .sign_in(Some(&first.key()), sign_in("globex", "alice.g", None), None, at(0))
+            .unwrap();
+        assert_eq!(session.browser, browser);
+        assert_eq!(session.spell(&organization("acme")), Some(spell));
+        let found = sessions.of_browser(&browser).unwrap().unwrap();
+        assert_eq!(found.key, second.key());
+        sessions.sign_out(&second.key(), None).unwrap();
+        assert!(sessions.of_browser(&browser).unwrap().is_none());
+    }
+}
+
+#[test]
+fn a_spell_goes_on_for_the_same_account_while_it_is_signed_in_and_in_no_other_case() {
+    let acme = organization("acme");
+    for (subject, later, ended, goes_on) in [
+        ("alice", 60, false, true),
+        ("alice", 3600, false, false),
+        ("alice", 60, true, false),
+        ("bob", 60, false, false),
+    ] {
+        for sessions in stores() {
+            let (id, session) =
+                sessions.sign_in(None, sign_in("acme", "alice", None), None, at(0)).unwrap();
+            let spell = session.spell(&acme);
+            if ended {
+                sessions.end(&id.key(), &acme).unwrap();
+            }
+            let again = SignIn { signed_in_at: at(later), ..sign_in("acme", subject, None) };
+            let (_, session) = sessions.sign_in(Some(&id.key()), again, None, at(later)).unwrap();
+            assert_eq!(session.spell(&acme) == spell, goes_on, "{subject} {later} {ended}");
+            let (_, stranger) =
+                sessions.sign_in(None, sign_in("acme", "alice", None), None, at(0)).unwrap();
+            assert_ne!(stranger.spell(&acme), spell);
+        }
     }
 }

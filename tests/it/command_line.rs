@@ -657,3 +657,73 @@ fn explain_says_which_check_refuses_a_saml_response_and_accepts_nothing() {
         assert!(check.contains(part), "{part} is not in\n{check}");
     }
 }
+
+#[test]
+fn a_token_is_made_with_what_the_configuration_holds_of_it() {
+    let arguments = ["token", "new", "nightly", "--role", "write", "--network", "10.0.0.0/8"];
+    let output = check_exit(&[&arguments[..], &["--format", "json"]].concat(), 0);
+    let made: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let token = made["token"].as_str().unwrap();
+    assert!(token.starts_with("hf_hubgate_s_"));
+    let hash = hubgate::config::hash_text(&hubgate::credential::TokenHash::of(token).bytes());
+    assert_eq!(made["hash"], hash);
+    let document = Document::minimal().and(made["toml"].as_str().unwrap());
+    let folder = written(&document);
+    check_exit(&["check", "--config", &path(&folder)], 0);
+    let text = out(&check_exit(&arguments, 0));
+    assert!(text.contains("[[organization.service_account]]") && !text.contains(token));
+    check_exit(&["token", "new", "Nightly", "--role", "write"], 64);
+    check_exit(&["token", "new", "nightly", "--role", "root"], 64);
+    check_exit(&["token", "new", "nightly"], 64);
+}
+
+#[test]
+fn recovery_codes_are_made_with_their_hashes() {
+    let arguments = ["recovery-codes", "--organization", "acme", "--count", "3"];
+    let output = check_exit(&[&arguments[..], &["--format", "json"]].concat(), 0);
+    let made: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(made["codes"].as_array().unwrap().len(), 3);
+    let code = hubgate::recovery::RecoveryCode::parse(made["codes"][0].as_str().unwrap()).unwrap();
+    let acme = hubgate::policy::OrganizationId::parse("acme").unwrap();
+    assert_eq!(made["hashes"][0], hubgate::config::hash_text(&code.hash(&acme)));
+    let hashes = made["hashes"].to_string();
+    let folder = written(&Document::minimal().set("organization.recovery_codes", &hashes));
+    check_exit(&["check", "--config", &path(&folder)], 0);
+    check_exit(&["recovery-codes"], 64);
+}
+
+#[test]
+fn report_says_who_would_be_locked_out() {
+    let folder = written(&Document::minimal().set("organization.enforcement", "\"optional\""));
+    let line = |second: u32, more: &str| {
+        format!(
+            "{{\"timestamp\":\"2026-11-25T10:00:{second:02}.000Z\",\"level\":\"INFO\",\
+             \"event\":\"request\",\"client.address\":\"10.0.0.1\",\"decision\":\"allow\",\
+             \"organization\":\"acme\"{more}}}\n"
+        )
+    };
+    let log = [
+        line(1, ",\"subject\":\"bob\""),
+        line(2, ",\"reason\":\"session-expired\",\"subject\":\"alice\""),
+        line(3, ""),
+    ];
+    folder.write("access.log", log.concat().as_bytes());
+    let access = folder.path("access.log").display().to_string();
+    let config = path(&folder);
+    let arguments = ["report", "--config", &config, "--access-log", &access];
+    // Not on a terminal: for programs.
+    let output = check_exit(&arguments, 1);
+    let told: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(told["requests"], 3);
+    let acme = &told["organizations"][0];
+    assert_eq!(acme["locked_out"][0]["who"], "alice");
+    assert_eq!(acme["locked_out"].as_array().unwrap().len(), 1);
+    assert_eq!(acme["signed_in"][0]["who"], "bob");
+    let text = out(&check_exit(&[&arguments[..], &["--format", "text"]].concat(), 1));
+    assert!(text.contains("subject alice") && text.contains("1 would notice nothing"), "{text}");
+    folder.write("access.log", line(1, ",\"subject\":\"bob\"").as_bytes());
+    check_exit(&arguments, 0);
+    folder.write("access.log", b"200 allow GET hub.example.com/\n");
+    check_exit(&arguments, 69);
+    check_exit(&["report", "--config", &config, "--access-log", "/nowhere/at/all"], 69);
+}

@@ -103,6 +103,8 @@ fn every_mistake_is_reported_in_one_go() {
 fn label(key: &str, organization: &str) -> String {
     key.replace("organization.", &format!("organization[{organization}]."))
         .replace("hub.rule.", "hub.rule[0].")
+        .replace(".service_account.", ".service_account[0].")
+        .replace(".workload.", ".workload[0].")
 }
 
 #[test]
@@ -143,8 +145,6 @@ fn an_unknown_key_is_a_mistake_that_names_the_one_that_was_meant() {
 #[test]
 fn what_is_not_built_yet_is_refused_and_not_ignored() {
     for (key, value) in [
-        ("server.grpc", "\"127.0.0.1:9091\""),
-        ("hub.identity", "\"hub\""),
         ("session.store", "{ disk = \"/var/lib/hubgate\" }"),
         ("session.store", "{ redis = \"rediss://:hunter2@redis\" }"),
     ] {
@@ -974,7 +974,8 @@ fn what_the_example_leaves_off_can_be_written_as_shown() {
                 let names = [format!("# [{s}]"), format!("# [[{s}]]")];
                 s != "organization" && names.iter().any(|name| text.starts_with(name))
             });
-            let other = second && (text == "# [[organization]]" || text.starts_with("# id = "));
+            let other =
+                second && (text == "# [[organization]]" || text.starts_with("# id = \"globex\""));
             if at == line || header || other { text.trim_start_matches("# ") } else { text }
         });
         let text = lines.collect::<Vec<_>>().join("\n");
@@ -986,6 +987,7 @@ fn what_the_example_leaves_off_can_be_written_as_shown() {
                 "cannot be read",
                 "is for Entra's issuers",
                 "is missing",
+                "has nobody who may ask",
                 "says nothing of the identity provider",
                 "names neither a url nor a file",
             ];
@@ -1013,4 +1015,53 @@ fn without_an_upstream_there_must_be_proxies_that_ask() {
         "hub.body_unknown: \"require_any_session\" is none of allow, require-any-session, deny; \
          did you mean \"require-any-session\"?",
     );
+}
+
+#[test]
+fn grpc_needs_proxies_that_may_ask_and_a_port_of_its_own() {
+    let document = Document::minimal().set("server.grpc", "\"127.0.0.1:9191\"");
+    let remedy = "name the proxies in server.trusted_proxies";
+    refuse(&document, &format!("server.grpc: has nobody who may ask; {remedy}"));
+    let trusting = document.set("server.trusted_proxies", "[\"127.0.0.1\"]");
+    assert_eq!(accept(&trusting).server.grpc, Some("127.0.0.1:9191".parse().unwrap()));
+    let twice = trusting.clone().set("server.listen", "\"127.0.0.1:9191\"");
+    refuse(&twice, "server.grpc: 127.0.0.1:9191 is taken twice; choose another port");
+    let found = mistakes(&trusting.set("server.grpc", "\"9191\"").text());
+    assert!(found.len() == 1 && found[0].starts_with("server.grpc: \"9191\" is no address"));
+}
+
+#[test]
+fn a_machine_is_described_in_full_or_not_at_all() {
+    let account = "[[organization.service_account]]\nname = \"ci\"\nrole = \"read\"\n";
+    let hash = format!("hash = \"sha256:{}\"\n", "0".repeat(64));
+    let with = |text: &str| Document::minimal().and(text);
+    accept(&with(&format!("{account}{hash}")));
+    let remedy = "it prints the hash to write here";
+    for (text, what) in [
+        (account.to_owned(), "service_account[0].hash: is missing"),
+        (format!("{account}hash = \"hf_hubgate_s_x\"\n"), remedy),
+        (format!("{account}hash = \"sha256:00\"\n"), remedy),
+        (format!("{account}{hash}expires = \"soon\"\n"), "\"soon\" is no date"),
+        (format!("{account}{hash}networks = [\"10.0.0.0/40\"]\n"), "is no network"),
+        (format!("{account}{hash}{account}{hash}"), "is the name of two machines"),
+    ] {
+        let found = mistakes(&with(&text).text());
+        assert!(found.iter().any(|line| line.contains(what)), "{what}: {found:#?}");
+        assert!(!found.iter().any(|line| line.contains("hf_hubgate_s_x")), "{found:#?}");
+    }
+    let workload = "[[organization.workload]]\nname = \"ci\"\nissuer = \"https://ci.example\"\n\
+                    audience = \"https://hub.example.com\"\nrole = \"read\"\n";
+    accept(&with(&format!("{workload}claims = {{ sub = \"x\" }}\n")));
+    for (text, what) in [
+        (workload.to_owned(), "workload[0].claims: is missing"),
+        (format!("{workload}claims = {{}}\n"), "leaves open who is meant"),
+        (format!("{workload}claims = {{ sub = \"\" }}\n"), "leaves open who is meant"),
+        (
+            format!("{workload}claims = {{ sub = \"x\" }}\njwks_url = \"http://ci.example/k\"\n"),
+            "is no https address",
+        ),
+    ] {
+        let found = mistakes(&with(&text).text());
+        assert!(found.iter().any(|line| line.contains(what)), "{what}: {found:#?}");
+    }
 }

@@ -4,10 +4,11 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use http::uri::PathAndQuery;
+use hubgate::config::Config;
 use hubgate::hub::{BODY_LIMIT, Found, Hub};
 use hubgate::policy::{Claimed, Decision, Reason, Target, decide};
 
-use crate::support::vectors::{Case, Outcome, Vectors};
+use crate::support::vectors::{Case, Outcome, Vectors, World};
 
 #[test]
 fn every_vector_is_decided_as_it_says() {
@@ -19,7 +20,7 @@ fn every_vector_is_decided_as_it_says() {
         let hub = Hub::new(&config.hub, &config.organizations);
         for case in &vectors.cases {
             asked += 1;
-            let answer = answer(&hub, case);
+            let answer = answer(&hub, case, &config, &vectors.world);
             if answer != case.expected {
                 let place = format!("{}:{}", vectors.name, case.line);
                 let question = format!("{} {} {}", case.who, case.method, case.target);
@@ -31,9 +32,9 @@ fn every_vector_is_decided_as_it_says() {
     assert!(wrong.is_empty(), "{} of {asked}:\n{}", wrong.len(), wrong.join("\n"));
 }
 
-fn answer(hub: &Hub, case: &Case) -> Outcome {
+fn answer(hub: &Hub, case: &Case, config: &Config, world: &World) -> Outcome {
     let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000);
-    let principal = case.principal(now);
+    let principal = case.principal(config, world, now);
     let refused =
         |status, reason: Reason| Outcome::Refused { status, reason: reason.as_str().to_owned() };
     let Ok(path) = PathAndQuery::try_from(&case.target) else {
@@ -56,6 +57,14 @@ fn answer(hub: &Hub, case: &Case) -> Outcome {
             }
         }
     };
+    // Which of two people's credentials a hub goes by is not known here.
+    if let [(one, _), (other, _)] = case.shown.as_slice()
+        && [one, other].iter().all(|name| world.accounts.iter().any(|own| own.name == **name))
+        && one != other
+        && matches!(claimed, Claimed::By(_))
+    {
+        return refused(400, Reason::AmbiguousHeaders);
+    }
     outcome(&claimed, &principal, now)
 }
 
@@ -70,6 +79,9 @@ fn outcome(
                 organization: notice.organization.to_string(),
                 reason: notice.reason.to_string(),
             },
+            (None, None) if permit.offer().is_some() => {
+                Outcome::Offer(permit.offer().unwrap().id.to_string())
+            }
             (None, caller) => Outcome::Allow(
                 caller.map(|sign_in| (sign_in.organization.to_string(), sign_in.role)),
             ),

@@ -11,16 +11,20 @@ pub(crate) struct Document {
 }
 
 /// The tables in an order that TOML can be written in; those with `[[…]]` are marked.
-const TABLES: [(&str, bool); 14] = [
+const TABLES: [(&str, bool); 18] = [
     ("", false),
     ("server", false),
     ("server.tls", false),
     ("hub", false),
+    ("hub.whoami", false),
     ("hub.rule", true),
     ("session", false),
     ("session.cookie", false),
+    ("tokens", false),
     ("headers", false),
     ("organization", true),
+    ("organization.service_account", true),
+    ("organization.workload", true),
     ("organization.role_mapping", false),
     ("organization.role_mapping.roles", false),
     ("organization.oidc", false),

@@ -123,7 +123,7 @@ async fn spoofed_identity_headers_never_reach_the_hub_in_any_spelling_on_any_pat
             ("POST /moe/open-model/echo", ""),
             ("OPTIONS /moe/open-model/echo", ""),
             ("GET /", ""),
-            ("GET /api/whoami-v2", ""),
+            ("GET /api/models", ""),
             ("GET /globex/vision/echo", ""),
             ("GET /acme/bert/echo", &*signed_in),
             ("GET /moe/open-model/echo", &signed_in),

@@ -8,10 +8,12 @@
     reason = "a test that cannot go on fails"
 )]
 
+mod accounts;
 mod command_line;
 mod configuration;
 mod decisions;
 mod demo_parts;
+mod device;
 mod documents;
 mod forward_auth;
 mod forwarding;
@@ -30,6 +32,7 @@ mod oidc_vectors;
 mod pages;
 mod paths;
 mod races;
+mod recovery;
 mod redirects;
 mod refusals;
 mod reload;
@@ -39,9 +42,10 @@ mod saml_configuration;
 mod saml_gate;
 mod saml_tenants;
 mod secrets;
-
+mod service_accounts;
 mod sessions;
 mod sign_in;
 mod support;
 mod tenants;
 mod tidy;
+mod tokens;

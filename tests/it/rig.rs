@@ -74,6 +74,7 @@ impl Setup {
             server: config::Server {
                 listen: vec![loopback],
                 admin: Some(loopback),
+                grpc: None,
                 tls: None,
                 trusted_proxies: Vec::new(),
                 drain: SOON,
@@ -86,6 +87,8 @@ impl Setup {
                 max_connections: 1000,
             },
             hub: config::Hub {
+                whoami: None,
+                links: None,
                 upstream: Some(upstream),
                 profile: HubProfile::Generic,
                 identity: Identity::Idp,

@@ -2,7 +2,9 @@
 
 pub(crate) mod answer;
 pub(crate) mod browser;
+pub(crate) mod grpc;
 pub(crate) mod moving_clock;
+pub(crate) mod program;
 pub(crate) mod scene;
 pub(crate) mod served;
 pub(crate) mod setup;

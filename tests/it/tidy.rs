@@ -11,12 +11,12 @@ const LAYERS: &[(u8, &[&str])] = &[
     (9, &["server"]),
     (8, &["gate"]),
     (7, &["error"]),
-    (6, &["account", "forward_auth", "login", "logout", "proxy"]),
+    (6, &["account", "device", "forward_auth", "login", "logout", "proxy", "recovery"]),
     (5, &["credential"]),
-    (4, &["directory", "session"]),
+    (4, &["directory", "links", "session"]),
     (3, &["oidc", "service_provider", "hub"]),
     (2, &["http_client", "jose"]),
-    (1, &["body", "clock", "config", "headers", "observe", "peer", "respond"]),
+    (1, &["body", "budget", "clock", "config", "headers", "observe", "peer", "respond"]),
     (0, &["policy", "saml"]),
 ];
 

@@ -105,6 +105,7 @@ impl Explainer<'_> {
             sign_in: organization.map(|id| login::path(id, place.as_ref())),
             retry_after: None,
             request_id: "",
+            command_line: self.config.tokens.cli_sign_in,
         };
         for (client, dialect) in clients(target) {
             report.row(client, &shown(&respond::refuse(dialect, &refusal)));

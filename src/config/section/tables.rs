@@ -53,7 +53,7 @@ impl<'r> Section<'r> {
         let keys = match self.keys.iter().find(|known| known.name == key)?.kind {
             Kind::Section(keys) | Kind::Sections(keys) => keys,
             Kind::Secret => SECRET,
-            Kind::Text | Kind::List | Kind::Value | Kind::Names(_) | Kind::Later => return None,
+            Kind::Text | Kind::List | Kind::Value | Kind::Names(_) => return None,
         };
         let place = Place { key: self.join(label), ..self.place.clone() };
         Some(Section::open(self.reader, place, table.clone(), keys))

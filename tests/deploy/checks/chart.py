@@ -64,6 +64,7 @@ def run(report):
             configuration.of_pods(report, what, documents)
             ends_in_time(report, what, documents)
     policies(report, chart)
+    restarts(report, chart)
     text_survives(report, chart)
     refusals(report, chart)
     packs(report, chart)
@@ -118,6 +119,21 @@ def policies(report, chart):
     ports = [rule["ports"][0]["port"] for rule in policy["spec"]["egress"]]
     report.check("egress: names, providers, the hub at https, and what was added", ports == [53, 443, 443, 4317], ports)
     report.check("no budget for one replica", not find(render(chart, values_of("standalone")), "PodDisruptionBudget"))
+
+
+def restarts(report, chart):
+    """New Pods only for what a running gate does not read again."""
+
+    def pod(**change):
+        [deployment] = find(render(chart, merged(values_of("standalone"), change)), "Deployment")
+        return deployment["spec"]["template"]
+
+    organization = {"organizations": {"acme": {"display_name": "Another"}}}
+    report.check("another organization's name: the same Pods", pod() == pod(**organization))
+    report.check("another drain: new Pods", pod() != pod(config={"server": {"drain": "1m"}}))
+    report.check("more threads: new Pods", pod() != pod(config={"server": {"threads": 4}}))
+    report.check("more room for sessions: new Pods", pod() != pod(config={"session": {"capacity": 5}}))
+    report.check("restartOnChange: another name, new Pods", pod(restartOnChange=True) != pod(restartOnChange=True, **organization))
 
 
 def text_survives(report, chart):

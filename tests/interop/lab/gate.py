@@ -37,7 +37,7 @@ def configuration(place, upstream, organizations, folder, head="", hub="", serve
     lines = [
         f"public_url = {text(place.url)}", head,
         "[server]", f"listen = [{text(f'{place.host}:{place.port}')}]", f"admin = {text(f'{place.host}:{place.admin}')}", 'drain = "1s"', server,
-        "[hub]", f"upstream = {text(upstream)}", 'profile = "huggingface"', 'identity = "idp"', hub,
+        "[hub]", f"upstream = {text(upstream)}" if upstream else None, 'profile = "huggingface"', 'identity = "idp"', hub,
     ]
     for wanted in organizations:
         client = wanted["client"]
@@ -78,7 +78,8 @@ class Gate:
         if checked.returncode:
             raise RuntimeError(f"hubgate check ended with {checked.returncode}:\n{checked.stdout}{checked.stderr}\n{self.config.read_text()}")
         self.process = Process(name, [*launch, binary(), "run", "--config", self.config], env=env, sink=sink)
-        self.process.answering(f"{self.url}/-/sso/")
+        # Its own address, which is not the one that people see where a proxy stands in front.
+        self.process.answering(f"http://{place.host}:{place.port}/-/sso/")
         self.process.ready(lambda: answers(f"http://{place.host}:{place.admin}/readyz") == 200)
 
     def stop(self):

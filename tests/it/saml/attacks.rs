@@ -735,3 +735,16 @@ fn a_response_for_somebody_else_is_refused_everywhere_else() {
     let found = service_provider(|_| ()).finish(&encode(&xml), Some("_request-of-b"), now());
     assert_eq!(found, Err(Refusal::InResponseTo));
 }
+
+/// Nobody has signed what stands behind the assertion, and nothing may.
+#[test]
+fn nothing_stands_behind_the_assertion() {
+    for more in ["<x></x>", "<samlp:Status></samlp:Status>", "<saml:Advice xmlns:saml=\"urn:x\"/>"]
+    {
+        let end = format!("{more}</samlp:Response>");
+        let xml = says().assertion_signed().replace("</samlp:Response>", &end);
+        check(&xml, Refusal::UnexpectedContent);
+        let inner = says().response(&says().assertion()).replace("</samlp:Response>", &end);
+        check(&Signer::new(&EC).envelop(&inner), Refusal::UnexpectedContent);
+    }
+}

@@ -312,6 +312,10 @@ fn wrappings_inside_the_ciphertext_are_refused() {
         // Another document element around both.
         (says.response(&signed), Refusal::Decryption),
         (format!("<x>{signed}</x>"), Refusal::Decryption),
+        // A second signature, or a signature where none belongs.
+        (insert_signature(&signed, &signature), Refusal::Decryption),
+        (into(&signed, "<saml:Conditions", &signature), Refusal::Decryption),
+        (into(&forged("_evil"), "<saml:Conditions", &signature), Refusal::Decryption),
         // Everything that has a second reading.
         (signed.replacen(GENUINE, "admin@acme.example<!-- -->.x", 1), Refusal::Decryption),
         (format!("<!DOCTYPE x>{signed}"), Refusal::Decryption),

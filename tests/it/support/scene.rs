@@ -2,9 +2,12 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::time::Duration;
 
-use hubgate::demo::hub::{self, Hub};
+use bytes::Bytes;
+use http::HeaderValue;
+use hubgate::demo::hub::{self, Access, Hub, Received};
 use hubgate::demo::people::Person;
 use hubgate::demo::provider::{Client, ClientAuthentication, Provider, Settings};
 use hubgate::demo::{Head, Listener};
@@ -12,11 +15,12 @@ use hubgate::policy::Role;
 
 use super::answer::Answer;
 use super::browser::{Browser, SESSION};
+use super::grpc::{HttpRequest, Verdict};
 use super::moving_clock::{MovingClock, minutes};
 use super::served::Served;
 use super::setup::{CLIENT_SECRET, SITE};
 use super::tool;
-use super::vectors::{Age, Case, Outcome, SignInLine, Vectors};
+use super::vectors::{Age, Carrier, Case, Outcome, SignInLine, Vectors};
 
 /// How a question is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,6 +33,8 @@ pub(crate) enum Mode {
     Forward,
     /// Envoy's, with `with_request_body`.
     Envoy,
+    /// Envoy's, by gRPC, with the body as bytes.
+    Grpc,
 }
 
 /// The names of the managed headers, in the preset of the vectors.
@@ -52,13 +58,17 @@ pub(crate) struct Scene {
     providers: HashMap<String, Provider>,
     clock: MovingClock,
     gate: Served,
+    calls: AtomicU32,
 }
 
 impl Scene {
     pub(crate) async fn of(vectors: &Vectors) -> Self {
         let clock = MovingClock::new();
-        let hub =
-            Hub::start(Listener::loopback().await.unwrap(), hub::Settings::default()).unwrap();
+        let mut settings = hub::Settings::default();
+        if !vectors.world.accounts.is_empty() {
+            settings.access = Access::Accounts(vectors.world.accounts.clone());
+        }
+        let hub = Hub::start(Listener::loopback().await.unwrap(), settings).unwrap();
         let mut text = vectors.world.toml(hub.origin());
         let mut providers = HashMap::new();
         let ids: Vec<String> = text
@@ -68,8 +78,8 @@ impl Scene {
         for id in ids {
             // One person for each role; the groups are called like the roles.
             let people = ["admin", "write", "contributor", "read"];
-            let people =
-                people.map(|role| Person::new(role, &format!("{role}@{id}.example"), &[role], ""));
+            let people = people
+                .map(|role| Person::new(role, &format!("{role}@people.example"), &[role], ""));
             let mut settings = Settings::new(&id, people.to_vec(), clock.clock());
             let secret = ClientAuthentication::SecretPost(CLIENT_SECRET.to_owned());
             let callback = format!("{SITE}/-/sso/{id}/oidc/callback");
@@ -80,14 +90,14 @@ impl Scene {
             providers.insert(id, provider);
         }
         let here = "[server]\nlisten = [\"127.0.0.1:0\"]\nadmin = \"\"\nthreads = 1\n\
-                    trusted_proxies = [\"127.0.0.1\"]\n\
-                    [session]\ntimeout = \"1h\"\n[hub]\n";
+                    trusted_proxies = [\"127.0.0.1\"]\ngrpc = \"127.0.0.1:0\"\n\
+                    [tokens]\ncli_sign_in = false\n[session]\ntimeout = \"1h\"\n[hub]\n";
         text = text.replacen("[hub]\n", here, 1);
         let client = "client_id = \"hubgate\"\n";
         text = text.replace(client, &format!("{client}algorithms = [\"ES256\"]\n"));
         let environment = [("SECRET".to_owned(), CLIENT_SECRET.to_owned())];
         let gate = Served::start(&text, &environment, &clock.clock());
-        Self { hub, providers, clock, gate }
+        Self { hub, providers, clock, gate, calls: AtomicU32::new(0) }
     }
 
     fn browser(&self) -> Browser {
@@ -113,28 +123,32 @@ impl Scene {
         }
     }
 
-    /// A session for each set of sign-ins that a file asks with.
-    pub(crate) async fn sessions(&self, cases: &[Case]) -> Vec<(Vec<SignInLine>, String)> {
-        let mut browsers: Vec<(Vec<SignInLine>, Browser)> = Vec::new();
+    /// A session for each set of sign-ins that a file asks with, at the hub's account if there is
+    /// one: the first that is shown.
+    pub(crate) async fn sessions(&self, cases: &[Case]) -> Vec<(Browsing, String)> {
+        let mut browsers: Vec<(Browsing, Browser)> = Vec::new();
         for case in cases {
-            if !case.sign_ins.is_empty()
-                && !browsers.iter().any(|(lines, _)| *lines == case.sign_ins)
-            {
-                browsers.push((case.sign_ins.clone(), self.browser()));
+            let of = browsing(case);
+            if !case.sign_ins.is_empty() && !browsers.iter().any(|(own, _)| *own == of) {
+                let mut browser = self.browser();
+                if let Some(account) = &of.1 {
+                    browser.plant("token", &format!("hf_{account}"));
+                }
+                browsers.push((of, browser));
             }
         }
-        for (lines, browser) in &mut browsers {
+        for ((lines, _), browser) in &mut browsers {
             for line in lines.iter().filter(|line| line.standing == Age::Expired) {
                 self.sign_in(browser, line).await;
             }
         }
         self.clock.advance(minutes(60));
-        for (lines, browser) in &mut browsers {
+        for ((lines, _), browser) in &mut browsers {
             for line in lines.iter().filter(|line| line.standing != Age::Expired) {
                 self.sign_in(browser, line).await;
             }
         }
-        browsers.into_iter().map(|(lines, browser)| (lines, browser.session())).collect()
+        browsers.into_iter().map(|(of, browser)| (of, browser.session())).collect()
     }
 
     /// Asks, and reads the answer where it counts: at the hub, or in what a proxy is told, and in the
@@ -147,7 +161,8 @@ impl Scene {
     ) -> (Outcome, Option<Told>) {
         self.hub.take_received();
         let answer = self.put(mode, case, session).await;
-        let arrived = self.hub.take_received();
+        let mut arrived = self.hub.take_received();
+        arrived.retain(|received| !is_ours(received));
         let line = format!("{mode:?} {} {}", case.method, case.target);
         if mode == Mode::Nginx {
             assert!(matches!(answer.status, 200 | 401 | 403), "{line}: {answer:?}");
@@ -174,12 +189,14 @@ impl Scene {
             (Mode::Proxy, "error", [received]) if case.body.is_some() => {
                 Some(at_hub(&received.head))
             }
-            (Mode::Nginx | Mode::Forward | Mode::Envoy, "allow", []) => Some(vouched(&answer)),
+            (Mode::Nginx | Mode::Forward | Mode::Envoy | Mode::Grpc, "allow", []) => {
+                Some(vouched(&answer))
+            }
             (_, "challenge" | "deny", []) => None,
             (_, _, arrived) => panic!("{line}: {log}, and {} at the hub", arrived.len()),
         };
         let outcome = match (&told, decision.as_str()) {
-            (Some(_), _) if !reason.is_empty() => Outcome::Notice { organization, reason },
+            (Some(_), "allow") if !reason.is_empty() => Outcome::Notice { organization, reason },
             (Some(told), _) => Outcome::Allow(caller(told)),
             (None, "challenge") => Outcome::Challenge { organization, reason },
             (None, _) if reason.starts_with("ambiguous") || reason == "body-too-large" => {
@@ -193,8 +210,20 @@ impl Scene {
 
     /// Sends the question in the mode's own form.
     async fn put(&self, mode: Mode, case: &Case, session: Option<&str>) -> Answer {
-        let cookie = session.map(|session| format!("Cookie: {SESSION}={session}\r\n"));
-        let mut headers = cookie.unwrap_or_default();
+        let mut cookies: Vec<String> = Vec::new();
+        let mut headers = String::new();
+        for (name, carrier) in &case.shown {
+            match carrier {
+                Carrier::Cookie => cookies.push(format!("token=hf_{name}")),
+                Carrier::Token => headers += &format!("Authorization: Bearer hf_{name}\r\n"),
+            }
+        }
+        // A token's requests come from no browser.
+        let browser = case.shown.iter().all(|(_, carrier)| *carrier == Carrier::Cookie);
+        cookies.extend(session.filter(|_| browser).map(|key| format!("{SESSION}={key}")));
+        if !cookies.is_empty() {
+            headers += &format!("Cookie: {}\r\n", cookies.join("; "));
+        }
         if case.body.is_some() {
             headers += "Content-Type: application/json\r\n";
         }
@@ -216,9 +245,40 @@ impl Scene {
                 "GET /-/sso/authz/forward?x=/acme".to_owned()
             }
             Mode::Envoy => format!("{method} /-/sso/authz/envoy{target}"),
+            Mode::Grpc => return self.call(&format!("{method} {target}"), &headers, body).await,
         };
         tool::send(self.gate.address, &line, &headers, body).await
     }
+
+    /// Asks by gRPC; a yes as the other contracts would say it.
+    async fn call(&self, line: &str, headers: &str, body: &[u8]) -> Answer {
+        let request_id = format!("X-Request-Id: call-{}\r\n", self.calls.fetch_add(1, Relaxed));
+        let question = HttpRequest::new(line).with(headers).with(&request_id).body(body);
+        match question.ask(self.gate.grpc.unwrap()).await {
+            Verdict::Denied(answer) => answer,
+            Verdict::Allowed { mut hub, .. } => {
+                for name in MANAGED {
+                    hub.entry(name).or_insert(const { HeaderValue::from_static("") });
+                }
+                hub.insert("cache-control", const { HeaderValue::from_static("no-store") });
+                let url = SITE.parse().unwrap();
+                Answer { url, status: 200, headers: hub, body: Bytes::new() }
+            }
+        }
+    }
+}
+
+/// The sign-ins of a browser, and the account that it uses at the hub.
+pub(crate) type Browsing = (Vec<SignInLine>, Option<String>);
+
+pub(crate) fn browsing(case: &Case) -> Browsing {
+    let account = case.shown.first().map(|(name, _)| name.clone());
+    (case.sign_ins.clone(), account)
+}
+
+/// Whether it is the gate itself that asks, whose a credential is.
+fn is_ours(received: &Received) -> bool {
+    received.head.value("user-agent").is_some_and(|agent| agent.starts_with("hubgate/"))
 }
 
 /// What the hub was told.
@@ -236,7 +296,13 @@ fn vouched(answer: &Answer) -> Told {
 /// As whom the hub was asked, by what it was told.
 fn caller(told: &Told) -> Option<(String, Role)> {
     let [user, _, _, target, own_role, all, ..] = told;
-    let (organization, _) = user.split_once(':')?;
+    if user.is_empty() {
+        return None;
+    }
+    // A hub with accounts hears its own name of the account.
+    let first = all.split(':').next().unwrap();
+    let first = if target.is_empty() { first } else { target };
+    let organization = user.split_once(':').map_or(first, |(organization, _)| organization);
     let role = all
         .split(',')
         .filter_map(|one| one.split_once(':'))

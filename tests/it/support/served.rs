@@ -23,6 +23,8 @@ use crate::documents::Folder;
 /// A gate on a port of its own; dropping it ends it.
 pub(crate) struct Served {
     pub(crate) address: SocketAddr,
+    /// Where proxies ask by gRPC, if they may.
+    pub(crate) grpc: Option<SocketAddr>,
     pub(crate) lines: Lines,
     observer: Observer,
     /// Where its configuration file is.
@@ -48,10 +50,10 @@ impl Served {
         let current = Current::new(Site::new(&config, &kept, None).unwrap());
         let live = Live::new(config.server.clone());
         let metrics = Arc::clone(observer.metrics());
-        let address = serve(&config, live.clone(), clock, &observer, current.clone(), end);
+        let (address, grpc) = serve(&config, live.clone(), clock, &observer, current.clone(), end);
         let reloader = Reloader::new(loader, current, kept, live, metrics, clock.clone());
         let reloader = Mutex::new(reloader);
-        Self { address, lines, observer, folder, reloader, _running: running }
+        Self { address, grpc, lines, observer, folder, reloader, _running: running }
     }
 
     /// Reads the files again, as at SIGHUP.
@@ -79,9 +81,9 @@ fn serve(
     observer: &Observer,
     current: Current,
     end: oneshot::Receiver<()>,
-) -> SocketAddr {
+) -> (SocketAddr, Option<SocketAddr>) {
     let listeners = Listeners::bind(&config.server).unwrap();
-    let address = listeners.addresses()[0];
+    let addresses = (listeners.addresses()[0], listeners.grpc_address());
     let make = move |recorder: Recorder| {
         let gates = Gates::new(&current, recorder.clone());
         async move |request: Request<Incoming>, peer: Peer| {
@@ -98,7 +100,7 @@ fn serve(
         };
         server::run(listeners, &context, make, ended).await.unwrap();
     });
-    address
+    addresses
 }
 
 /// The access log, line by line.

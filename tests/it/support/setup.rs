@@ -12,9 +12,12 @@ pub(crate) const CLIENT_SECRET: &str = "a secret that no log may show";
 /// A configuration of two organizations, each with a provider, which a test may change.
 pub(crate) struct Setup {
     keys: Vec<(String, String, String)>,
+    tables: Vec<(String, String)>,
     pub(crate) environment: Vec<(String, String)>,
     pub(crate) acme: Party,
     pub(crate) globex: Party,
+    /// The hub's accounts; none: it trusts the gate's headers.
+    pub(crate) accounts: Vec<people::Account>,
     /// Who signs in by SAML.
     pub(crate) by_saml: Vec<&'static str>,
     /// Whether Globex's SAML identity provider is everybody's.
@@ -30,16 +33,27 @@ pub(crate) struct Party {
     pub(crate) own_thread: bool,
 }
 
-const SECTIONS: [&str; 7] =
-    ["", "server", "hub", "session", "session.cookie", "headers", "organization"];
+const SECTIONS: [&str; 9] = [
+    "",
+    "server",
+    "hub",
+    "hub.whoami",
+    "session",
+    "session.cookie",
+    "tokens",
+    "headers",
+    "organization",
+];
 
 impl Setup {
     pub(crate) fn new() -> Self {
         let mut setup = Self {
             keys: Vec::new(),
+            tables: Vec::new(),
             environment: vec![("CLIENT_SECRET".to_owned(), CLIENT_SECRET.to_owned())],
             acme: Party::new("acme", people::acme()),
             globex: Party::new("globex", people::globex()),
+            accounts: Vec::new(),
             by_saml: Vec::new(),
             one_saml_provider: false,
         };
@@ -72,6 +86,13 @@ impl Setup {
         setup
     }
 
+    /// In front of a hub with accounts.
+    pub(crate) fn with_accounts(&mut self) -> &mut Self {
+        self.accounts = people::accounts();
+        self.unset("acme", "public");
+        self.set("hub", "identity", "\"hub\"")
+    }
+
     /// Lets an organization sign in by SAML, with the metadata's address filled in when it exists.
     pub(crate) fn by_saml(&mut self, id: &'static str) -> &mut Self {
         self.keys.retain(|(section, _, _)| *section != format!("{id}.oidc"));
@@ -87,6 +108,12 @@ impl Setup {
     pub(crate) fn set(&mut self, section: &str, key: &str, value: &str) -> &mut Self {
         self.unset(section, key);
         self.keys.push((section.to_owned(), key.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Adds tables of an organization, as they stand in the file.
+    pub(crate) fn also(&mut self, organization: &str, text: &str) -> &mut Self {
+        self.tables.push((organization.to_owned(), text.to_owned()));
         self
     }
 
@@ -109,6 +136,8 @@ impl Setup {
                 "organization" => {
                     for id in ["acme", "globex"] {
                         text += &format!("[[organization]]\n{}", self.lines(id));
+                        let own = self.tables.iter().filter(|(own, _)| own == id);
+                        text.extend(own.map(|(_, table)| table.as_str()));
                         for table in ["role_mapping", "oidc", "saml"] {
                             let lines = self.lines(&format!("{id}.{table}"));
                             if lines.is_empty() && table != "role_mapping" {
@@ -118,6 +147,7 @@ impl Setup {
                         }
                     }
                 }
+                "hub.whoami" if self.lines(section).is_empty() => {}
                 _ => text += &format!("[{section}]\n{}", self.lines(section)),
             }
         }

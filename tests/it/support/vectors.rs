@@ -15,18 +15,35 @@
 //! alice acme:write,globex:read!expired POST /api/repos/create {"organization":"acme"} => allow as acme:write
 //! ```
 //!
+//! At a hub with accounts the head names them, and a question says which credential of whose it
+//! shows: the hub's cookie, a token, or both. What the hub does not know is `nobody`. The sign-ins
+//! of a token are those of its owner's browser. A person's address is `{role}@people.example` at
+//! every provider, so an account with that address is linked to the person of that role.
+//!
+//! ```text
+//! account wanda email=write@people.example orgs=acme
+//! alice acme:write @wanda:cookie GET /acme/bert => allow as acme:write
+//! anonymous @wanda:token GET /acme/bert => challenge acme sign-in-required
+//! ```
+//!
 //! A sign-in may be `!expired` or `!revoked`; `large` in front of a body stands for more of it than
 //! is read.
-//! Answers: `allow` (as nobody), `allow as acme:write`, `notice acme reason` (allowed, and told),
+//! Answers: `allow` (as nobody), `offer acme` (allowed, and a sign-in offered should the hub refuse), `allow as acme:write`, `notice acme reason` (allowed, and told),
 //! `challenge acme reason`, `deny reason acme`, `deny reason`, and a status with its reason.
 
 use std::fmt;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use http::Method;
 use hubgate::config::{self, Config};
-use hubgate::policy::{Ended, OrganizationId, Principal, Role, SignIn, Subject};
+use hubgate::demo::people;
+use hubgate::links::Links;
+use hubgate::policy::{
+    Account, AccountId, EmailAddress, Ended, Namespace, OrganizationId, Principal, Role, Showing,
+    SignIn, Subject,
+};
 
 /// One file.
 #[derive(Debug)]
@@ -45,6 +62,8 @@ pub(crate) struct World {
     rules: Vec<(String, Vec<(String, String)>)>,
     /// Ids and keys of each `[[organization]]`.
     organizations: Vec<(String, Vec<(String, String)>)>,
+    /// The hub's accounts.
+    pub(crate) accounts: Vec<people::Account>,
 }
 
 /// One question and its answer.
@@ -54,6 +73,8 @@ pub(crate) struct Case {
     pub(crate) line: usize,
     pub(crate) who: String,
     pub(crate) sign_ins: Vec<SignInLine>,
+    /// What is shown to the hub: whose cookie or token.
+    pub(crate) shown: Vec<(String, Carrier)>,
     pub(crate) method: Method,
     /// Path and query, as they are sent.
     pub(crate) target: String,
@@ -69,6 +90,13 @@ pub(crate) struct SignInLine {
     pub(crate) standing: Age,
 }
 
+/// What carries a credential of the hub.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Carrier {
+    Cookie,
+    Token,
+}
+
 /// How old a sign-in is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Age {
@@ -82,6 +110,8 @@ pub(crate) enum Age {
 pub(crate) enum Outcome {
     /// Allowed; as whom.
     Allow(Option<(String, Role)>),
+    /// Allowed, and offered a sign-in should the hub refuse.
+    Offer(String),
     /// Allowed, and told to sign in.
     Notice {
         organization: String,
@@ -152,6 +182,17 @@ impl World {
             "hub" => self.hub = keys(rest),
             "rule" => self.rules.push((name, keys(named))),
             "organization" => self.organizations.push((name, keys(named))),
+            "account" => {
+                let keys = keys(named);
+                let key = |name: &str| keys.iter().find(|(key, _)| key == name);
+                let email = key("email").or_else(|| key("unverified"));
+                let orgs = key("orgs").map_or("", |(_, orgs)| orgs);
+                let orgs: Vec<_> = orgs.split(',').filter(|org| !org.is_empty()).collect();
+                let orgs: Vec<_> = orgs.into_iter().map(|org| (org, "write")).collect();
+                let mut account = people::Account::new(&name, &email.unwrap().1, &orgs);
+                account.email_verified = key("email").is_some();
+                self.accounts.push(account);
+            }
             _ => return false,
         }
         true
@@ -169,7 +210,11 @@ impl World {
         let lines = |keys: &[(String, String)]| -> String {
             keys.iter()
                 .map(|(key, value)| match key.as_str() {
-                    "namespaces" | "public" | "methods" => format!("{key} = {}\n", list(value)),
+                    "namespaces"
+                    | "public"
+                    | "methods"
+                    | "email_domains"
+                    | "external_collaborators" => format!("{key} = {}\n", list(value)),
                     _ => format!("{key} = {value:?}\n"),
                 })
                 .collect()
@@ -215,6 +260,13 @@ impl Case {
                 (text.split(',').map(SignInLine::parse).collect::<Option<_>>()?, rest)
             }
         };
+        let (shown, rest) = match rest.strip_prefix('@') {
+            None => (Vec::new(), rest),
+            Some(rest) => {
+                let (text, rest) = rest.split_once(' ')?;
+                (text.split('+').map(read_shown).collect::<Option<_>>()?, rest)
+            }
+        };
         let (method, rest) = rest.split_once(' ')?;
         let (target, body) = match rest.split_once(' ') {
             Some((target, body)) => (target, Some(body)),
@@ -224,6 +276,7 @@ impl Case {
             line: line_number,
             who: who.to_owned(),
             sign_ins,
+            shown,
             method: method.parse().ok()?,
             target: target.to_owned(),
             body: body.map(read_body),
@@ -232,11 +285,61 @@ impl Case {
     }
 
     /// The browser that asks, at `now`.
-    pub(crate) fn principal(&self, now: SystemTime) -> Principal {
-        self.sign_ins.iter().fold(Principal::anonymous(), |principal, line| {
-            principal.with(line.sign_in(&self.who, now))
-        })
+    pub(crate) fn principal(&self, config: &Config, world: &World, now: SystemTime) -> Principal {
+        let all = self.sign_ins.iter().map(|line| line.sign_in(&self.who, now));
+        if config.hub.identity == config::Identity::Idp {
+            return all.fold(Principal::anonymous(), Principal::with);
+        }
+        let known = |name: &str| world.accounts.iter().find(|own| own.name == name);
+        let Some((name, carrier)) = self.shown.iter().rev().find(|(name, _)| known(name).is_some())
+        else {
+            let nobody = all.fold(Principal::anonymous(), Principal::with);
+            return nobody.at_hub(Showing::Nothing, Vec::new());
+        };
+        let account = Arc::new(account(known(name).unwrap()));
+        let links = Links::open(None).unwrap();
+        let mut principal = Principal::anonymous();
+        for sign_in in all {
+            let mut organizations = config.organizations.iter().map(|own| &own.policy);
+            let policy = organizations.find(|own| own.id == sign_in.organization).unwrap();
+            let joined = links.join(policy, &account, &sign_in).is_ok();
+            if joined && (*carrier == Carrier::Cookie || sign_in.is_live(now)) {
+                principal = principal.with(sign_in);
+            }
+        }
+        let past = links.past(&account.id);
+        let showing = match carrier {
+            Carrier::Cookie => Showing::Browser(account),
+            Carrier::Token => Showing::Token(account),
+        };
+        principal.at_hub(showing, past)
     }
+}
+
+/// The hub's account, as `whoami` says.
+fn account(own: &people::Account) -> Account {
+    let email = EmailAddress::parse(&own.email).filter(|_| own.email_verified);
+    Account {
+        id: AccountId::parse(&own.id).unwrap(),
+        name: own.name.as_str().into(),
+        email,
+        organizations: own
+            .organizations
+            .iter()
+            .map(|(name, _)| Namespace::parse(name).unwrap())
+            .collect(),
+    }
+}
+
+/// `wanda:cookie`
+fn read_shown(text: &str) -> Option<(String, Carrier)> {
+    let (name, carrier) = text.split_once(':')?;
+    let carrier = match carrier {
+        "cookie" => Carrier::Cookie,
+        "token" => Carrier::Token,
+        _ => return None,
+    };
+    Some((name.to_owned(), carrier))
 }
 
 /// The body as it is sent: more than 64 KiB of it behind `large`.
@@ -270,14 +373,14 @@ impl SignInLine {
             organization: OrganizationId::parse(&self.organization).expect("an organization"),
             issuer: format!("https://{}.example", self.organization).into(),
             subject: Subject::parse(who).expect("a subject"),
-            email: None,
+            email: Some(format!("{}@people.example", self.role).into()),
             name: None,
             groups: [].into(),
             role: self.role,
             idp_session: None,
-            idp_name: None,
             signed_in_at: now - 2 * hour,
             expires_at: if self.standing == Age::Expired { now } else { now + hour },
+            idp_name: None,
             ended: (self.standing == Age::Revoked).then_some(Ended::Revoked),
         }
     }
@@ -289,6 +392,7 @@ impl Outcome {
         let owned = |text: &str| text.to_owned();
         Some(match words.as_slice() {
             ["allow"] => Self::Allow(None),
+            ["offer", organization] => Self::Offer(owned(organization)),
             ["allow", "as", who] => {
                 let (organization, role) = who.split_once(':')?;
                 Self::Allow(Some((owned(organization), Role::named(role)?)))
@@ -315,6 +419,7 @@ impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Allow(None) => write!(f, "allow"),
+            Self::Offer(organization) => write!(f, "offer {organization}"),
             Self::Allow(Some((organization, role))) => write!(f, "allow as {organization}:{role}"),
             Self::Notice { organization, reason } => write!(f, "notice {organization} {reason}"),
             Self::Challenge { organization, reason } => {

@@ -7,7 +7,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use hubgate::demo::Listener;
-use hubgate::demo::hub::{self, Hub, Received};
+use hubgate::demo::hub::{self, Access, Hub, Received};
 use hubgate::demo::provider::{Provider, Settings};
 use hubgate::demo::saml;
 use hubgate::serve::Reloaded;
@@ -38,7 +38,11 @@ impl World {
         let mut setup = Setup::new();
         change(&mut setup);
         let clock = MovingClock::new();
-        let hub = Hub::start(Listener::loopback().await.unwrap(), hub::Settings::default());
+        let mut settings = hub::Settings::default();
+        if !setup.accounts.is_empty() {
+            settings.access = Access::Accounts(setup.accounts.clone());
+        }
+        let hub = Hub::start(Listener::loopback().await.unwrap(), settings);
         let hub = hub.unwrap();
         setup.set("hub", "upstream", &format!("{:?}", hub.origin()));
         let acme = provider("ACME", &setup.acme, &clock).await;
@@ -136,6 +140,14 @@ impl World {
     #[track_caller]
     pub(crate) fn last_at_hub(&self) -> Received {
         self.hub.received().pop().expect("a request at the hub")
+    }
+
+    /// How often the gate has asked the hub whose a credential is, and what else has arrived.
+    pub(crate) fn whoami_and_rest(&self) -> (Vec<Received>, Vec<Received>) {
+        let own = |received: &Received| {
+            received.head.value("user-agent").is_some_and(|agent| agent.starts_with("hubgate/"))
+        };
+        self.hub.received().into_iter().partition(own)
     }
 
     /// Repeats a request until its answer is as wished.

@@ -1,0 +1,56 @@
+//! The cookie that a session is known by.
+
+use std::sync::Arc;
+
+use http::HeaderMap;
+
+use crate::config::{self, PublicUrl};
+use crate::headers;
+use crate::session::SessionKey;
+
+/// The session cookie: its name and its attributes.
+#[derive(Clone, Debug)]
+pub struct SessionCookie {
+    name: Arc<str>,
+    attributes: String,
+}
+
+impl SessionCookie {
+    /// The cookie of a configuration.
+    #[must_use]
+    pub fn new(config: &config::Cookie, public_url: &PublicUrl) -> Self {
+        let same_site = match config.same_site {
+            config::SameSite::Lax => "Lax",
+            config::SameSite::Strict => "Strict",
+            config::SameSite::None => "None",
+        };
+        let secure = if public_url.is_secure() { "; Secure" } else { "" };
+        Self {
+            name: config.name.as_str().into(),
+            attributes: format!("; Path=/; HttpOnly; SameSite={same_site}{secure}"),
+        }
+    }
+
+    /// Its name; every other cookie of ours begins with it.
+    #[must_use]
+    pub const fn name(&self) -> &Arc<str> {
+        &self.name
+    }
+
+    /// The key of the session whose cookie the request carries.
+    #[must_use]
+    pub fn key(&self, headers: &HeaderMap) -> Option<SessionKey> {
+        SessionKey::of(self.value(headers)?)
+    }
+
+    /// Its value in a request.
+    pub(super) fn value<'h>(&self, headers: &'h HeaderMap) -> Option<&'h str> {
+        headers::cookie(headers, &self.name)
+    }
+
+    /// A `Set-Cookie` that holds `value` for `seconds`; zero takes the cookie away.
+    #[must_use]
+    pub fn set(&self, suffix: &str, value: &str, seconds: u64) -> String {
+        format!("{}{suffix}={value}{}; Max-Age={seconds}", self.name, self.attributes)
+    }
+}

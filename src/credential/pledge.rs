@@ -1,0 +1,94 @@
+//! As whom a program may act, and until when.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use crate::policy::{OrganizationId, Reason, SignIn, Standing, Subject};
+use crate::session::{self, BrowserId, Session, Sessions, Spell};
+
+/// As whom a program may act: whoever was signed in with this browser when it was allowed.
+#[derive(Clone, Debug)]
+pub struct Pledge {
+    browser: BrowserId,
+    accounts: Vec<Account>,
+}
+
+/// One account that was signed in when the program was allowed.
+#[derive(Clone, Debug)]
+struct Account {
+    organization: OrganizationId,
+    issuer: Arc<str>,
+    subject: Subject,
+    spell: Spell,
+}
+
+/// Why a token opens nothing, and whose sign-in would help.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refused {
+    /// Why.
+    pub reason: Reason,
+    /// Whose.
+    pub organization: Option<OrganizationId>,
+}
+
+impl Refused {
+    pub(super) const fn of(reason: Reason) -> Self {
+        Self { reason, organization: None }
+    }
+}
+
+impl Pledge {
+    /// Pledges the sign-ins that this session has now.
+    #[must_use]
+    pub fn of(session: &Session, now: SystemTime) -> Self {
+        let account = |sign_in: &SignIn| {
+            Some(Account {
+                organization: sign_in.organization.clone(),
+                issuer: Arc::clone(&sign_in.issuer),
+                subject: sign_in.subject.clone(),
+                spell: session.spell(&sign_in.organization)?,
+            })
+        };
+        let accounts = session.principal.live(now).filter_map(account).collect();
+        Self { browser: session.browser, accounts }
+    }
+
+    /// The session, while one of the sign-ins goes on without a break and nobody else has signed
+    /// in with the browser.
+    pub(super) fn session(
+        &self,
+        sessions: &Sessions,
+        now: SystemTime,
+    ) -> Result<Result<Arc<Session>, Refused>, session::Error> {
+        let over = Ok(Err(Refused::of(Reason::TokenRevoked)));
+        let Some(session) = sessions.of_browser(&self.browser)? else { return over };
+        // Somebody else signed in with this browser: it is not the one who allowed the program.
+        let stranger = |account: &Account| {
+            let sign_in = session.principal.sign_in(&account.organization);
+            sign_in.is_some_and(|s| s.issuer != account.issuer || s.subject != account.subject)
+        };
+        if self.accounts.iter().any(stranger) {
+            return over;
+        }
+        let mut refused = Refused::of(Reason::TokenRevoked);
+        for Account { organization, spell, .. } in &self.accounts {
+            if session.spell(organization) != Some(*spell) {
+                continue;
+            }
+            let reason = match session.principal.standing(organization, now) {
+                Standing::Live(_) => return Ok(Ok(session)),
+                Standing::Expired(_) => Reason::SessionExpired,
+                Standing::Revoked(_) => Reason::SessionRevoked,
+                Standing::Unknown => continue,
+            };
+            refused = Refused { reason, organization: Some(organization.clone()) };
+        }
+        Ok(Err(refused))
+    }
+
+    /// The organizations in which it began, for the log.
+    pub(super) fn organizations(&self) -> String {
+        let ids: Vec<&str> = self.accounts.iter().map(|a| a.organization.as_str()).collect();
+        ids.join(",")
+    }
+}

@@ -1,0 +1,42 @@
+//! Calls on the gRPC port: a question is answered as any other, in Envoy's own messages.
+
+use http::{HeaderName, Request, Response};
+use hyper::body::Incoming;
+
+use super::{Gate, Mode};
+use crate::body::Body;
+use crate::forward_auth::Contract;
+use crate::forward_auth::grpc::{self, Call, Failure};
+use crate::peer::Peer;
+
+impl Gate {
+    /// Answers a call, whatever happens.
+    pub(super) async fn called(&self, request: Request<Incoming>, peer: Peer) -> Response<Body> {
+        self.call(request, peer).await.unwrap_or_else(|failure| {
+            tracing::info!(client = %peer.address, ?failure, "a call failed");
+            failure.response()
+        })
+    }
+
+    async fn call(
+        &self,
+        request: Request<Incoming>,
+        peer: Peer,
+    ) -> Result<Response<Body>, Failure> {
+        let call = Call::of(&request)?;
+        if call == Call::Check && !self.site.forwarding.trusts(peer.address.ip()) {
+            return Err(Failure::PermissionDenied);
+        }
+        let message = grpc::message(request.into_body().into()).await?;
+        match call {
+            Call::Health => grpc::health(message),
+            Call::Check => {
+                let question = grpc::question(message)?;
+                let sent: Vec<HeaderName> = question.headers().keys().cloned().collect();
+                let mode = Some(Mode::Asked(Contract::Grpc));
+                let answered = self.respond(question, mode, peer).await;
+                Ok(grpc::answer(answered, &self.site.managed, &sent))
+            }
+        }
+    }
+}

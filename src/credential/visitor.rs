@@ -5,6 +5,7 @@ use std::sync::{Arc, PoisonError};
 use std::time::SystemTime;
 
 use http::HeaderMap;
+use http::header::HeaderName;
 
 use super::known::{Acquaintances, Known, Unknown, Whose};
 use super::refresh::Refreshing;
@@ -164,6 +165,19 @@ impl Reception {
         }
         let guest = Guest::of(&known).map_err(Unknown::from)?;
         Ok(self.receive(guest, session, now)?)
+    }
+
+    /// Whether a request shows the hub a credential beside `own`, the header of a token of ours:
+    /// the gate would go by one of them and the hub by the other.
+    ///
+    /// # Errors
+    /// When what is shown has two readings.
+    pub fn shows_another(&self, headers: &HeaderMap, own: &HeaderName) -> Result<bool, Error> {
+        let shown = self.acquaintances.whoami().shown(headers).map_err(Unknown::from)?;
+        Ok(shown.iter().any(|shown| match &shown.carrier {
+            Carrier::Cookie => true,
+            Carrier::Header(name) => name != own,
+        }))
     }
 
     /// The account that a request shows to the hub, if it shows exactly one.

@@ -6,11 +6,11 @@ use std::time::SystemTime;
 use http::HeaderMap;
 
 use super::Gate;
-use crate::credential::{Credential, Reading, Reception, Unidentified, Unknown};
+use crate::credential::{Credential, Reading, Reception, Refused, Unidentified, Unknown};
 use crate::error::Error;
 use crate::hub::{ANSWER_LIMIT, Heard, Question, Said, Shown, Whoami};
 use crate::peer::Peer;
-use crate::policy::{Account, Claimed};
+use crate::policy::{Account, Claimed, Reason};
 use crate::proxy::Proxy;
 
 impl Gate {
@@ -49,7 +49,14 @@ impl Gate {
         let session = match own {
             Credential::Session(session) => Some(session),
             Credential::Anonymous => None,
-            known @ (Credential::Visitor(_) | Credential::Token(..)) => return Ok(known),
+            Credential::Token(_, ref header) => {
+                if reception.shows_another(headers, header)? {
+                    let reason = Reason::MixedCredentials;
+                    return Err(Error::Credential(Refused { reason, organization: None }));
+                }
+                return Ok(own);
+            }
+            known @ Credential::Visitor(_) => return Ok(known),
         };
         let welcomed = reception.welcome(headers, session.clone(), now, self.asking()).await;
         match (welcomed, claimed) {

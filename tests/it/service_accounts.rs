@@ -392,7 +392,16 @@ async fn at_a_hub_with_accounts_a_machines_token_is_no_way_in_for_another_creden
     // Alone, and beside cookies that are no credential, it opens what it opened before.
     for beside in ["", "Cookie: theme=dark\r\n"] {
         let headers = format!("{machine}{beside}");
-        tool::ask(world.gate.address, "GET /acme/bert", &headers).await.expect(200);
-        assert_eq!(world.last_at_hub().head.value("x-hf-authorization"), None);
+        tool::ask(world.gate.address, "GET /acme/demo", &headers).await.expect(200);
+        let told = world.last_at_hub().head;
+        assert_eq!(told.value("x-hf-authorization"), None);
+        assert_eq!(told.values("x-auth-user"), ["acme:service-account:nightly"]);
+        assert_eq!(told.values("x-auth-role"), ["write"]);
     }
+    let ask = |line| tool::ask(world.gate.address, line, &machine);
+    ask("GET /acme/demo/settings").await.refused(403, "role-too-low");
+    // Elsewhere it is a stranger like any other, whom the hub's own access list answers.
+    ask("GET /globex/vision").await;
+    let told = world.last_at_hub().head;
+    assert_eq!((told.value("x-auth-user"), told.value("x-auth-role")), (None, None));
 }

@@ -14,7 +14,7 @@ use crate::directory::Directory;
 use crate::headers::Identity;
 use crate::hub::{Carrier, Contradiction, Said, Shown, Whoami};
 use crate::links::{Link, Links};
-use crate::policy::{Account, OrganizationId, Principal, Showing, SignIn};
+use crate::policy::{Account, Machine, OrganizationId, Principal, Showing, SignIn};
 use crate::session::{self, Person, Prepared, Session, Sessions};
 
 /// A caller at a hub that has accounts.
@@ -233,7 +233,14 @@ impl Reception {
         let mut sign_ins: Vec<SignIn> = Vec::new();
         for session in &sessions {
             for sign_in in session.principal.sign_ins() {
-                if self.belongs(&account, sign_in, now) && (!token || sign_in.is_live(now)) {
+                // Break-glass names no person whom an account could be linked to: it holds for
+                // whoever uses the hub in the browser that it was entered in.
+                let mine = if Machine::Recovery.made(sign_in) {
+                    !token
+                } else {
+                    self.belongs(&account, sign_in, now) && (!token || sign_in.is_live(now))
+                };
+                if mine {
                     sign_ins.push(sign_in.clone());
                 }
             }

@@ -83,6 +83,12 @@ impl Machine {
         })
     }
 
+    /// Whether a sign-in is one of these: no provider's subject begins so.
+    #[must_use]
+    pub fn made(self, sign_in: &SignIn) -> bool {
+        sign_in.subject.as_str().starts_with(self.prefix())
+    }
+
     /// The sign-in as which such a caller counts.
     #[must_use]
     pub fn sign_in(

@@ -57,7 +57,7 @@ const commands = {
   async open({ person, url, who, name }) {
     const page = await tab(person);
     const answer = await page.goto(url, { waitUntil: 'load' });
-    let status = answer.status();
+    const status = answer.status();
     if (who) await through(page, who);
     await picture(page, name);
     return { status, url: page.url(), text: await page.locator('body').innerText() };
@@ -70,9 +70,6 @@ const commands = {
   },
   async count({ person, target }) {
     return (await tab(person)).locator(target).count();
-  },
-  async cookies({ person }) {
-    return (await (await tab(person)).context().cookies()).map(({ name, value }) => `${name}=${value}`).join('; ');
   },
 };
 

@@ -11,7 +11,7 @@ from .report import Missing
 
 
 class Chromium:
-    """`open`, `click`, `count` and `cookies` of `chromium.mjs`."""
+    """`open`, `click` and `count` of `chromium.mjs`."""
 
     def __init__(self, gate, screens, organization="acme", seconds=600):
         if not (INTEROP / "node_modules" / "playwright-core").exists():

@@ -237,7 +237,7 @@ class Hub:
         """Pages, files, git and Git LFS."""
         match rest:
             case ["resolve" | "raw", revision, *path]:
-                return self.file(repository, revision, "/".join(path))
+                return self.file(asked, repository, revision, "/".join(path))
             case ["info", "lfs", "objects", "batch"]:
                 return self.batch(asked, repository)
             case ["info", "lfs", "objects", "verify"]:
@@ -254,7 +254,7 @@ class Hub:
                 return self.backend(asked, repository, "/".join(rest), query)
         return page(f"<h1>{repository.name}</h1><p id=who>{self.caller(asked) or 'nobody'}</p>")
 
-    def file(self, repository, revision, path):
+    def file(self, asked, repository, revision, path):
         head = repository.head(revision)
         content = repository.read(head, path) if head else None
         if content is None:
@@ -265,6 +265,9 @@ class Hub:
             content = self.objects[oid]
             headers |= {"X-Linked-Etag": f'"{oid}"', "X-Linked-Size": str(len(content)), "Location": f"{self.storage.url}/{oid}"}
             return 302, headers, b""
+        if wanted := re.fullmatch(r"bytes=(\d+)-(\d+)", asked.headers["Range"] or ""):
+            first, last = int(wanted[1]), min(int(wanted[2]), len(content) - 1)
+            return 206, headers | {"Content-Range": f"bytes {first}-{last}/{len(content)}"}, content[first:last + 1]
         return 200, headers, content
 
     def batch(self, asked, repository):

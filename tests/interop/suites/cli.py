@@ -171,7 +171,19 @@ class Scene:
         self.through("upload of a large file, by Git LFS", tool, ("upload", "acme/secret-bert", self.file(tool, "large.bin", large), f"{version}-large.bin"), xet=False)
         check(f"{name}: the store has the large file", large in self.hub.objects.values())
         done = tool("download", "acme/secret-bert", f"{version}-large.bin", "--local-dir", "large")
+        if tool.number >= "1":
+            self.xet(tool, name)
         check(f"{name}: a large file is downloaded from the store", done.returncode == 0 and (tool.home / "large" / f"{version}-large.bin").read_bytes() == large, done.text)
+
+    def xet(self, tool, name):
+        """The native client of the Xet store asks for its own tokens by way of the gate; no such store is to be had here, so it then fails."""
+        self.hub.take()
+        try:
+            tool("upload", "acme/secret-bert", self.file(tool, "xet.bin", os.urandom(2 << 20)), "xet.bin", timeout=30)
+        except subprocess.TimeoutExpired:
+            pass
+        asked = self.hub.take()
+        self.report.check(f"{name}: hf_xet gets its token for writing by way of the gate", any("xet-write-token" in line for line in asked), "\n".join(asked))
 
     def repositories(self, version, tool):
         made = f"acme/made-{version}"
@@ -282,6 +294,7 @@ class Scene:
         check(f"git-lfs {lfs}: push needs a handful of requests", len(asked) <= 12, "\n".join(asked))
         done = git("-c", f"credential.helper=store --file {kept}", "clone", "-q", url, home / "again", check=False)
         git("config", "credential.helper", f"store --file {kept}", cwd=home / "again")
+        git("lfs", "install", "--local", cwd=home / "again")
         done = git("lfs", "pull", cwd=home / "again", check=False, timeout=60)
         check(f"git-lfs {lfs}: pull of a large file with a token", done.returncode == 0 and (home / "again" / "model.lfs").read_bytes() == content, said(done))
         check("the credential helper still holds the token", stored(kept) == line, kept.read_text().replace(token, "…"))

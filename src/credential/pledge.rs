@@ -41,7 +41,7 @@ impl Refused {
     /// The same, of a token that rested on these sign-ins: the next one begins with one of them.
     pub(super) fn resting(reason: Reason, pledge: &Pledge) -> Self {
         let organization = pledge.accounts.first().map(|account| account.organization.clone());
-        Self { reason, organization }
+        Self { reason, organization, whose: None }
     }
 }
 

@@ -230,7 +230,7 @@ impl Credentials {
         peer: &Peer,
         now: SystemTime,
     ) -> Result<Reading<'c>, Error> {
-        let refused = |reason| Err(Error::Refused(Refused { reason, organization: None }));
+        let refused = |reason| Err(Error::Refused(Refused::of(reason)));
         let cookie = self.cookie.value(headers);
         match token::find(headers) {
             Shown::Nothing => {}

@@ -27,14 +27,13 @@ use crate::clock::stopwatch;
 use crate::error::Error;
 use crate::headers::Hop;
 use crate::hub::Found;
-use crate::observe::{Access, Outcome, Recorder};
+use crate::observe::{Access, Happening, Outcome, Recorder};
 use crate::peer::{Door, Peer};
 use crate::policy::{Decision, OrganizationId, Reason, Subject, decide};
 use crate::proxy::Proxy;
 
 use endpoint::Endpoint;
 use mode::Mode;
-use noted::Note;
 use request_id::RequestIds;
 
 pub use current::{Current, Gates};
@@ -65,7 +64,7 @@ struct Trace {
     organization: Option<OrganizationId>,
     subject: Option<Subject>,
     /// What stands in the audit log, where it is more than a refusal.
-    notes: Vec<Note>,
+    notes: Vec<Happening>,
 }
 
 impl Gate {
@@ -177,6 +176,8 @@ impl Gate {
             }
         };
         let credential = self.credential(request.headers(), &claimed, peer, now).await?;
+        let client = || site.forwarding.client(request.headers(), peer.address).address;
+        self.machine(&credential, client, trace);
         match decide(&claimed, credential.principal(), now) {
             Decision::Allow(permit) => {
                 // Of whoever should sign in, what is known of the last time.

@@ -48,8 +48,7 @@ impl Prepared {
     /// # Errors
     /// When something that the configuration names cannot work, or a port cannot be had.
     pub fn new(config: &Config, observer: Observer, clock: Clock) -> Result<Self, StartError> {
-        let kept = Kept::new(config, clock.clone())?.audited(observer.audit().clone());
-        let kept = Arc::new(kept);
+        let kept = Arc::new(Kept::new(config, clock.clone(), &observer)?);
         let current = Current::new(Site::new(config, &kept, None)?);
         let listeners = Listeners::bind(&config.server)?;
         observer.metrics().configured(clock.now(), config.organizations.len(), 0);

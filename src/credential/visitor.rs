@@ -290,7 +290,7 @@ impl Reception {
         self.links.joins(&account.id, sign_in) || {
             let entry = self.directory.find(&sign_in.organization);
             let joined = entry.filter(|_| sign_in.is_live(now));
-            joined.is_some_and(|e| self.links.join(&e.config.policy, account, sign_in).is_ok())
+            joined.is_some_and(|e| self.links.join(&e.config.policy, account, sign_in, now).is_ok())
         }
     }
 }

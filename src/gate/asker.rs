@@ -100,7 +100,11 @@ impl Gate {
 fn refused_at(claimed: &Claimed<'_>, error: credential::Error) -> Error {
     let unknown = matches!(
         &error,
-        credential::Error::Refused(Refused { reason: Reason::TokenUnknown, organization: None })
+        credential::Error::Refused(Refused {
+            reason: Reason::TokenUnknown,
+            organization: None,
+            ..
+        })
     );
     match claimed.organizations().next().filter(|_| unknown) {
         Some(organization) => Error::Challenge(Challenge {

@@ -134,6 +134,7 @@ impl Gate {
         if let Some(organization) = error.organization() {
             trace.organization = self.known(organization);
         }
+        trace.refused(error);
         report(error, request_id);
         // Only where a sign-in, or the organization's rule, is the matter: a hub that is down is
         // nobody's rule, and no sign-in would help.

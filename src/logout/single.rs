@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use super::{Error, Logout, Visit};
+use super::{Error, Logout, Named, Visit};
 use crate::directory::{Entry, Provider};
 use crate::respond::{self, Answer, Carry};
 use crate::saml::{Delivery, LogoutOutcome, UnverifiedForm, VerifiedLogout, VerifiedLogoutRequest};
@@ -38,7 +38,7 @@ impl Logout {
         entry: &Entry,
         query: &str,
         now: SystemTime,
-    ) -> Result<Answer, Error> {
+    ) -> Result<(Answer, Option<Named>), Error> {
         let handle = url::form_urlencoded::parse(query.as_bytes())
             .find(|(name, _)| name == RELAY_STATE)
             .map(|(_, value)| value.into_owned());
@@ -54,7 +54,7 @@ impl Logout {
         entry: &Entry,
         form: &[u8],
         now: SystemTime,
-    ) -> Result<Answer, Error> {
+    ) -> Result<(Answer, Option<Named>), Error> {
         let form = UnverifiedForm::parse(form).map_err(service_provider::Error::Refused)?;
         let handle = form.relay_state.clone();
         self.single(entry, Arrived::Post(form), handle, now).await
@@ -66,7 +66,7 @@ impl Logout {
         arrived: Arrived,
         handle: Option<String>,
         now: SystemTime,
-    ) -> Result<Answer, Error> {
+    ) -> Result<(Answer, Option<Named>), Error> {
         let Provider::Saml(provider) = &entry.provider else { return Err(Error::Protocol) };
         let id = &entry.config.policy.id;
         // A sign-out under way at this organization's provider, and at no other's.
@@ -91,7 +91,7 @@ impl Logout {
                         rest.partial.push(entry.config.policy.display_name.clone());
                     }
                 }
-                Ok(self.next(rest, now).await)
+                Ok((self.next(rest, now).await, None))
             }
         }
     }
@@ -103,7 +103,7 @@ impl Logout {
         request: &VerifiedLogoutRequest,
         known: &Known,
         now: SystemTime,
-    ) -> Result<Answer, Error> {
+    ) -> Result<(Answer, Option<Named>), Error> {
         let selector = |idp_session: Option<String>| Selector {
             organization: entry.config.policy.id.clone(),
             issuer: known.entity_id().into(),
@@ -124,7 +124,8 @@ impl Logout {
         let id = &entry.config.policy.id;
         tracing::info!(organization = %id, sessions = ended, "signed out by the identity provider");
         let answer = known.answer_logout(request, LogoutOutcome::Complete, now);
-        Ok(answer.map_or_else(|| self.signed_out(Vec::new()), deliver))
+        let answer = answer.map_or_else(|| self.signed_out(Vec::new()), deliver);
+        Ok((answer, Some(Named { subject: None, sessions: ended })))
     }
 }
 

@@ -75,6 +75,12 @@ impl Machine {
         }
     }
 
+    /// What kind of caller has this subject; `None` for people.
+    #[must_use]
+    pub fn of(subject: &Subject) -> Option<Self> {
+        Self::ALL.into_iter().find(|machine| subject.as_str().starts_with(machine.prefix()))
+    }
+
     /// Whether a provider's subject could be taken for one of these.
     pub(super) fn is_like(subject: &str) -> bool {
         Self::ALL.iter().any(|machine| {

@@ -8,7 +8,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::clock::{Clock, stopwatch};
 use crate::config::{Changes, Loader, Problem, Problems, Reading};
 use crate::gate::{Current, Kept, SetupError, Site};
-use crate::observe::{AuditEvent, AuditRecord, Observer, Reload};
+use crate::observe::{AuditEvent, Happening, InRequest, Observer, Reload};
 use crate::policy::OrganizationId;
 use crate::server::Live;
 
@@ -84,9 +84,12 @@ impl Reloader {
             Reloaded::Refused(_) | Reloaded::Impossible(_) => Reload::Failed,
         };
         self.observer.metrics().reloaded(result);
-        let record = AuditRecord::new(self.clock.now(), AuditEvent::Reload);
-        self.observer.audit().note(&AuditRecord { reason: Some(result.as_str()), ..record });
+        self.note(&Happening::new(AuditEvent::Reload { result }));
         reloaded
+    }
+
+    fn note(&self, happening: &Happening) {
+        self.observer.audit().note(self.clock.now(), happening, &InRequest::default());
     }
 
     fn put_to_work(&mut self) -> Reloaded {
@@ -117,8 +120,17 @@ impl Reloader {
             changes.removed.iter().chain(&changes.changed).cloned().collect();
         match self.kept.end_sign_ins(&before, &after, &lost) {
             Ok(0) => {}
-            Ok(count) => tracing::info!(count, "sign-ins ended with their identity provider"),
+            Ok(count) => {
+                tracing::info!(count, "sign-ins ended with their identity provider");
+                let sessions = u64::try_from(count).unwrap_or(u64::MAX);
+                self.note(&Happening::new(AuditEvent::SignOutByReload { sessions }));
+            }
             Err(error) => tracing::error!(%error, "sign-ins could not be ended"),
+        }
+        for id in changes.changed.iter().chain(&changes.added) {
+            if let Some(codes) = after.recovery_codes_unlike(&before, id) {
+                self.note(&Happening::at(AuditEvent::RecoveryCodesChanged { codes }, id));
+            }
         }
         self.retired.push(before);
         self.observer.metrics().configured(self.clock.now(), reading.config.organizations.len(), 0);

@@ -25,7 +25,7 @@ fn bearer(name: &str) -> String {
 }
 
 /// A browser in which somebody uses the hub.
-fn at_hub(world: &World, account: &str) -> Browser {
+pub(crate) fn at_hub(world: &World, account: &str) -> Browser {
     let mut browser = world.browser();
     browser.plant("token", &format!("hf_{account}"));
     browser

@@ -47,9 +47,9 @@ impl Served {
         let lines = Lines::default();
         let audit = Lines::default();
         let noted = Audit::to(audit.clone(), true);
-        let observer = Observer::audited(Sink::to(lines.clone(), Format::Json), noted.clone());
+        let observer = Observer::audited(Sink::to(lines.clone(), Format::Json), noted);
         let (running, end) = oneshot::channel();
-        let kept = Arc::new(Kept::new(&config, clock.clone()).unwrap().audited(noted));
+        let kept = Arc::new(Kept::new(&config, clock.clone(), &observer).unwrap());
         let current = Current::new(Site::new(&config, &kept, None).unwrap());
         let live = Live::new(config.server.clone());
         let (address, grpc) = serve(&config, live.clone(), clock, &observer, current.clone(), end);

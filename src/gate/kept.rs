@@ -49,6 +49,8 @@ pub struct Kept {
     pub(super) own_sealer: Arc<Sealer>,
     /// Which account of the hub is which person.
     pub(super) links: Arc<Links>,
+    /// Whether proxies ask at a port of its own; ports are bound once.
+    pub(super) asked_apart: bool,
     pub(super) audit: Audit,
     generations: AtomicU64,
 }
@@ -71,6 +73,7 @@ impl Kept {
             assertion_keys: AssertionKeys::generate(clock.now())?,
             own_sealer: Arc::new(Sealer::new(&[])?),
             links: Arc::new(Links::open(config.hub.links.clone())?),
+            asked_apart: config.server.forward_auth.is_some(),
             audit: Audit::off(),
             generations: AtomicU64::new(0),
             clock,

@@ -19,26 +19,47 @@ FEW, MANY = 2_000, 12_000
 TARGET = "/acme/model/resolve/main/config.json"
 
 
-def hubgate_life(hub, launch):
+ANSWER = "nginx, `return 200`"
+QUESTIONS = {"hubgate asked by nginx's auth_request": "nginx", "hubgate asked as by Traefik, Caddy, HAProxy": "forward"}
+
+
+def hubgate_life(hub, launch, asker=peers.ASKER):
     place = gates.Place()
     provider = peers.provider(place, place.url)
-    peer = peers.hubgate("counted gate", place, hub.url, provider.client("acme"), launch=launch)
+    peer = peers.hubgate("counted gate", place, hub.url, provider.client("acme"), launch=launch, asker=asker)
     visitor = Visitor()
     visitor.sign_in(f"{place.url}/-/sso/acme/login?return_to=/-/sso/", "alice", "x", place.url)
     provider.stop()
-    return peer, visitor.cookie_header(place.url + "/")
+    return peer, TARGET, measure.request_headers(visitor.cookie_header(place.url + "/"))
 
 
 def nginx_life(hub, launch):
-    return peers.nginx("counted nginx", hub.url, launch=launch), "hubgate=x"
+    return peers.nginx("counted nginx", hub.url, launch=launch), TARGET, measure.request_headers("hubgate=x")
 
 
-LIVES = {"hubgate, session verified": hubgate_life, "nginx, no authentication": nginx_life}
+def asked_life(contract):
+    def life(hub, launch):
+        peer, target, headers = hubgate_life(hub, launch, asker="127.0.0.1")
+        path, fields = peers.question(contract, peer.url, target)
+        return peer, path, {**headers, **fields}
+
+    return life
 
 
-def load(peer, cookie, count, connections):
-    flags = [flag for name, value in measure.request_headers(cookie).items() for flag in ("-H", f"{name}: {value}")]
-    done = subprocess.run([program("h2load"), "--h1", "-n", str(count), "-c", str(connections), "-t1", *flags, peer.url + TARGET],
+def answering_life(hub, launch):
+    peer = peers.nginx("counted nginx", hub.url, location="return 200;", launch=launch)
+    path, fields = peers.question("nginx", peer.url, TARGET)
+    return peer, path, {**measure.request_headers("hubgate=x"), **fields}
+
+
+# What is counted, and which of it has a budget.
+REQUESTS = {"hubgate, session verified": hubgate_life, "nginx, no authentication": nginx_life}, "hubgate, session verified"
+FORWARD_AUTH = {**{name: asked_life(contract) for name, contract in QUESTIONS.items()}, ANSWER: answering_life}, next(iter(QUESTIONS))
+
+
+def load(peer, path, headers, count, connections):
+    flags = [flag for name, value in headers.items() for flag in ("-H", f"{name}: {value}")]
+    done = subprocess.run([program("h2load"), "--h1", "-n", str(count), "-c", str(connections), "-t1", *flags, peer.url + path],
                           capture_output=True, text=True, timeout=600)
     if f"{count} succeeded" not in done.stdout:
         raise RuntimeError(f"h2load: {done.stdout}{done.stderr}")
@@ -48,9 +69,9 @@ def difference(life, hub, connections, launch, total):
     """(total after MANY - total after FEW) / (MANY - FEW)."""
     found = []
     for count in (FEW, MANY):
-        peer, cookie = life(hub, launch)
-        load(peer, cookie, 200, connections)
-        load(peer, cookie, count, connections)
+        peer, path, headers = life(hub, launch)
+        load(peer, path, headers, 200, connections)
+        load(peer, path, headers, count, connections)
         peer.processes[0].stop(grace=60)
         found.append(total())
     return (found[1] - found[0]) / (MANY - FEW)
@@ -89,14 +110,14 @@ def system_calls(life, hub):
     return difference(life, hub, 32, [program("strace"), "-f", "-c", "-U", "time-percent,total-time,avg-time,calls,errors,name", "-o", path], total)
 
 
-def run(hub):
+def run(hub, lives):
     found = {}
-    for name, life in LIVES.items():
+    for name, life in lives.items():
         found[name] = {"system calls": system_calls(life, hub), "instructions": instructions(life, hub)}
     return found
 
 
 def table(found):
-    lines = ["| 1 KiB GET | user instructions per request | system calls per request, 32 connections |", "|---|---:|---:|"]
+    lines = ["| 1 KiB GET, or a question about one | user instructions per request | system calls per request, 32 connections |", "|---|---:|---:|"]
     lines += [f"| {name} | {row['instructions']:,.0f} | {row['system calls']:.2f} |" for name, row in found.items()]
     return "\n".join(lines)

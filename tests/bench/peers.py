@@ -176,8 +176,16 @@ ProxyPass / {upstream}/ keepalive=On
     return Peer(name, url, [process])
 
 
-def hubgate(name, place, upstream, client, launch=()):
-    server = f'threads = 1\ntrusted_proxies = ["{ASKER}/32"]'
+def question(contract, url_base, path):
+    """The path and the header fields by which a proxy asks about a GET of `path`."""
+    host = url_base.removeprefix("http://")
+    if contract == "nginx":
+        return "/-/sso/authz/nginx", {"X-Original-URL": url_base + path, "X-Original-Method": "GET"}
+    return "/-/sso/authz/forward", {"X-Forwarded-Method": "GET", "X-Forwarded-Proto": "http", "X-Forwarded-Host": host, "X-Forwarded-Uri": path}
+
+
+def hubgate(name, place, upstream, client, launch=(), asker=ASKER):
+    server = f'threads = 1\ntrusted_proxies = ["{asker}/32"]'
     started = gates.Gate(place, upstream, [gates.organization("acme", client, display_name="ACME Corp", public=["open"])], name=f"bench-{name}",
                          server=server, launch=pinned(*launch), sink="/dev/null")
     return Peer(name, place.url, [started.process])

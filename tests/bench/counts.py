@@ -5,11 +5,13 @@ sign-in and stop cancel out. Instructions are callgrind's (user space, one threa
 older processor than this one, so cryptography costs more there than it does in truth.
 """
 
+import functools
 import re
 import subprocess
 
 import measure
 import peers
+import tokens
 from lab import gate as gates
 from lab.peers import program
 from lab.process import WORK
@@ -30,36 +32,36 @@ def hubgate_life(hub, launch, asker=peers.ASKER):
     visitor = Visitor()
     visitor.sign_in(f"{place.url}/-/sso/acme/login?return_to=/-/sso/", "alice", "x", place.url)
     provider.stop()
-    return peer, TARGET, measure.request_headers(visitor.cookie_header(place.url + "/"))
+    return peer, measure.request_headers(visitor.cookie_header(place.url + "/"))
 
 
 def nginx_life(hub, launch):
-    return peers.nginx("counted nginx", hub.url, launch=launch), TARGET, measure.request_headers("hubgate=x")
+    return peers.nginx("counted nginx", hub.url, launch=launch), measure.request_headers("hubgate=x")
 
 
 def asked_life(contract):
     def life(hub, launch):
-        peer, target, headers = hubgate_life(hub, launch, asker="127.0.0.1")
-        path, fields = peers.question(contract, peer.url, target)
-        return peer, path, {**headers, **fields}
+        peer, headers = hubgate_life(hub, launch, asker="127.0.0.1")
+        peer.path, fields = peers.question(contract, peer.url, TARGET)
+        return peer, {**headers, **fields}
 
     return life
 
 
 def answering_life(hub, launch):
     peer = peers.nginx("counted nginx", hub.url, location="return 200;", launch=launch)
-    path, fields = peers.question("nginx", peer.url, TARGET)
-    return peer, path, {**measure.request_headers("hubgate=x"), **fields}
+    peer.path, fields = peers.question("nginx", peer.url, TARGET)
+    return peer, {**measure.request_headers("hubgate=x"), **fields}
 
 
-# What is counted, and which of it has a budget.
-REQUESTS = {"hubgate, session verified": hubgate_life, "nginx, no authentication": nginx_life}, "hubgate, session verified"
-FORWARD_AUTH = {**{name: asked_life(contract) for name, contract in QUESTIONS.items()}, ANSWER: answering_life}, next(iter(QUESTIONS))
+LIVES = {"hubgate, session verified": hubgate_life, "nginx, no authentication": nginx_life}
+CREDENTIALS = {kind: functools.partial(tokens.life, kind) for kind in tokens.KINDS}
+FORWARD_AUTH = {**{name: asked_life(contract) for name, contract in QUESTIONS.items()}, ANSWER: answering_life}
 
 
-def load(peer, path, headers, count, connections):
+def load(peer, headers, count, connections):
     flags = [flag for name, value in headers.items() for flag in ("-H", f"{name}: {value}")]
-    done = subprocess.run([program("h2load"), "--h1", "-n", str(count), "-c", str(connections), "-t1", *flags, peer.url + path],
+    done = subprocess.run([program("h2load"), "--h1", "-n", str(count), "-c", str(connections), "-t1", *flags, peer.url + (peer.path or TARGET)],
                           capture_output=True, text=True, timeout=600)
     if f"{count} succeeded" not in done.stdout:
         raise RuntimeError(f"h2load: {done.stdout}{done.stderr}")
@@ -69,9 +71,9 @@ def difference(life, hub, connections, launch, total):
     """(total after MANY - total after FEW) / (MANY - FEW)."""
     found = []
     for count in (FEW, MANY):
-        peer, path, headers = life(hub, launch)
-        load(peer, path, headers, 200, connections)
-        load(peer, path, headers, count, connections)
+        peer, headers = life(hub, launch)
+        load(peer, headers, 200, connections)
+        load(peer, headers, count, connections)
         peer.processes[0].stop(grace=60)
         found.append(total())
     return (found[1] - found[0]) / (MANY - FEW)
@@ -110,9 +112,9 @@ def system_calls(life, hub):
     return difference(life, hub, 32, [program("strace"), "-f", "-c", "-U", "time-percent,total-time,avg-time,calls,errors,name", "-o", path], total)
 
 
-def run(hub, lives):
+def run(hub, lives=None):
     found = {}
-    for name, life in lives.items():
+    for name, life in (lives or LIVES).items():
         found[name] = {"system calls": system_calls(life, hub), "instructions": instructions(life, hub)}
     return found
 

@@ -45,7 +45,7 @@ pub use devices::{Devices, INTERVAL, PATIENCE, Standing, UserCode, Waiting};
 pub use grant::{Grant, Program};
 pub use grants::{Grants, Issued};
 pub use pledge::{Pledge, Refused};
-pub use token::{Hash as TokenHash, Kind as TokenKind, Token, parse as parse_token};
+pub use token::{HEADERS, Hash as TokenHash, Kind as TokenKind, Token, parse as parse_token};
 
 /// Reads credentials, and keeps them fresh.
 #[derive(Debug)]
@@ -149,12 +149,18 @@ impl Credential {
         }
     }
 
-    /// Tells a proxy that asks us to send the hub nothing in the place of what was shown.
-    pub fn blank(&self, headers: &mut HeaderMap) {
+    /// Tells a proxy that asks us what is left of the client's credentials for the hub: its own, and
+    /// nothing in the place of a token of ours. What is not named was not sent.
+    pub fn leave(&self, asked: &HeaderMap, told: &mut HeaderMap) {
+        for name in HEADERS {
+            for value in asked.get_all(&name) {
+                told.append(&name, value.clone());
+            }
+        }
         match self {
             Self::Anonymous | Self::Session(_) | Self::Visitor(_) => {}
             Self::Token(_, header) => {
-                headers.insert(header, const { HeaderValue::from_static("") });
+                told.insert(header, const { HeaderValue::from_static("") });
             }
         }
     }

@@ -90,9 +90,9 @@ impl Gate {
     /// Answers whatever comes in.
     async fn serve(&self, request: Request<Incoming>, peer: Peer) -> Response<Body> {
         match peer.door {
-            Door::Web => {
+            Door::Web | Door::Asked => {
                 let request = request.map(Body::from);
-                let mode = self.mode(&request);
+                let mode = self.mode(&request, peer.door);
                 self.respond(request, mode, peer).await
             }
             Door::Grpc => Box::pin(self.called(request, peer)).await,

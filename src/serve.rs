@@ -1,5 +1,6 @@
 //! One gate from a configuration: everything is set up before any port is bound, then served.
 
+mod notify;
 mod reload;
 
 use std::future::Future;
@@ -14,6 +15,7 @@ use crate::gate::{Current, Gates, Kept, SetupError, Site};
 use crate::observe::Observer;
 use crate::server::{self, Context, Listeners, Live};
 
+pub use notify::{Notify, NotifyError};
 pub use reload::{Reloaded, Reloader};
 
 /// How often the keys of the upstream assertion are looked at.
@@ -29,6 +31,7 @@ pub struct Prepared {
     kept: Arc<Kept>,
     context: Context,
     loader: Option<Loader>,
+    notify: Notify,
 }
 
 /// Why a gate cannot begin.
@@ -53,7 +56,7 @@ impl Prepared {
         let listeners = Listeners::bind(&config.server)?;
         observer.metrics().configured(clock.now(), config.organizations.len(), 0);
         let context = Context { live: Live::new(config.server.clone()), observer, clock };
-        Ok(Self { listeners, current, kept, context, loader: None })
+        Ok(Self { listeners, current, kept, context, loader: None, notify: Notify::default() })
     }
 
     /// Lets the configuration be read again by `loader`, which has read it first: at SIGHUP, and
@@ -64,10 +67,23 @@ impl Prepared {
         self
     }
 
+    /// Tells the service manager how it goes.
+    #[must_use]
+    pub fn telling(mut self, notify: Notify) -> Self {
+        self.notify = notify;
+        self
+    }
+
     /// Where clients connect, with the ports that the machine chose.
     #[must_use]
     pub fn addresses(&self) -> &[SocketAddr] {
         self.listeners.addresses()
+    }
+
+    /// Where proxies ask, by HTTP and by gRPC, if those are places of their own.
+    pub fn asked_addresses(&self) -> impl Iterator<Item = SocketAddr> {
+        let listeners = &self.listeners;
+        listeners.asked_address().into_iter().chain(listeners.grpc_address())
     }
 
     /// Where health and metrics are.
@@ -87,12 +103,13 @@ impl Prepared {
     /// # Errors
     /// When serving cannot begin, or a thread ends that should not.
     pub async fn serve(self, shutdown: impl Future<Output = ()>) -> Result<(), server::Error> {
-        let Self { listeners, current, kept, context, loader } = self;
+        let Self { listeners, current, kept, context, loader, notify } = self;
         let keys = rotate_keys(Arc::clone(&kept), context.clock.clone());
         let reloader = loader.map(|loader| {
             let (live, clock) = (context.live.clone(), context.clock.clone());
             let observer = context.observer.clone();
             Reloader::new(loader, current.clone(), kept, live, observer, clock)
+                .telling(notify.clone())
         });
         let reloads = async {
             match reloader {
@@ -100,6 +117,14 @@ impl Prepared {
                 None => std::future::pending().await,
             }
         };
+        // It is asked for once the threads serve, and completes when they shall not any more.
+        let (told, site) = (notify.clone(), current.clone());
+        let shutdown = async move {
+            told.ready(site.site().directory().len());
+            shutdown.await;
+            told.stopping();
+        };
+        let alive = notify.live(context.live.clone());
         let providers = tend_providers(current.clone(), context.clone());
         let make = move |recorder: crate::observe::Recorder| {
             let gates = Rc::new(Gates::new(&current, recorder));
@@ -110,6 +135,7 @@ impl Prepared {
             never = keys => match never {},
             never = providers => match never {},
             never = reloads => match never {},
+            never = alive => match never {},
         }
     }
 }

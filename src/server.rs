@@ -9,6 +9,7 @@ mod head_guard;
 mod incoming;
 mod listeners;
 mod live;
+mod pulse;
 mod registry;
 mod stage;
 mod tls;

@@ -17,6 +17,9 @@ const PREFIX: &str = "hf_hubgate_";
 /// The clients' own header, for what `Authorization` is taken by something else.
 const X_HF_AUTHORIZATION: HeaderName = HeaderName::from_static("x-hf-authorization");
 
+/// Where clients put credentials, theirs for the hub and ours.
+pub const HEADERS: [HeaderName; 2] = [header::AUTHORIZATION, X_HF_AUTHORIZATION];
+
 /// What a token is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -147,7 +150,7 @@ impl Shown<'_> {
 /// for git and git-lfs, and `X-HF-Authorization`.
 pub(super) fn find(headers: &HeaderMap) -> Shown<'_> {
     let mut found = Shown::Nothing;
-    for name in [header::AUTHORIZATION, X_HF_AUTHORIZATION] {
+    for name in HEADERS {
         for value in headers.get_all(&name) {
             let here = read(value, &name);
             found = match (found, here) {

@@ -45,7 +45,7 @@ impl Gate {
                 let (managed, cookie) = (&site.managed, site.cookie.name());
                 let asked = request.headers();
                 let mut response = Contract::allow(permit, asked, managed, &identity, cookie);
-                credential.blank(response.headers_mut());
+                credential.leave(asked, response.headers_mut());
                 response
             }
         };

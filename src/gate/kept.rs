@@ -50,6 +50,8 @@ pub struct Kept {
     pub(super) own_sealer: Arc<Sealer>,
     /// Which account of the hub is which person.
     pub(super) links: Arc<Links>,
+    /// Whether proxies ask at a port of its own; ports are bound once.
+    pub(super) asked_apart: bool,
     /// Notes what happens beside requests.
     pub(super) audit: Audit,
     pub(super) noted: Noted,
@@ -75,6 +77,7 @@ impl Kept {
             assertion_keys: AssertionKeys::generate(clock.now())?,
             own_sealer: Arc::new(Sealer::new(&[])?),
             links: Arc::new(Links::open(config.hub.links.clone())?.audited(audit.clone())),
+            asked_apart: config.server.forward_auth.is_some(),
             audit,
             noted: Noted::default(),
             generations: AtomicU64::new(0),

@@ -180,7 +180,7 @@ impl Gate {
         }
         let mut response = response.map(Body::full);
         if let Some(Mode::Asked(contract)) = mode {
-            contract.refuse(&mut response, &self.site.public_url);
+            contract.refuse(&mut response, reason, &self.site.public_url);
         }
         response
     }

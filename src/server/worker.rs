@@ -22,7 +22,7 @@ use super::stage::Builders;
 use super::watched::{Load, Patience, Ticks};
 use super::{Ended, Phase};
 use crate::body::Body;
-use crate::clock::Clock;
+use crate::clock::{Clock, stopwatch};
 use crate::config;
 use crate::observe::{Connection, Observer, Recorder};
 use crate::peer::{Door, Peer};
@@ -217,7 +217,9 @@ impl Worker {
 impl<Serve> Thread<Serve> {
     /// Looks after the connections, for ever.
     async fn tick(&self) {
+        let heart = self.live.pulse().join();
         loop {
+            heart.beat(stopwatch());
             let limits = self.now().limits.clone();
             let patience = limits.patience();
             tokio::time::sleep(limits.tick()).await;

@@ -74,6 +74,7 @@ impl Setup {
             server: config::Server {
                 listen: vec![loopback],
                 admin: Some(loopback),
+                forward_auth: None,
                 grpc: None,
                 tls: None,
                 trusted_proxies: Vec::new(),

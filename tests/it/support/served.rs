@@ -23,6 +23,8 @@ use crate::documents::Folder;
 /// A gate on a port of its own; dropping it ends it.
 pub(crate) struct Served {
     pub(crate) address: SocketAddr,
+    /// Where proxies ask by HTTP, if that is a place of its own.
+    pub(crate) asked: Option<SocketAddr>,
     /// Where proxies ask by gRPC, if they may.
     pub(crate) grpc: Option<SocketAddr>,
     pub(crate) lines: Lines,
@@ -52,10 +54,11 @@ impl Served {
         let kept = Arc::new(Kept::new(&config, clock.clone(), &observer).unwrap());
         let current = Current::new(Site::new(&config, &kept, None).unwrap());
         let live = Live::new(config.server.clone());
-        let (address, grpc) = serve(&config, live.clone(), clock, &observer, current.clone(), end);
+        let (address, asked, grpc) =
+            serve(&config, live.clone(), clock, &observer, current.clone(), end);
         let reloader = Reloader::new(loader, current, kept, live, observer.clone(), clock.clone());
         let reloader = Mutex::new(reloader);
-        Self { address, grpc, lines, audit, observer, folder, reloader, _running: running }
+        Self { address, asked, grpc, lines, audit, observer, folder, reloader, _running: running }
     }
 
     /// Reads the files again, as at SIGHUP.
@@ -83,9 +86,9 @@ fn serve(
     observer: &Observer,
     current: Current,
     end: oneshot::Receiver<()>,
-) -> (SocketAddr, Option<SocketAddr>) {
+) -> (SocketAddr, Option<SocketAddr>, Option<SocketAddr>) {
     let listeners = Listeners::bind(&config.server).unwrap();
-    let addresses = (listeners.addresses()[0], listeners.grpc_address());
+    let addresses = (listeners.addresses()[0], listeners.asked_address(), listeners.grpc_address());
     let make = move |recorder: Recorder| {
         let gates = Gates::new(&current, recorder.clone());
         async move |request: Request<Incoming>, peer: Peer| {

@@ -21,41 +21,38 @@ PEOPLE = {
     "bob": {"email": "bob@acme.test", "email_verified": True, "name": "Bob", "groups": ["everyone"]},
 }
 FILES = {"config.json": b'{"hidden": 8}', "README.md": b"# A model\n"}
-# From 1.x on; older versions take a token that was made elsewhere.
-WITH_DEVICE_FLOW, WITHOUT = ["hfnew", "hf1"], ["hf036", "hf024"]
 
 
 def run(report):
+    """The newest and the oldest version, and everything that holds a token beside them."""
+    tell(report, "cli", lambda scene, machines: {
+        "hfnew runs": lambda: scene.device_flow("hfnew"),
+        "hf024 runs": lambda: scene.pasted_token("hf024"),
+        "git with a stored password": scene.git,
+        "machines": lambda: scene.machines(machines),
+        "@huggingface/hub": scene.javascript,
+        "the crate hf_hub_05": lambda: scene.rust("hf_hub_05"),
+        "the crate hf_hub": lambda: scene.rust("hf_hub"),
+    })
+
+
+def tell(report, name, scenarios):
+    """A gate, a hub, a provider and a browser, and what happens with them."""
     place = Place()
-    provider = OidcProvider(["acme", "globex", "initech"], place.url, PEOPLE, name="oidc-provider-cli")
-    hub = Hub({f"models/{name}": FILES for name in ("acme/open-bert", "acme/secret-bert", "globex/secret-gpt", "initech/brief")}, name="hub-cli")
+    provider = OidcProvider(["acme", "globex", "initech"], place.url, PEOPLE, name=f"oidc-provider-{name}")
+    hub = Hub({f"models/{name}": FILES for name in ("acme/open-bert", "acme/secret-bert", "globex/secret-gpt", "initech/brief")}, name=f"hub-{name}")
     machines = Machines(place)
     gate = Gate(place, hub.url, [
         organization("acme", provider.client("acme"), display_name="ACME Corp", public=["open-*"], machines=machines.configuration),
         organization("globex", provider.client("globex"), display_name="Globex"),
         organization("initech", provider.client("initech"), display_name="Initech", session_timeout="25s"),
-    ], name="gate-cli")
-    screens = fresh("screens-cli")
-    browser = Chromium(place.url, screens)
+    ], name=f"gate-{name}")
+    browser = Chromium(place.url, fresh(f"screens-{name}"))
     scene = Scene(report, place, hub, browser)
     try:
-        for version in WITH_DEVICE_FLOW:
-            with report.scenario(f"{version} runs"):
-                scene.device_flow(version)
-        with report.scenario("a sign-in that ends by its age"):
-            scene.expiry()
-        for version in WITHOUT:
-            with report.scenario(f"{version} runs"):
-                scene.pasted_token(version)
-        with report.scenario("git with a stored password"):
-            scene.git()
-        with report.scenario("machines"):
-            scene.machines(machines)
-        with report.scenario("@huggingface/hub"):
-            scene.javascript()
-        for name in ("hf_hub_05", "hf_hub"):
-            with report.scenario(f"the crate {name}"):
-                scene.rust(name)
+        for sentence, act in scenarios(scene, machines).items():
+            with report.scenario(sentence):
+                act()
         report.check("the gate is still the same process", gate.process.child.poll() is None, gate.process.tail())
         shown = [word for word in ("hf_hubgate_", "device_code=", "user_code=") if word in gate.process.log.read_text()]
         report.check("the gate's log holds no token and no code", not shown, shown)

@@ -49,7 +49,9 @@ impl Gate {
                 site.directory.find(id).map(|entry| entry.config.policy.id.clone());
         }
         let answer = match endpoint {
-            Endpoint::Account => site.account.page(headers, None, now)?,
+            Endpoint::Account => {
+                site.account.page(headers, None, site.logout.unfinished(headers), now)?
+            }
             Endpoint::Find => site.account.find(query, headers, now)?,
             Endpoint::Session => site.account.json(headers, now)?,
             Endpoint::Jwks => jwks(site.assertion_keys().jwks()),
@@ -58,7 +60,7 @@ impl Gate {
                 let (form, _) = body.read_whole(FORM_LIMIT).await?;
                 site.logout.leave(headers, &form, now).await?
             }
-            Endpoint::SignedOut => site.logout.returned(query, now).await,
+            Endpoint::SignedOut => site.logout.returned(query, headers, now).await,
             Endpoint::DevicePage => site.device.page(query, headers, client(), now)?,
             Endpoint::DeviceAnswer => {
                 let (form, _) = body.read_whole(FORM_LIMIT).await?;
@@ -133,14 +135,17 @@ impl Gate {
                 let entry = self.entry(&id)?;
                 let (form, _) = body.read_whole(SAML_FORM_LIMIT).await?;
                 let arrival = (acs, target.path());
-                let finished = site.login.acs(entry, arrival, &form, headers, now).await;
+                let from = login::Sender { headers, client: client() };
+                let finished = site.login.acs(entry, arrival, &form, from, now).await;
                 self.finished(&id, finished, trace)?
             }
-            Endpoint::Slo(id) => site.logout.slo_redirect(self.entry(&id)?, query, now).await?,
+            Endpoint::Slo(id) => {
+                site.logout.slo_redirect(self.entry(&id)?, query, client(), now).await?
+            }
             Endpoint::SloForm(id) => {
                 let entry = self.entry(&id)?;
                 let (form, _) = body.read_whole(SAML_FORM_LIMIT).await?;
-                site.logout.slo_post(entry, &form, now).await?
+                site.logout.slo_post(entry, &form, client(), now).await?
             }
         };
         Ok(answer.map(Body::full))

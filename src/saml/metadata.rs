@@ -88,9 +88,7 @@ fn key_descriptor(usage: &str, certificate: &Certificate, methods: &[(&str, &str
     let methods: String = methods
         .iter()
         .map(|(method, more)| {
-            format!(
-                "<md:EncryptionMethod Algorithm=\"{method}\">{more}</md:EncryptionMethod>\n"
-            )
+            format!("<md:EncryptionMethod Algorithm=\"{method}\">{more}</md:EncryptionMethod>\n")
         })
         .collect();
     format!(

@@ -218,7 +218,7 @@ class SamlKeycloak(Keycloak):
         service, how = self.services[organization]
         realm = super().realm(organization, gate, people)
         realm["clients"] = [{
-            "clientId": service.entity_id, "protocol": "saml", "enabled": True, "frontchannelLogout": True, "redirectUris": [service.acs],
+            "clientId": service.entity_id, "protocol": "saml", "enabled": True, "frontchannelLogout": False, "redirectUris": [service.acs],
             "attributes": {
                 "saml.assertion.signature": "true", "saml.server.signature": "true", "saml.client.signature": "true", "saml.signature.algorithm": "RSA_SHA256",
                 "saml.signing.certificate": service.keys.base64(), "saml.encryption.certificate": service.keys.base64(), "saml.authnstatement": "true",

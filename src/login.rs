@@ -21,6 +21,7 @@ use crate::respond::{self, Answer};
 use crate::service_provider;
 use crate::session::{self, Sealer, SealerError, Sessions};
 
+pub use acs::Sender;
 pub use begin::Begin;
 
 /// How long a person may take at the provider.

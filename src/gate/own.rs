@@ -49,7 +49,9 @@ impl Gate {
                 site.directory.find(id).map(|entry| entry.config.policy.id.clone());
         }
         let answer = match endpoint {
-            Endpoint::Account => site.account.page(headers, None, now)?,
+            Endpoint::Account => {
+                site.account.page(headers, None, site.logout.unfinished(headers), now)?
+            }
             Endpoint::Find => site.account.find(query, headers, now)?,
             Endpoint::Session => site.account.json(headers, now)?,
             Endpoint::Jwks => jwks(site.assertion_keys().jwks()),
@@ -62,7 +64,7 @@ impl Gate {
                 }
                 answer
             }
-            Endpoint::SignedOut => site.logout.returned(query, now).await,
+            Endpoint::SignedOut => site.logout.returned(query, headers, now).await,
             Endpoint::DevicePage => site.device.page(query, headers, client(), now)?,
             Endpoint::DeviceAnswer => {
                 let (form, _) = body.read_whole(FORM_LIMIT).await?;
@@ -147,17 +149,19 @@ impl Gate {
                 let entry = self.entry(&id)?;
                 let (form, _) = body.read_whole(SAML_FORM_LIMIT).await?;
                 let arrival = (acs, target.path());
-                let finished = site.login.acs(entry, arrival, &form, headers, now).await;
+                let from = login::Sender { headers, client: client() };
+                let finished = site.login.acs(entry, arrival, &form, from, now).await;
                 self.finished(&id, finished, trace)?
             }
             Endpoint::Slo(id) => {
-                let answer = site.logout.slo_redirect(self.entry(&id)?, query, now).await;
+                let entry = self.entry(&id)?;
+                let answer = site.logout.slo_redirect(entry, query, client(), now).await;
                 trace.by_provider(SignedOutBy::Saml, answer)?
             }
             Endpoint::SloForm(id) => {
                 let entry = self.entry(&id)?;
                 let (form, _) = body.read_whole(SAML_FORM_LIMIT).await?;
-                let answer = site.logout.slo_post(entry, &form, now).await;
+                let answer = site.logout.slo_post(entry, &form, client(), now).await;
                 trace.by_provider(SignedOutBy::Saml, answer)?
             }
         };

@@ -1,5 +1,6 @@
 //! The assertion consumer service: a SAML answer becomes a session, once.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -14,6 +15,15 @@ use crate::policy::{ReturnTo, SignIn};
 use crate::respond::{self, Answer, Carry};
 use crate::saml::UnverifiedForm;
 use crate::service_provider::{self, Acs, Person, ServiceProvider};
+
+/// Who sent an answer.
+#[derive(Clone, Copy, Debug)]
+pub struct Sender<'r> {
+    /// The browser's cookies, and what it says of where it was.
+    pub headers: &'r HeaderMap,
+    /// Who takes a turn at having the answer verified.
+    pub client: IpAddr,
+}
 
 impl Login {
     /// The provider's answer by POST (Profiles §4.1.4.5).
@@ -32,9 +42,10 @@ impl Login {
         entry: &Entry,
         arrival: (Acs, &str),
         form: &[u8],
-        headers: &HeaderMap,
+        from: Sender<'_>,
         now: SystemTime,
     ) -> Result<Finished, Failure> {
+        let headers = from.headers;
         let Provider::Saml(provider) = &entry.provider else { return Err(Error::Protocol.into()) };
         let form = UnverifiedForm::parse(form).map_err(refused)?;
         let response = form.response().map_err(refused)?;
@@ -48,7 +59,7 @@ impl Login {
                 return Ok(Finished { answer, sign_in: None, begun_by: BegunBy::Us });
             }
             if initiated && handle.is_none() {
-                return self.unsolicited(entry, provider, arrival.0, &form, headers, now).await;
+                return self.unsolicited(entry, provider, arrival.0, &form, from, now).await;
             }
             // A second tab, or the way back through the history: whoever is signed in goes on.
             return if self.is_signed_in(id, headers, now) {
@@ -71,7 +82,7 @@ impl Login {
             return Ok(Finished { answer: place, sign_in: None, begun_by: BegunBy::Us });
         }
         let clear = self.forget(handle);
-        match self.solicited(entry, provider, arrival.0, response, &pending, headers, now).await {
+        match self.solicited(entry, provider, arrival.0, response, &pending, from, now).await {
             Ok((mut answer, sign_in)) => {
                 respond::set_cookie(&mut answer, &clear);
                 Ok(Finished { answer, sign_in: Some(sign_in), begun_by: BegunBy::Us })
@@ -88,13 +99,13 @@ impl Login {
         acs: Acs,
         response: &str,
         pending: &Pending,
-        headers: &HeaderMap,
+        from: Sender<'_>,
         now: SystemTime,
     ) -> Result<(Answer, SignIn), Error> {
         let Asked::Saml { request_id, .. } = &pending.asked else { return Err(Error::Protocol) };
-        let person = provider.finish(acs, response, Some(request_id), now).await?;
+        let person = provider.finish(acs, response, Some(request_id), from.client, now).await?;
         let vouched = vouched(person, pending.begun_at());
-        self.admit(entry, vouched, &pending.return_to(), headers, None, now)
+        self.admit(entry, vouched, &pending.return_to(), from.headers, None, now)
     }
 
     /// A sign-in that the provider began (Profiles §4.1.5), where the organization allows it: it
@@ -105,17 +116,18 @@ impl Login {
         provider: &Arc<ServiceProvider>,
         acs: Acs,
         form: &UnverifiedForm,
-        headers: &HeaderMap,
+        from: Sender<'_>,
         now: SystemTime,
     ) -> Result<Finished, Failure> {
         let response = form.response().map_err(refused)?;
         let relay_state = form.relay_state.as_deref();
         let return_to =
             relay_state.and_then(ReturnTo::parse).unwrap_or_else(ReturnTo::account_page);
-        let finished = provider.finish(acs, response, None, now).await.map_err(Error::from);
+        let finished =
+            provider.finish(acs, response, None, from.client, now).await.map_err(Error::from);
         let admitted = finished.and_then(|person| {
             let begun_at = person.authenticated_at.min(now);
-            self.admit(entry, vouched(person, begun_at), &return_to, headers, None, now)
+            self.admit(entry, vouched(person, begun_at), &return_to, from.headers, None, now)
         });
         match admitted {
             Ok((answer, sign_in)) => {

@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 use http::header;
 use http::{Request, Response};
 
+use super::banner::Banner;
 use super::offer::Beside;
 use super::{Gate, Mode, Site};
 use crate::body::{Body, Lifeline};
@@ -36,10 +37,15 @@ impl Gate {
         let beside = Beside::of(site, &permit, &request);
         let mut response = match mode {
             Mode::Proxy(proxy) => {
+                let banner = notice.as_ref().and_then(|n| Banner::of(site, n, &mut request));
                 let lifeline = lifeline(&permit, credential, now);
                 credential.strip(request.headers_mut());
                 let (upgrade, told) = self.rewrite(&mut request, identity, peer);
-                proxy.forward(permit, request, told, upgrade, lifeline).await?
+                let response = proxy.forward(permit, request, told, upgrade, lifeline).await?;
+                match banner {
+                    Some(banner) => banner.into(response),
+                    None => response,
+                }
             }
             Mode::Asked(_) => {
                 let (managed, cookie) = (&site.managed, site.cookie.name());

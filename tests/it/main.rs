@@ -9,6 +9,7 @@
 )]
 
 mod accounts;
+mod banner;
 mod command_line;
 mod configuration;
 mod decisions;

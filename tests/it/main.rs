@@ -9,6 +9,7 @@
 )]
 
 mod accounts;
+mod audit;
 mod banner;
 mod command_line;
 mod configuration;
@@ -22,6 +23,7 @@ mod headers;
 mod lifecycle;
 mod logout;
 mod modes;
+mod observability;
 mod oidc_attacks;
 mod oidc_keys;
 mod oidc_logout;

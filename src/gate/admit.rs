@@ -34,18 +34,16 @@ impl Gate {
         let site = &*self.site;
         let identity = site.identity(&permit, credential, now);
         let notice = permit.notice().cloned();
-        let beside = Beside::of(site, &permit, &request);
+        let mut beside = Beside::of(site, &permit, &request);
         let mut response = match mode {
             Mode::Proxy(proxy) => {
-                let banner = notice.as_ref().and_then(|n| Banner::of(site, n, &mut request));
+                if let Some(notice) = &notice {
+                    beside = Banner::of(site, notice, &mut request).map(Beside::banner);
+                }
                 let lifeline = lifeline(&permit, credential, now);
                 credential.strip(request.headers_mut());
                 let (upgrade, told) = self.rewrite(&mut request, identity, peer);
-                let response = proxy.forward(permit, request, told, upgrade, lifeline).await?;
-                match banner {
-                    Some(banner) => banner.into(response),
-                    None => response,
-                }
+                proxy.forward(permit, request, told, upgrade, lifeline).await?
             }
             Mode::Asked(_) => {
                 let (managed, cookie) = (&site.managed, site.cookie.name());

@@ -2,6 +2,7 @@
 
 mod admit;
 mod asker;
+mod banner;
 mod call;
 mod current;
 mod endpoint;

@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 use http::header;
 use http::{Request, Response};
 
+use super::banner::Banner;
 use super::offer::Beside;
 use super::{Gate, Mode, Site};
 use crate::body::{Body, Lifeline};
@@ -33,9 +34,12 @@ impl Gate {
         let site = &*self.site;
         let identity = site.identity(&permit, credential, now);
         let notice = permit.notice().cloned();
-        let beside = Beside::of(site, &permit, &request);
+        let mut beside = Beside::of(site, &permit, &request);
         let mut response = match mode {
             Mode::Proxy(proxy) => {
+                if let Some(notice) = &notice {
+                    beside = Banner::of(site, notice, &mut request).map(Beside::banner);
+                }
                 let lifeline = lifeline(&permit, credential, now);
                 credential.strip(request.headers_mut());
                 let (upgrade, told) = self.rewrite(&mut request, identity, peer);

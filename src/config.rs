@@ -1,5 +1,6 @@
 //! The configuration's meaning: what the rest of hubgate reads, and how it is read from a file.
 
+mod audit;
 mod disjoint;
 mod files;
 mod headers;
@@ -28,6 +29,7 @@ mod whoami;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+pub use audit::{Audit, AuditTo};
 pub use headers::Headers;
 pub use hub::{Access, BodyUnknown, Hub, HubProfile, HubRule, Identity, Unclaimed, Upstream};
 pub use keys::known_keys;
@@ -67,6 +69,8 @@ pub struct Config {
     pub recovery_state: Option<PathBuf>,
     /// What the upstream's headers are called.
     pub headers: Headers,
+    /// Where the audit log goes.
+    pub audit: Audit,
     /// Who has an identity provider.
     pub organizations: Vec<Arc<OrganizationConfig>>,
 }

@@ -25,6 +25,7 @@ use crate::directory::Directory;
 use crate::headers::{Forwarding, Identity};
 use crate::http_client::{HttpClient, TrustError};
 use crate::links::Links;
+use crate::observe::Audit;
 use crate::peer::Peer;
 use crate::policy::{OrganizationId, Principal, Reason};
 use crate::session::{self, Session, Sessions};
@@ -168,10 +169,11 @@ impl Credentials {
         cookie: SessionCookie,
         directory: Arc<Directory>,
         refreshes: Refreshes,
+        audit: Audit,
         clock: Clock,
     ) -> Self {
         let refreshing =
-            Arc::new(Refreshing::new(Arc::clone(&sessions), directory, refreshes, clock));
+            Arc::new(Refreshing::new(Arc::clone(&sessions), directory, refreshes, audit, clock));
         Self {
             sessions,
             grants,

@@ -8,6 +8,7 @@ mod endpoint;
 mod in_body;
 mod kept;
 mod mode;
+mod noted;
 mod offer;
 mod own;
 mod refuse;
@@ -33,6 +34,7 @@ use crate::proxy::Proxy;
 
 use endpoint::Endpoint;
 use mode::Mode;
+use noted::Note;
 use request_id::RequestIds;
 
 pub use current::{Current, Gates};
@@ -62,6 +64,8 @@ struct Trace {
     reason: Option<Reason>,
     organization: Option<OrganizationId>,
     subject: Option<Subject>,
+    /// What stands in the audit log, where it is more than a refusal.
+    notes: Vec<Note>,
 }
 
 impl Gate {
@@ -108,8 +112,13 @@ impl Gate {
         let request_id = self.ids.of(&request, &self.site.forwarding, &peer);
         let opened = self.open(mode, &mut request, &peer);
         let about = refuse::About::of(&request, &self.site.forwarding, &peer);
-        let mut trace =
-            Trace { outcome: Outcome::Allow, reason: None, organization: None, subject: None };
+        let mut trace = Trace {
+            outcome: Outcome::Allow,
+            reason: None,
+            organization: None,
+            subject: None,
+            notes: Vec::new(),
+        };
         request_id.write(request.headers_mut());
         let answered = match opened {
             Ok(()) => self.answer(mode, request, &peer, &mut trace).await,
@@ -121,6 +130,7 @@ impl Gate {
         };
         request_id.write_if_missing(response.headers_mut());
         let host = about.host();
+        self.audit(at, &trace, &about, request_id.as_str());
         self.recorder.access(&Access {
             at,
             request_id: request_id.as_str(),

@@ -18,7 +18,7 @@ use crate::credential::SessionCookie;
 use crate::directory::{Directory, Provider};
 use crate::headers::is_same_site;
 use crate::oidc;
-use crate::policy::{OrganizationId, Reason};
+use crate::policy::{OrganizationId, Reason, SignIn};
 use crate::respond::{self, Answer, SignOut, SignedOut};
 use crate::saml::NameId;
 use crate::service_provider;
@@ -137,7 +137,8 @@ impl Logout {
         Ok(respond::page(StatusCode::OK, &SignOut { organizations }))
     }
 
-    /// Ends the sign-ins here, then leads to the providers one after the other.
+    /// Ends the sign-ins here, then leads to the providers one after the other. Says which ones
+    /// were live.
     ///
     /// # Errors
     /// When the form came from another site, or the store cannot take it.
@@ -146,7 +147,7 @@ impl Logout {
         headers: &HeaderMap,
         form: &[u8],
         now: SystemTime,
-    ) -> Result<Answer, Error> {
+    ) -> Result<(Answer, Vec<SignIn>), Error> {
         if !is_same_site(headers, self.public_url.origin()) {
             return Err(Error::CrossSite);
         }
@@ -155,9 +156,13 @@ impl Logout {
             .map(|(_, id)| OrganizationId::parse(&id).map_err(|_| Error::Parameters))
             .transpose()?;
         let Some(key) = self.cookie.key(headers) else {
-            return Ok(self.signed_out(Vec::new()));
+            return Ok((self.signed_out(Vec::new()), Vec::new()));
         };
         let before = self.sessions.sign_out(&key, organization.as_ref())?;
+        let chosen =
+            |sign_in: &&SignIn| organization.as_ref().is_none_or(|o| *o == sign_in.organization);
+        let live = before.iter().flat_map(|session| session.principal.live(now));
+        let ended = live.filter(chosen).cloned().collect();
         let visits =
             before.as_deref().map(|s| visits(s, organization.as_ref())).unwrap_or_default();
         self.revoke_tokens(before.as_deref(), organization.as_ref(), now);
@@ -166,7 +171,7 @@ impl Logout {
         if organization.is_none() {
             respond::set_cookie(&mut response, &self.cookie.set("", "", 0));
         }
-        Ok(response)
+        Ok((response, ended))
     }
 
     /// A provider sent the person back: on to the next one, or to the end.

@@ -4,6 +4,7 @@
 //! counted and dropped when whoever reads them does not keep up.
 
 mod access;
+mod audit;
 mod labels;
 mod logs;
 mod metrics;
@@ -19,6 +20,7 @@ use std::sync::Arc;
 use crate::policy::{OrganizationId, Reason};
 
 pub use access::{Access, Outcome};
+pub use audit::{Audit, AuditEvent, AuditRecord};
 pub use labels::{Connection, Flow, Protocol, Reload, SignInResult, UpstreamError};
 pub use logs::{LogError, Logs};
 pub use metrics::Metrics;
@@ -36,15 +38,28 @@ pub struct Observer {
     metrics: Arc<Metrics>,
     requests: Requests,
     sink: Sink,
+    audit: Audit,
 }
 
 impl Observer {
     /// Observes into `sink`.
     #[must_use]
     pub fn new(sink: Sink) -> Self {
+        Self::audited(sink, Audit::off())
+    }
+
+    /// Observes into `sink`, and what may have to be proved later into `audit`.
+    #[must_use]
+    pub fn audited(sink: Sink, audit: Audit) -> Self {
         let requests = Requests::default();
-        let metrics = Arc::new(Metrics::new(requests.clone(), sink.clone()));
-        Self { metrics, requests, sink }
+        let metrics = Arc::new(Metrics::new(requests.clone(), sink.clone(), audit.clone()));
+        Self { metrics, requests, sink, audit }
+    }
+
+    /// The audit log.
+    #[must_use]
+    pub const fn audit(&self) -> &Audit {
+        &self.audit
     }
 
     /// The metrics.
@@ -60,6 +75,7 @@ impl Observer {
             metrics: Arc::clone(&self.metrics),
             counts: self.requests.for_thread(),
             sink: self.sink.clone(),
+            audit: self.audit.clone(),
             lines: RefCell::new(Vec::with_capacity(FLUSH_AT + 4096)),
             second: Cell::new(text::Second::default()),
             last: RefCell::new(None),
@@ -69,6 +85,7 @@ impl Observer {
     /// Waits until everything that was handed over is written; at the end of the process.
     pub fn finish(&self) {
         self.sink.finish();
+        self.audit.finish();
     }
 }
 
@@ -81,6 +98,7 @@ struct Inner {
     metrics: Arc<Metrics>,
     counts: Arc<Counts>,
     sink: Sink,
+    audit: Audit,
     lines: RefCell<Vec<u8>>,
     second: Cell<text::Second>,
     /// The counter of the last decision, since the next one is likely the same.
@@ -94,6 +112,12 @@ impl Recorder {
     #[must_use]
     pub fn metrics(&self) -> &Arc<Metrics> {
         &self.0.metrics
+    }
+
+    /// The audit log.
+    #[must_use]
+    pub fn audit(&self) -> &Audit {
+        &self.0.audit
     }
 
     /// Records one request: a line, and the counters.

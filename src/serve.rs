@@ -48,7 +48,8 @@ impl Prepared {
     /// # Errors
     /// When something that the configuration names cannot work, or a port cannot be had.
     pub fn new(config: &Config, observer: Observer, clock: Clock) -> Result<Self, StartError> {
-        let kept = Arc::new(Kept::new(config, clock.clone())?);
+        let kept = Kept::new(config, clock.clone())?.audited(observer.audit().clone());
+        let kept = Arc::new(kept);
         let current = Current::new(Site::new(config, &kept, None)?);
         let listeners = Listeners::bind(&config.server)?;
         observer.metrics().configured(clock.now(), config.organizations.len(), 0);
@@ -90,9 +91,9 @@ impl Prepared {
         let Self { listeners, current, kept, context, loader } = self;
         let keys = rotate_keys(Arc::clone(&kept), context.clock.clone());
         let reloader = loader.map(|loader| {
-            let metrics = Arc::clone(context.observer.metrics());
             let (live, clock) = (context.live.clone(), context.clock.clone());
-            Reloader::new(loader, current.clone(), kept, live, metrics, clock)
+            let observer = context.observer.clone();
+            Reloader::new(loader, current.clone(), kept, live, observer, clock)
         });
         let reloads = async {
             match reloader {

@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use crate::clock::Clock;
-use crate::config::{Config, Loader};
-use crate::observe::{Logs, Observer, Sink};
+use crate::config::{self, AuditTo, Config, Loader};
+use crate::observe::{Audit, Logs, Observer, Sink};
 pub(super) use crate::serve::chain;
 use crate::serve::{Prepared, StartError};
 use crate::server;
@@ -19,7 +19,14 @@ pub(super) fn run(path: &Path, config: &Config, loader: Loader, terminal: &mut T
         terminal.error(&error.to_string());
         return Exit::Config;
     }
-    let observer = Observer::new(sink);
+    let audit = match audit_log(&config.audit) {
+        Ok(audit) => audit,
+        Err(error) => {
+            terminal.error(&format!("audit.to: the file cannot be opened: {error}"));
+            return Exit::Config;
+        }
+    };
+    let observer = Observer::audited(sink, audit);
     let exit = match runtime() {
         Ok(runtime) => runtime.block_on(serve(path, config, loader, observer.clone(), terminal)),
         Err(error) => {
@@ -29,6 +36,16 @@ pub(super) fn run(path: &Path, config: &Config, loader: Loader, terminal: &mut T
     };
     observer.finish();
     exit
+}
+
+/// Opens the audit log.
+fn audit_log(config: &config::Audit) -> std::io::Result<Audit> {
+    Ok(match &config.to {
+        AuditTo::Off => Audit::off(),
+        AuditTo::Stdout => Audit::to(std::io::stdout(), config.refusals),
+        AuditTo::Stderr => Audit::to(std::io::stderr(), config.refusals),
+        AuditTo::File(path) => Audit::file(path, config.refusals)?,
+    })
 }
 
 /// The runtime of the main thread; requests are answered on threads of their own.

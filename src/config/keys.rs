@@ -46,6 +46,7 @@ pub(super) const ROOT: &[Key] = &[
     key("session", Section(SESSION)),
     key("tokens", Section(TOKENS)),
     key("headers", Section(HEADERS)),
+    key("audit", Section(AUDIT)),
     key("organization", Sections(ORGANIZATION)),
 ];
 
@@ -134,6 +135,9 @@ pub(super) const HEADERS: &[Key] = &[
     key("assertion", Text),
     key("audience", Text),
 ];
+
+/// `[audit]`
+pub(super) const AUDIT: &[Key] = &[key("to", Text), key("refusals", Value)];
 
 /// A secret's two forms.
 pub(super) const SECRET: &[Key] = &[key("file", Text), key("env", Text)];

@@ -12,8 +12,8 @@ use super::keys::ROOT;
 use super::organization::Surroundings;
 use super::section::{Environment, Place, Reader, Section};
 use super::{
-    Config, Headers, Hub, HubProfile, Identity, Loader, OrganizationConfig, Problem, Problems,
-    PublicUrl, Server, Session, Tokens, files, overrides,
+    Audit, Config, Headers, Hub, HubProfile, Identity, Loader, OrganizationConfig, Problem,
+    Problems, PublicUrl, Server, Session, Tokens, files, overrides,
 };
 
 /// Reads the file at `path`, and the files that it names.
@@ -92,6 +92,7 @@ pub(super) struct Root {
     tokens: Option<Tokens>,
     recovery_state: Option<PathBuf>,
     headers: Option<Headers>,
+    audit: Option<Audit>,
 }
 
 impl Root {
@@ -119,7 +120,8 @@ impl Root {
         let audience = upstream.or_else(|| Some(public_url.as_ref()?.origin().to_owned()));
         let headers =
             root.section_or_empty("headers").map(|section| Headers::read(&section, audience));
-        Self { public_url, server, hub, session, tokens, recovery_state, headers }
+        let audit = root.section_or_empty("audit").map(|section| Audit::read(&section));
+        Self { public_url, server, hub, session, tokens, recovery_state, headers, audit }
     }
 
     /// What organizations take from it.
@@ -140,6 +142,7 @@ impl Root {
             tokens: self.tokens?,
             recovery_state: self.recovery_state,
             headers: self.headers?,
+            audit: self.audit?,
             organizations,
         })
     }

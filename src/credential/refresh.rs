@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use crate::clock::Clock;
 use crate::directory::{Directory, Entry, Provider};
+use crate::observe::{Audit, AuditEvent, AuditRecord};
 use crate::oidc::{self, RefreshError, RelyingParty, Tokens};
 use crate::policy::{OrganizationId, SignIn};
 use crate::session::{Session, SessionKey, Sessions};
@@ -24,6 +25,7 @@ pub(super) struct Refreshing {
     directory: Arc<Directory>,
     clock: Clock,
     under_way: Refreshes,
+    audit: Audit,
 }
 
 impl Refreshes {
@@ -41,9 +43,10 @@ impl Refreshing {
         sessions: Arc<Sessions>,
         directory: Arc<Directory>,
         under_way: Refreshes,
+        audit: Audit,
         clock: Clock,
     ) -> Self {
-        Self { sessions, directory, clock, under_way }
+        Self { sessions, directory, clock, under_way, audit }
     }
 
     /// Begins a refresh for every live sign-in whose time has come and that nobody refreshes yet.
@@ -85,13 +88,20 @@ impl Refreshing {
         let outcome = renewed(entry, party, sign_in, tokens, self.clock.now()).await;
         let stored = match outcome {
             Ok((sign_in, tokens)) => {
-                if session.principal.sign_in(id).is_some_and(|old| old.role != sign_in.role) {
+                let before = session.principal.sign_in(id).map(|old| old.role);
+                if let Some(was) = before.filter(|was| *was != sign_in.role) {
                     tracing::info!(organization = %id, role = %sign_in.role, "role changed at refresh");
+                    let event = AuditEvent::RoleChange { was, is: sign_in.role };
+                    let record = AuditRecord::new(self.clock.now(), event);
+                    self.audit.note(&record.of(id, &sign_in.subject));
                 }
                 self.sessions.refreshed(&session.key, &sign_in, Some(&tokens))
             }
             Err(Outcome::Over(why)) => {
                 tracing::info!(organization = %id, reason = why, "sign-in ended at refresh");
+                let record = AuditRecord::new(self.clock.now(), AuditEvent::SignInEnded);
+                let record = record.of(id, &sign_in.subject);
+                self.audit.note(&AuditRecord { reason: Some(why), ..record });
                 self.sessions.end(&session.key, id)
             }
             Err(Outcome::Later(error, tokens)) => {

@@ -13,6 +13,7 @@ use crate::jose::AssertionKeys;
 use crate::links::Links;
 use crate::login::ConsumedStates;
 use crate::logout::SignOuts;
+use crate::observe::Audit;
 use crate::policy::OrganizationId;
 use crate::recovery::Tries;
 use crate::session::{self, Sealer, Sessions};
@@ -48,6 +49,7 @@ pub struct Kept {
     pub(super) own_sealer: Arc<Sealer>,
     /// Which account of the hub is which person.
     pub(super) links: Arc<Links>,
+    pub(super) audit: Audit,
     generations: AtomicU64,
 }
 
@@ -69,9 +71,17 @@ impl Kept {
             assertion_keys: AssertionKeys::generate(clock.now())?,
             own_sealer: Arc::new(Sealer::new(&[])?),
             links: Arc::new(Links::open(config.hub.links.clone())?),
+            audit: Audit::off(),
             generations: AtomicU64::new(0),
             clock,
         })
+    }
+
+    /// Notes in this audit log what happens beside requests.
+    #[must_use]
+    pub fn audited(mut self, audit: Audit) -> Self {
+        self.audit = audit;
+        self
     }
 
     /// The keys of the upstream assertion, for whoever rotates them.

@@ -13,7 +13,7 @@ use crate::device;
 use crate::directory::{Entry, Provider};
 use crate::error::Error;
 use crate::login::{self, Failure};
-use crate::observe::{Protocol, SignInResult};
+use crate::observe::{AuditEvent, Protocol, SignInResult};
 use crate::peer::Peer;
 use crate::policy::{OrganizationId, Reason, Target};
 use crate::respond::{self, Answer};
@@ -56,7 +56,11 @@ impl Gate {
             Endpoint::ConfirmLogout => site.logout.confirm(headers)?,
             Endpoint::Logout => {
                 let (form, _) = body.read_whole(FORM_LIMIT).await?;
-                site.logout.leave(headers, &form, now).await?
+                let (answer, ended) = site.logout.leave(headers, &form, now).await?;
+                for sign_in in ended {
+                    trace.note(AuditEvent::SignOut, &sign_in);
+                }
+                answer
             }
             Endpoint::SignedOut => site.logout.returned(query, now).await,
             Endpoint::DevicePage => site.device.page(query, headers, client(), now)?,
@@ -117,10 +121,14 @@ impl Gate {
             Endpoint::BackChannelLogout(id) => {
                 let entry = self.entry(&id)?;
                 let (form, _) = body.read_whole(FORM_LIMIT).await?;
-                site.logout.back_channel(entry, &form, now).await?
+                let answer = site.logout.back_channel(entry, &form, now).await?;
+                trace.happened(AuditEvent::SignOutByProvider);
+                answer
             }
             Endpoint::FrontChannelLogout(id) => {
-                site.logout.front_channel(self.entry(&id)?, query, now)?
+                let answer = site.logout.front_channel(self.entry(&id)?, query, now)?;
+                trace.happened(AuditEvent::SignOutByProvider);
+                answer
             }
             Endpoint::SamlMetadata(id) => match &self.entry(&id)?.provider {
                 Provider::Saml(provider) => {
@@ -136,11 +144,17 @@ impl Gate {
                 let finished = site.login.acs(entry, arrival, &form, headers, now).await;
                 self.finished(&id, finished, trace)?
             }
-            Endpoint::Slo(id) => site.logout.slo_redirect(self.entry(&id)?, query, now).await?,
+            Endpoint::Slo(id) => {
+                let answer = site.logout.slo_redirect(self.entry(&id)?, query, now).await?;
+                trace.happened(AuditEvent::SignOutByProvider);
+                answer
+            }
             Endpoint::SloForm(id) => {
                 let entry = self.entry(&id)?;
                 let (form, _) = body.read_whole(SAML_FORM_LIMIT).await?;
-                site.logout.slo_post(entry, &form, now).await?
+                let answer = site.logout.slo_post(entry, &form, now).await?;
+                trace.happened(AuditEvent::SignOutByProvider);
+                answer
             }
         };
         Ok(answer.map(Body::full))
@@ -189,6 +203,7 @@ impl Gate {
                         role = %sign_in.role,
                         "signed in"
                     );
+                    trace.note(AuditEvent::SignIn(sign_in.role), &sign_in);
                     trace.subject = Some(sign_in.subject);
                 }
                 Ok(finished.answer)
@@ -203,6 +218,7 @@ impl Gate {
                 );
                 let result = if failing { SignInResult::Failed } else { SignInResult::Refused };
                 metrics.signed_in(id, protocol, result);
+                trace.happened(AuditEvent::SignInRefused);
                 Err(failed(id.clone(), failure))
             }
         }

@@ -114,6 +114,7 @@ impl Site {
             cookie.clone(),
             Arc::clone(&directory),
             kept.refreshes.clone(),
+            kept.audit.clone(),
             kept.clock.clone(),
         )
         .with_machines(

@@ -75,7 +75,9 @@ pub enum Reload {
 }
 
 impl Reload {
-    pub(super) const fn as_str(self) -> &'static str {
+    /// The name in metrics and in the audit log.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::Ok => "ok",
             Self::Partial => "partial",

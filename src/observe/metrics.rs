@@ -25,6 +25,7 @@
 //! | `hubgate_organizations` | | organizations of the configuration at work |
 //! | `hubgate_tls_certificate_expiry_timestamp_seconds` | | when the certificate that is served ends |
 //! | `hubgate_log_lines_dropped_total` | | lines that were dropped because nobody read them |
+//! | `hubgate_audit_lines_dropped_total` | | lines of the audit log that were dropped because nobody took them |
 //! | `hubgate_build_info` | `version` | always 1 |
 
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -37,6 +38,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
 use super::access::Outcome;
+use super::audit::Audit;
 use super::labels::{Connection, Flow, Protocol, Reload, SignInResult, UpstreamError};
 use super::process::Process;
 use super::requests::Requests;
@@ -73,7 +75,7 @@ pub struct Metrics {
 }
 
 impl Metrics {
-    pub(super) fn new(requests: Requests, sink: Sink) -> Self {
+    pub(super) fn new(requests: Requests, sink: Sink, audit: Audit) -> Self {
         let mut metrics = Self {
             registry: Registry::with_prefix("hubgate"),
             decisions: Family::default(),
@@ -164,7 +166,7 @@ impl Metrics {
             "When the certificate that is served ends, in seconds since 1970; 0 without one",
             metrics.certificate.clone(),
         );
-        registry.register_collector(Box::new(Process(sink)));
+        registry.register_collector(Box::new(Process(sink, audit)));
         registry.register_collector(Box::new(requests));
         metrics
     }
@@ -276,8 +278,7 @@ impl Metrics {
         self.reloads.get_or_create(&[("result", result.as_str())]).inc();
     }
 
-    /// From this time on a configuration is at work that has so many organizations, of which so many
-    /// mistakes are not put to work.
+    /// From this time on a configuration with so many organizations is at work, beside so many mistakes.
     pub fn configured(&self, at: SystemTime, organizations: usize, mistakes: usize) {
         let since = at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         self.configured_at.set(i64::try_from(since.as_secs()).unwrap_or(i64::MAX));
@@ -308,7 +309,7 @@ mod tests {
     /// Every metric, with one value at least.
     fn text() -> String {
         let requests = Requests::default();
-        let metrics = Metrics::new(requests.clone(), Sink::none());
+        let metrics = Metrics::new(requests.clone(), Sink::none(), Audit::off());
         let acme = OrganizationId::parse("acme").unwrap();
         let counts = requests.for_thread();
         let method = Method::from_bytes(b"BREW").unwrap();

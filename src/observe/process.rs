@@ -6,11 +6,12 @@ use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 
+use super::audit::Audit;
 use super::sink::Sink;
 
 /// What is known of the process itself.
 #[derive(Debug)]
-pub(super) struct Process(pub(super) Sink);
+pub(super) struct Process(pub(super) Sink, pub(super) Audit);
 
 impl Collector for Process {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
@@ -21,6 +22,13 @@ impl Collector for Process {
             MetricType::Counter,
         )?;
         ConstCounter::new(self.0.dropped()).encode(dropped)?;
+        let dropped = encoder.encode_descriptor(
+            "audit_lines_dropped",
+            "Lines of the audit log that were dropped because nobody took them",
+            None,
+            MetricType::Counter,
+        )?;
+        ConstCounter::new(self.1.dropped()).encode(dropped)?;
         let mut build = encoder.encode_descriptor(
             "build_info",
             "The version that runs",

@@ -8,7 +8,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::clock::{Clock, stopwatch};
 use crate::config::{Changes, Loader, Problem, Problems, Reading};
 use crate::gate::{Current, Kept, SetupError, Site};
-use crate::observe::{Metrics, Reload};
+use crate::observe::{AuditEvent, AuditRecord, Observer, Reload};
 use crate::policy::OrganizationId;
 use crate::server::Live;
 
@@ -26,7 +26,7 @@ pub struct Reloader {
     current: Current,
     kept: Arc<Kept>,
     live: Live,
-    metrics: Arc<Metrics>,
+    observer: Observer,
     clock: Clock,
     /// Configurations of which requests may still be under way; they are taken apart here, and not
     /// where requests are answered.
@@ -57,10 +57,10 @@ impl Reloader {
         current: Current,
         kept: Arc<Kept>,
         live: Live,
-        metrics: Arc<Metrics>,
+        observer: Observer,
         clock: Clock,
     ) -> Self {
-        Self { loader, current, kept, live, metrics, clock, retired: Vec::new() }
+        Self { loader, current, kept, live, observer, clock, retired: Vec::new() }
     }
 
     /// Reads the files again, and puts to work what is good in them.
@@ -73,7 +73,7 @@ impl Reloader {
                 match (changes.is_empty(), broken.is_empty()) {
                     // Somebody has touched a file, no more.
                     (true, true) => {
-                        self.metrics.mistaken(0);
+                        self.observer.metrics().mistaken(0);
                         return reloaded;
                     }
                     (true, false) => Reload::Failed,
@@ -83,7 +83,9 @@ impl Reloader {
             }
             Reloaded::Refused(_) | Reloaded::Impossible(_) => Reload::Failed,
         };
-        self.metrics.reloaded(result);
+        self.observer.metrics().reloaded(result);
+        let record = AuditRecord::new(self.clock.now(), AuditEvent::Reload);
+        self.observer.audit().note(&AuditRecord { reason: Some(result.as_str()), ..record });
         reloaded
     }
 
@@ -92,7 +94,7 @@ impl Reloader {
         let mut reading = match self.loader.again(self.clock.now()) {
             Ok(reading) => reading,
             Err(problems) => {
-                self.metrics.mistaken(problems.count());
+                self.observer.metrics().mistaken(problems.count());
                 return Reloaded::Refused(problems);
             }
         };
@@ -104,7 +106,7 @@ impl Reloader {
             Ok(Some(site)) => site,
             Ok(None) => return self.done(reading),
             Err(error) => {
-                self.metrics.mistaken(reading.broken.len() + 1);
+                self.observer.metrics().mistaken(reading.broken.len() + 1);
                 return Reloaded::Impossible(error);
             }
         };
@@ -119,13 +121,13 @@ impl Reloader {
             Err(error) => tracing::error!(%error, "sign-ins could not be ended"),
         }
         self.retired.push(before);
-        self.metrics.configured(self.clock.now(), reading.config.organizations.len(), 0);
+        self.observer.metrics().configured(self.clock.now(), reading.config.organizations.len(), 0);
         self.done(reading)
     }
 
     fn done(&mut self, reading: Reading) -> Reloaded {
         let (changes, broken) = (reading.changes.clone(), reading.broken.clone());
-        self.metrics.mistaken(broken.len());
+        self.observer.metrics().mistaken(broken.len());
         self.loader.commit(reading);
         Reloaded::Done { changes, broken }
     }
@@ -209,7 +211,7 @@ impl Reloader {
 
 /// Tells the log what has become of a reload.
 fn report(reloaded: &Reloaded, took: Duration) {
-    let duration_ms = took.as_millis();
+    let duration_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
     match reloaded {
         Reloaded::Done { changes, broken } => {
             for problem in broken {

@@ -11,7 +11,7 @@ pub(crate) struct Document {
 }
 
 /// The tables in an order that TOML can be written in; those with `[[…]]` are marked.
-const TABLES: [(&str, bool); 18] = [
+const TABLES: [(&str, bool); 19] = [
     ("", false),
     ("server", false),
     ("server.tls", false),
@@ -22,6 +22,7 @@ const TABLES: [(&str, bool); 18] = [
     ("session.cookie", false),
     ("tokens", false),
     ("headers", false),
+    ("audit", false),
     ("organization", true),
     ("organization.service_account", true),
     ("organization.workload", true),

@@ -9,6 +9,7 @@
 )]
 
 mod accounts;
+mod audit;
 mod command_line;
 mod configuration;
 mod decisions;
@@ -21,6 +22,7 @@ mod headers;
 mod lifecycle;
 mod logout;
 mod modes;
+mod observability;
 mod oidc_attacks;
 mod oidc_keys;
 mod oidc_logout;

@@ -7,6 +7,7 @@ use crate::policy::OrganizationId;
 /// Keys that a running gate cannot change: it would have to bind other ports, start other threads,
 /// or move every session.
 pub(super) const RESTART: &[&str] = &[
+    "audit",
     "server.admin",
     "server.grpc",
     "server.listen",

@@ -9,7 +9,7 @@ use http::Request;
 use hubgate::clock::Clock;
 use hubgate::config::{Config, Loader};
 use hubgate::gate::{Current, Gates, Kept, Site};
-use hubgate::observe::{Format, Observer, Recorder, Sink};
+use hubgate::observe::{Audit, Format, Observer, Recorder, Sink};
 use hubgate::peer::Peer;
 use hubgate::serve::{Reloaded, Reloader};
 use hubgate::server::{self, Context, Listeners, Live};
@@ -26,6 +26,7 @@ pub(crate) struct Served {
     /// Where proxies ask by gRPC, if they may.
     pub(crate) grpc: Option<SocketAddr>,
     pub(crate) lines: Lines,
+    pub(crate) audit: Lines,
     observer: Observer,
     /// Where its configuration file is.
     pub(crate) folder: Folder,
@@ -44,16 +45,17 @@ impl Served {
             .first(Clock::system().now())
             .unwrap_or_else(|problems| panic!("{problems}\n{text}"));
         let lines = Lines::default();
-        let observer = Observer::new(Sink::to(lines.clone(), Format::Json));
+        let audit = Lines::default();
+        let noted = Audit::to(audit.clone(), true);
+        let observer = Observer::audited(Sink::to(lines.clone(), Format::Json), noted.clone());
         let (running, end) = oneshot::channel();
-        let kept = Arc::new(Kept::new(&config, clock.clone()).unwrap());
+        let kept = Arc::new(Kept::new(&config, clock.clone()).unwrap().audited(noted));
         let current = Current::new(Site::new(&config, &kept, None).unwrap());
         let live = Live::new(config.server.clone());
-        let metrics = Arc::clone(observer.metrics());
         let (address, grpc) = serve(&config, live.clone(), clock, &observer, current.clone(), end);
-        let reloader = Reloader::new(loader, current, kept, live, metrics, clock.clone());
+        let reloader = Reloader::new(loader, current, kept, live, observer.clone(), clock.clone());
         let reloader = Mutex::new(reloader);
-        Self { address, grpc, lines, observer, folder, reloader, _running: running }
+        Self { address, grpc, lines, audit, observer, folder, reloader, _running: running }
     }
 
     /// Reads the files again, as at SIGHUP.

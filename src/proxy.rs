@@ -77,7 +77,7 @@ impl Proxy {
     pub async fn forward(
         &self,
         permit: Permit<'_>,
-        mut request: Request<Body>,
+        request: &mut Request<Body>,
         told: Told,
         upgrade: Option<Upgrade>,
         lifeline: Lifeline,
@@ -85,7 +85,7 @@ impl Proxy {
         // The permit was the key to this door: it has opened it, and opens no other.
         let _used = permit;
         let result = async {
-            let sent = prepare(&mut request, upgrade, &lifeline, &self.trailers)?;
+            let sent = prepare(request, upgrade, &lifeline, &self.trailers)?;
             // In a box, so that the futures around it are moved about without its weight.
             let answer = Box::pin(self.exchange(request, &told, &sent));
             let timeout = self.pool.connector().response_timeout();
@@ -120,9 +120,9 @@ impl Proxy {
     /// # Errors
     /// As [`Self::forward`].
     pub async fn ask(&self, question: Question) -> Result<Response<Body>, Error> {
-        let request = question.into_request().map(|()| Body::Empty);
+        let mut request = question.into_request().map(|()| Body::Empty);
         let sent = Sent { upload: None, switch: None, replayable: true };
-        Ok(match Box::pin(self.exchange(request, &Told::nothing(), &sent)).await? {
+        Ok(match Box::pin(self.exchange(&mut request, &Told::nothing(), &sent)).await? {
             Answer::Ready(response) => response,
             Answer::Raw(response) => stripped(response),
         })
@@ -133,7 +133,7 @@ impl Proxy {
     /// sent twice is sent once more.
     async fn exchange(
         &self,
-        mut request: Request<Body>,
+        request: &mut Request<Body>,
         told: &Told,
         sent: &Sent,
     ) -> Result<Answer, Error> {
@@ -143,8 +143,8 @@ impl Proxy {
             let Sender { kind, reused } = self.pool.sender(needs).await?;
             match kind {
                 Kind::Direct(link) => {
-                    to_origin_form(&mut request)?;
-                    match direct::exchange(link, &mut request, told, sent, &self.pool).await {
+                    to_origin_form(request)?;
+                    match direct::exchange(link, request, told, sent, &self.pool).await {
                         Ok(response) => return Ok(Answer::Ready(response)),
                         Err(failure) if reused && failure.allows_another(needs) => {}
                         Err(failure) => return Err(failure.error),
@@ -152,20 +152,19 @@ impl Proxy {
                 }
                 Kind::Upgrade(mut sender) => {
                     told.insert(request.headers_mut());
-                    to_origin_form(&mut request)?;
-                    let response = sender.send_request(request).await;
+                    to_origin_form(request)?;
+                    let response = sender.send_request(std::mem::take(request)).await;
                     return response.map(Answer::Raw).map_err(Error::from_hyper);
                 }
                 Kind::Http2(mut sender, generation) => {
                     told.insert(request.headers_mut());
-                    to_http2(&mut request, self.pool.connector().scheme())?;
+                    to_http2(request, self.pool.connector().scheme())?;
                     // The body need not wait where it has a window of its own.
                     if let Some(upload) = &sent.upload {
                         upload.release();
                     }
-                    let spare =
-                        (reused && needs.replayable && !needs.fresh).then(|| copy(&request));
-                    match sender.try_send_request(request).await {
+                    let spare = (reused && needs.replayable && !needs.fresh).then(|| copy(request));
+                    match sender.try_send_request(std::mem::take(request)).await {
                         Ok(response) => return Ok(Answer::Raw(response)),
                         Err(mut failure) => {
                             let again = failure.take_message().filter(|_| reused).or(spare);
@@ -173,7 +172,7 @@ impl Proxy {
                                 return Err(Error::from_hyper(failure.into_error()));
                             };
                             self.pool.forget(generation);
-                            request = again;
+                            *request = again;
                         }
                     }
                 }

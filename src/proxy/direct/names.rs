@@ -130,7 +130,7 @@ mod tests {
         for number in 0..4 * PLACES {
             let line = format!("X-Name-{number}: v");
             let (name, ..) = names.take(line.as_bytes()).unwrap();
-            assert_eq!(name, format!("x-name-{number}"));
+            assert_eq!(name.as_str(), format!("x-name-{number}"));
         }
     }
 }

@@ -5,6 +5,7 @@ mod direct;
 mod error;
 mod local;
 mod outgoing;
+mod patience;
 mod pool;
 mod resting;
 mod tunnel;
@@ -27,7 +28,7 @@ pub use connect::{Connector, ConnectorError};
 pub use error::{Cause, Error};
 pub use local::Local;
 
-use outgoing::{Sent, copy, prepare, to_origin_form, trailer_rule, wait};
+use outgoing::{Sent, copy, prepare, to_origin_form, trailer_rule};
 use pool::{Kind, Needs, Pool, Sender};
 
 /// Bodies of at most this many bytes are over before their session could end.
@@ -89,13 +90,16 @@ impl Proxy {
             // In a box, so that the futures around it are moved about without its weight.
             let answer = Box::pin(self.exchange(request, &told, &sent));
             let timeout = self.pool.connector().response_timeout();
-            let mut response = match wait(timeout, sent.upload.as_ref(), answer).await? {
-                Answer::Ready(response) => response,
-                Answer::Raw(response) if response.status() == StatusCode::SWITCHING_PROTOCOLS => {
-                    return tunnel::join(response, sent.switch, lifeline);
-                }
-                Answer::Raw(response) => stripped(response),
-            };
+            let mut response =
+                match self.pool.timers().wait(timeout, sent.upload.as_ref(), answer).await? {
+                    Answer::Ready(response) => response,
+                    Answer::Raw(response)
+                        if response.status() == StatusCode::SWITCHING_PROTOCOLS =>
+                    {
+                        return tunnel::join(response, sent.switch, lifeline);
+                    }
+                    Answer::Raw(response) => stripped(response),
+                };
             if sent.upload.is_some() || !response.body().is_end_stream() {
                 let mut body = std::mem::take(response.body_mut()).guarded(&lifeline, SMALL);
                 if let Some(kept) = sent.upload.as_ref().and_then(UploadHandle::answered) {

@@ -6,11 +6,11 @@ use std::time::SystemTime;
 use http::HeaderMap;
 
 use super::Gate;
-use crate::credential::{Credential, Reading, Reception, Unidentified, Unknown};
+use crate::credential::{self, Credential, Reading, Reception, Refused, Unidentified, Unknown};
 use crate::error::Error;
 use crate::hub::{ANSWER_LIMIT, Heard, Question, Said, Shown, Whoami};
 use crate::peer::Peer;
-use crate::policy::{Account, Claimed};
+use crate::policy::{Account, Challenge, Claimed, Reason};
 use crate::proxy::Proxy;
 
 impl Gate {
@@ -27,10 +27,12 @@ impl Gate {
         peer: &Peer,
         now: SystemTime,
     ) -> Result<Credential, Error> {
-        let own = match self.site.credentials.read(headers, peer, now)? {
-            Reading::Read(own) => own,
-            Reading::Asking(asking) => asking.await?,
+        let read = match self.site.credentials.read(headers, peer, now) {
+            Ok(Reading::Read(own)) => Ok(own),
+            Ok(Reading::Asking(asking)) => asking.await,
+            Err(error) => Err(error),
         };
+        let own = read.map_err(|error| refused_at(claimed, error))?;
         match &self.site.reception {
             None => Ok(own),
             // In a box: the way of other requests is not made longer by its weight.
@@ -83,6 +85,22 @@ impl Gate {
                 ask(proxy.ok_or_else(nowhere)?, whoami, shown).await
             })
         }
+    }
+}
+
+/// A token that nobody knows is refused by the organization whose content was asked for: so whoever
+/// holds it reads where to sign in.
+fn refused_at(claimed: &Claimed<'_>, error: credential::Error) -> Error {
+    let unknown = matches!(
+        &error,
+        credential::Error::Refused(Refused { reason: Reason::TokenUnknown, organization: None })
+    );
+    match claimed.organizations().next().filter(|_| unknown) {
+        Some(organization) => Error::Challenge(Challenge {
+            organization: organization.id.clone(),
+            reason: Reason::TokenUnknown,
+        }),
+        None => error.into(),
     }
 }
 

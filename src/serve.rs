@@ -9,10 +9,14 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::Request;
+
+use crate::body::Body;
 use crate::clock::Clock;
 use crate::config::{Config, Loader};
 use crate::gate::{Current, Gates, Kept, SetupError, Site};
 use crate::observe::Observer;
+use crate::peer::Peer;
 use crate::server::{self, Context, Listeners, Live};
 
 pub use notify::{Notify, NotifyError};
@@ -128,7 +132,7 @@ impl Prepared {
         let providers = tend_providers(current.clone(), context.clone());
         let make = move |recorder: crate::observe::Recorder| {
             let gates = Rc::new(Gates::new(&current, recorder));
-            async move |request, peer| gates.serve(request, peer).await
+            async move |request: &mut Request<Body>, peer: &Peer| gates.serve(request, peer).await
         };
         tokio::select! {
             served = server::run(listeners, &context, make, shutdown) => served,

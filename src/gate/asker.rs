@@ -54,7 +54,11 @@ impl Gate {
             Credential::Token(_, ref header) => {
                 if reception.shows_another(headers, header)? {
                     let reason = Reason::MixedCredentials;
-                    return Err(Error::Credential(Refused { reason, organization: None }));
+                    return Err(Error::Credential(Refused {
+                        reason,
+                        organization: None,
+                        whose: None,
+                    }));
                 }
                 return Ok(own);
             }

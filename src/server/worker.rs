@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::{Request, Response};
-use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper_util::rt::TokioTimer;
 use tokio::sync::{Semaphore, watch};
@@ -156,7 +155,7 @@ impl Worker {
     /// Serves until the drain is over; `ended` is dropped after everything else.
     pub(super) fn run<Serve>(self, make: &dyn Fn(Recorder) -> Serve, ended: Ended)
     where
-        Serve: AsyncFn(Request<Incoming>, Peer) -> Response<Body> + 'static,
+        Serve: AsyncFn(&mut Request<Body>, &Peer) -> Response<Body> + 'static,
     {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
@@ -170,7 +169,7 @@ impl Worker {
 
     async fn serve<Serve>(self, make: &dyn Fn(Recorder) -> Serve)
     where
-        Serve: AsyncFn(Request<Incoming>, Peer) -> Response<Body> + 'static,
+        Serve: AsyncFn(&mut Request<Body>, &Peer) -> Response<Body> + 'static,
     {
         let recorder = self.observer.recorder();
         let mut phases = self.phases.clone();

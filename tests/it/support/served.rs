@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use http::Request;
+use hubgate::body::Body;
 use hubgate::clock::Clock;
 use hubgate::config::{Config, Loader};
 use hubgate::gate::{Current, Gates, Kept, Site};
@@ -13,7 +14,6 @@ use hubgate::observe::{Audit, Format, Observer, Recorder, Sink};
 use hubgate::peer::Peer;
 use hubgate::serve::{Reloaded, Reloader};
 use hubgate::server::{self, Context, Listeners, Live};
-use hyper::body::Incoming;
 use serde_json::Value;
 use tokio::sync::{Notify, oneshot};
 
@@ -91,7 +91,7 @@ fn serve(
     let addresses = (listeners.addresses()[0], listeners.asked_address(), listeners.grpc_address());
     let make = move |recorder: Recorder| {
         let gates = Gates::new(&current, recorder.clone());
-        async move |request: Request<Incoming>, peer: Peer| {
+        async move |request: &mut Request<Body>, peer: &Peer| {
             let response = gates.serve(request, peer).await;
             // Tests read the line of a request as soon as they have its answer.
             recorder.flush();

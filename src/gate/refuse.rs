@@ -166,7 +166,7 @@ impl Gate {
             retry_after: error.retry_after(),
             request_id,
             command_line: self.site.cli_sign_in,
-            credential: about.header(&header::AUTHORIZATION).is_some(),
+            credential: about.telling.shows_credentials(),
         };
         let mut response = respond::refuse(about.dialect(), &refusal);
         if let Error::Login { failure, .. } = error

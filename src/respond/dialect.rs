@@ -73,6 +73,12 @@ impl Telling {
         kept.get_or_insert_with(|| value.clone());
     }
 
+    /// Whether there was an `Authorization`.
+    #[must_use]
+    pub const fn shows_credentials(&self) -> bool {
+        self.credentials
+    }
+
     /// The dialect of a request for `path` (without the query).
     #[must_use]
     pub fn dialect(&self, method: &Method, path: &str) -> Dialect {

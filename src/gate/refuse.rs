@@ -167,7 +167,7 @@ impl Gate {
             retry_after: error.retry_after(),
             request_id,
             command_line: self.site.cli_sign_in,
-            credential: about.telling.credentials(),
+            credential: about.telling.shows_credentials(),
         };
         let mut response = respond::refuse(about.dialect(), &refusal);
         if let Error::Login { failure, .. } = error

@@ -73,9 +73,9 @@ impl Telling {
         kept.get_or_insert_with(|| value.clone());
     }
 
-    /// Whether the request had an `Authorization`.
+    /// Whether there was an `Authorization`.
     #[must_use]
-    pub const fn credentials(&self) -> bool {
+    pub const fn shows_credentials(&self) -> bool {
         self.credentials
     }
 

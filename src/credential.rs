@@ -151,11 +151,15 @@ impl Credential {
     }
 
     /// Tells a proxy that asks us what is left of the client's credentials for the hub: its own, and
-    /// nothing in the place of a token of ours. What is not named was not sent.
+    /// nothing in the place of a token of ours.
     pub fn leave(&self, asked: &HeaderMap, told: &mut HeaderMap) {
         for name in HEADERS {
-            for value in asked.get_all(&name) {
-                told.append(&name, value.clone());
+            let mut values = asked.get_all(&name).iter();
+            if let Some(first) = values.next() {
+                told.insert(&name, first.clone());
+            }
+            for other in values {
+                told.append(&name, other.clone());
             }
         }
         match self {

@@ -14,6 +14,7 @@ use http::{Method, Request, Response, StatusCode};
 
 use crate::body::Body;
 use crate::config::PublicUrl;
+use crate::credential::HEADERS;
 use crate::headers::{Forwarding, Identity, Managed, others};
 use crate::peer::Peer;
 use crate::policy::{Ambiguity, Permit, Reason};
@@ -129,8 +130,9 @@ impl Contract {
     /// Tells the proxy that its client's request may pass, and who asks: a permit buys a 200.
     ///
     /// Every managed header is there, empty where there is nothing to say: a proxy that copies
-    /// what it finds would otherwise leave the client's own in place. So is `Cookie`: what is left
-    /// of the client's without ours.
+    /// what it finds would otherwise leave the client's own in place, or write the name of a variable.
+    /// So are `Cookie`, which is what is left of the client's without ours, and the places of
+    /// credentials.
     #[must_use]
     pub fn allow(
         permit: Permit<'_>,
@@ -144,7 +146,8 @@ impl Contract {
         let prepared = identity.answer(|| {
             let mut headers = HeaderMap::with_capacity(16);
             headers.insert(header::CACHE_CONTROL, const { HeaderValue::from_static("no-store") });
-            for name in managed.names().names().chain([&header::COOKIE]) {
+            let clients = HEADERS.iter().chain([&header::COOKIE]);
+            for name in managed.names().names().chain(clients) {
                 headers.insert(name, const { HeaderValue::from_static("") });
             }
             for (name, value) in identity.iter() {

@@ -240,6 +240,10 @@ impl Loader {
             Some(_) | None => entries::found(reader, place, &patterns),
         };
         self.patterns = patterns;
+        if again && !reader.problems.borrow().is_empty() {
+            // A folder that is gone says nothing about the organizations in it.
+            return None;
+        }
         let found = self.files.gather(reader, place, &mut table, found, again);
         overrides::apply(reader, &mut table, |first| {
             first != "organizations" && first != "organization"

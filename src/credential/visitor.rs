@@ -53,6 +53,7 @@ pub enum Error {
 pub(super) enum Guest {
     Nobody,
     Unidentified,
+    Opaque,
     Browser(Arc<Account>, Arc<Known>),
     Token(Arc<Account>, Arc<Known>),
 }
@@ -71,6 +72,9 @@ impl Guest {
         for (shown, known) in all {
             let account = match &known.whose {
                 Whose::Nobody => continue,
+                Whose::Unidentified if shown.carrier == Carrier::Cookie && all.len() == 1 => {
+                    return Ok(Self::Opaque);
+                }
                 Whose::Unidentified => return Ok(Self::Unidentified),
                 Whose::Account(account) => account,
             };
@@ -202,6 +206,7 @@ impl Reception {
         let (account, known, token) = match guest {
             Guest::Nobody => return Ok(alone(Showing::Nothing, session)),
             Guest::Unidentified => return Ok(alone(Showing::Unidentified, session)),
+            Guest::Opaque => return Ok(alone(Showing::Opaque, session)),
             Guest::Browser(account, known) => (account, known, false),
             Guest::Token(account, known) => (account, known, true),
         };

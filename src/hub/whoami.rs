@@ -112,11 +112,12 @@ impl Whoami {
     }
 
     /// Whether somebody's word is needed on the credential at all: what is neither a token nor a
-    /// password (a signature over one request, say) is nobody's that `whoami` could name.
+    /// password (a signature over one request, say) is nobody's that `whoami` could name, and some
+    /// hubs' APIs know nothing of the cookies of their pages.
     #[must_use]
     pub fn can_ask(&self, shown: &Shown) -> bool {
         match shown.carrier {
-            Carrier::Cookie => true,
+            Carrier::Cookie => self.config.cookies_tell,
             Carrier::Header(_) => self.to_send(shown).is_some(),
         }
     }

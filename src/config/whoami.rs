@@ -19,8 +19,6 @@ pub struct Whoami {
     pub organizations_path: Option<PathAndQuery>,
     /// The hub's own cookies; several are shown together.
     pub cookies: Vec<String>,
-    /// Whether the path says whose a cookie is.
-    pub cookies_tell: bool,
     /// Headers that carry a token beside `Authorization`.
     pub headers: Vec<HeaderName>,
     /// How a Basic credential is shown.
@@ -66,7 +64,6 @@ struct Preset {
     path: &'static str,
     organizations_path: Option<&'static str>,
     cookies: &'static [&'static str],
-    cookies_tell: bool,
     headers: &'static [&'static str],
     basic: Basic,
     forbidden: Forbidden,
@@ -82,7 +79,6 @@ const HUGGINGFACE: Preset = Preset {
     path: "/api/whoami-v2",
     organizations_path: None,
     cookies: &["token"],
-    cookies_tell: true,
     headers: &["x-hf-authorization"],
     basic: Basic::Token,
     forbidden: Forbidden::Refused,
@@ -102,13 +98,12 @@ const CSGHUB: Preset = Preset {
     ..HUGGINGFACE
 };
 
-/// Gitea and Forgejo: scoped tokens may be forbidden to say whose they are, an address is never
-/// said to be verified, and the API answers 401 to the cookie that the pages go by.
+/// Gitea and Forgejo: scoped tokens may be forbidden to say whose they are, and an address is
+/// never said to be verified.
 const GITEA: Preset = Preset {
     path: "/api/v1/user",
     organizations_path: Some("/api/v1/user/orgs?limit=50"),
     cookies: &["i_like_gitea", "gitea_incredible"],
-    cookies_tell: false,
     headers: &[],
     basic: Basic::AsItIs,
     forbidden: Forbidden::Unidentified,
@@ -140,7 +135,6 @@ impl Whoami {
         let path = path(section, "path", Some(preset.path));
         let organizations_path = path_or_none(section, preset.organizations_path);
         let cookies = cookies(section, preset);
-        let cookies_tell = section.flag("cookies_tell").unwrap_or(preset.cookies_tell);
         let headers = headers(section, preset);
         let words = [("token", Basic::Token), ("as-it-is", Basic::AsItIs)];
         let basic = section.choice("basic", &words).unwrap_or(preset.basic);
@@ -166,7 +160,6 @@ impl Whoami {
             path: path?,
             organizations_path,
             cookies,
-            cookies_tell,
             headers: headers?,
             basic,
             forbidden,

@@ -11,7 +11,6 @@ use crate::policy::Account;
 pub(super) enum Guest {
     Nobody,
     Unidentified,
-    Opaque,
     Browser(Arc<Account>, Arc<Known>),
     Token(Arc<Account>, Arc<Known>),
 }
@@ -30,9 +29,6 @@ impl Guest {
         for (shown, known) in all {
             let account = match &known.whose {
                 Whose::Nobody => continue,
-                Whose::Unidentified if shown.carrier == Carrier::Cookie && all.len() == 1 => {
-                    return Ok(Self::Opaque);
-                }
                 Whose::Unidentified => return Ok(Self::Unidentified),
                 Whose::Account(account) => account,
             };

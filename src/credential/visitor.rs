@@ -176,7 +176,6 @@ impl Reception {
         let (account, known, token) = match guest {
             Guest::Nobody => return Ok(alone(Showing::Nothing, session)),
             Guest::Unidentified => return Ok(alone(Showing::Unidentified, session)),
-            Guest::Opaque => return Ok(alone(Showing::Opaque, session)),
             Guest::Browser(account, known) => (account, known, false),
             Guest::Token(account, known) => (account, known, true),
         };

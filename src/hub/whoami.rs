@@ -112,12 +112,11 @@ impl Whoami {
     }
 
     /// Whether somebody's word is needed on the credential at all: what is neither a token nor a
-    /// password (a signature over one request, say) is nobody's that `whoami` could name, and some
-    /// hubs' APIs know nothing of the cookies of their pages.
+    /// password (a signature over one request, say) is nobody's that `whoami` could name.
     #[must_use]
     pub fn can_ask(&self, shown: &Shown) -> bool {
         match shown.carrier {
-            Carrier::Cookie => self.config.cookies_tell,
+            Carrier::Cookie => true,
             Carrier::Header(_) => self.to_send(shown).is_some(),
         }
     }

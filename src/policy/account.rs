@@ -51,8 +51,6 @@ pub enum Showing {
     Nothing,
     /// A credential of which the hub does not say whose it is, and which it may accept elsewhere.
     Unidentified,
-    /// The hub's own cookie, of which the hub does not say whose it is: a browser.
-    Opaque,
     /// The hub's own cookie of an account: a browser.
     Browser(Arc<Account>),
     /// A token of an account: a program.
@@ -64,7 +62,7 @@ impl Showing {
     #[must_use]
     pub const fn account(&self) -> Option<&Arc<Account>> {
         match self {
-            Self::Nothing | Self::Unidentified | Self::Opaque => None,
+            Self::Nothing | Self::Unidentified => None,
             Self::Browser(account) | Self::Token(account) => Some(account),
         }
     }

@@ -80,8 +80,6 @@ fn by_hub<'r>(
     }
     let account = match principal.showing() {
         Showing::Unidentified => return Err(Reason::CredentialUnidentified),
-        // It may be a member's: it counts as one, and nothing is public.
-        Showing::Opaque => return by_idp(Claim { public: false, ..claim }, standing),
         Showing::Nothing => {
             return match standing {
                 Standing::Unknown => Ok(Verdict::Offer),

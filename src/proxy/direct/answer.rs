@@ -4,19 +4,19 @@ use bytes::Bytes;
 use http::header::{HeaderMap, HeaderValue};
 use http::{Request, Response, StatusCode, Version};
 use hyper::ext::ReasonPhrase;
-use memchr::{memchr, memmem};
 
 use super::head::number;
+use super::lines::Lines;
 use super::link::Link;
 use super::names::{Kind, Names};
 use crate::body::Body;
 use crate::headers::strip_named;
 
 /// The largest head of an answer, in bytes.
-const LARGEST: usize = 256 * 1024;
+pub(super) const LARGEST: usize = 256 * 1024;
 
 /// How many headers an answer may have.
-const MOST: usize = 256;
+pub(super) const MOST: usize = 256;
 
 /// How every head begins.
 const BEGIN: &[u8] = b"HTTP/1.";
@@ -83,17 +83,18 @@ pub(super) fn take(
     if read.get(..begun) != BEGIN.get(..begun) {
         return Err(Flaw::NoHttp);
     }
-    let Some(end) = names.find_end(read) else { return unfinished(read) };
-    // Its lines, and not the empty one behind them.
-    let head = link.take(end + 2);
-    link.take(2);
-    let mut rest = &*head;
-    let (old, status, reason) = status_line(take_line(&mut rest)?)?;
+    let mut found = Lines::new();
+    if !found.find(read)? {
+        return if read.len() > LARGEST { Err(Flaw::TooLong) } else { Ok(None) };
+    }
+    let head = link.take(found.length());
+    let mut lines = found.of(&head);
+    let (old, status, reason) = status_line(lines.next().unwrap_or_default())?;
     let mut response = Response::new(Body::Empty);
     *response.status_mut() = status;
     if status.is_informational() {
         // It is read as strictly, and goes no further.
-        collect(&head, rest, names, &mut HeaderMap::new())?;
+        collect(&head, lines, names, &mut HeaderMap::new())?;
         let answer = Answer { framing: Framing::Length(0), keep_alive: true };
         return Ok(Some((answer, response)));
     }
@@ -102,7 +103,7 @@ pub(super) fn take(
     }
     let mut headers = std::mem::take(request.headers_mut());
     headers.clear();
-    let said = collect(&head, rest, names, &mut headers)?;
+    let said = collect(&head, lines, names, &mut headers)?;
     *response.headers_mut() = headers;
     let empty = *request.method() == http::Method::HEAD
         || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
@@ -115,26 +116,6 @@ pub(super) fn take(
     };
     *response.version_mut() = Version::HTTP_11;
     Ok(Some((answer, response)))
-}
-
-/// What has no end yet, but may have one.
-fn unfinished<T>(read: &[u8]) -> Result<Option<T>, Flaw> {
-    if memmem::find(read, b"\n\n").is_some() {
-        return Err(Flaw::LineEnd);
-    }
-    if read.len() > LARGEST {
-        return Err(Flaw::TooLong);
-    }
-    Ok(None)
-}
-
-/// Takes the next line, which ends in CR LF. RFC 9112 §2.2 lets a recipient take LF alone for the
-/// end of a line; whoever does not has another reading then.
-fn take_line<'h>(rest: &mut &'h [u8]) -> Result<&'h [u8], Flaw> {
-    let end = memchr(b'\n', rest).ok_or(Flaw::LineEnd)?;
-    let (line, after) = rest.split_at_checked(end + 1).ok_or(Flaw::LineEnd)?;
-    *rest = after;
-    line.strip_suffix(b"\r\n").ok_or(Flaw::LineEnd)
 }
 
 /// `HTTP/1.1 200 OK` (RFC 9112 §4): whether it is HTTP/1.0, the status, and the reason where it is
@@ -189,21 +170,16 @@ impl Said {
 ///
 /// What may stand in a value is for [`HeaderValue`] to say: no control but a tab, so no CR. A line
 /// that begins with a blank has no name, so none is folded (RFC 9112 §5.2).
-fn collect(
-    head: &Bytes,
-    mut lines: &[u8],
+fn collect<'h>(
+    head: &'h Bytes,
+    lines: impl Iterator<Item = &'h [u8]>,
     names: &Names,
     headers: &mut HeaderMap,
 ) -> Result<Said, Flaw> {
     let mut said = Said::default();
     let mut named: Vec<&[u8]> = Vec::new();
-    let mut count = 0;
-    while !lines.is_empty() {
-        count += 1;
-        if count > MOST {
-            return Err(Flaw::TooMany);
-        }
-        let (name, kind, value) = names.take(take_line(&mut lines)?).ok_or(Flaw::Header)?;
+    for line in lines {
+        let (name, kind, value) = names.take(line).ok_or(Flaw::Header)?;
         let value = without_blanks(value);
         match kind {
             Kind::Said => {}

@@ -3,11 +3,10 @@
 use std::cell::RefCell;
 
 use http::header::{self, HeaderName};
-use memchr::memmem::Finder;
 
 use crate::headers::is_hop_by_hop;
 
-/// How many places there are for names.
+/// How many places there are for names: as many as a byte has values.
 const PLACES: usize = 256;
 
 /// What an answer says with a header of some name.
@@ -38,12 +37,8 @@ impl Kind {
 }
 
 /// One thread's names, each in one of the two places that its spelling hashes to.
-#[derive(Debug)]
-pub(in crate::proxy) struct Names {
-    known: RefCell<Vec<Option<Known>>>,
-    /// Finds the end of a head; kept here because it takes a while to make.
-    end: Finder<'static>,
-}
+#[derive(Debug, Default)]
+pub(in crate::proxy) struct Names(RefCell<Vec<Option<Known>>>);
 
 #[derive(Clone, Debug)]
 struct Known {
@@ -52,46 +47,40 @@ struct Known {
     kind: Kind,
 }
 
-impl Default for Names {
-    fn default() -> Self {
-        Self { known: RefCell::default(), end: Finder::new(b"\r\n\r\n") }
-    }
+/// A name's two places. Its length and both of its ends are looked at, which is quick and tells
+/// most names apart; it need not withstand anybody, since a hub whose names share their places
+/// makes nothing but its own answers slower.
+fn places(spelling: &[u8]) -> [usize; 2] {
+    const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
+    let ends = match (spelling.first_chunk::<8>(), spelling.last_chunk::<8>()) {
+        (Some(first), Some(last)) => {
+            u64::from_le_bytes(*first) ^ u64::from_le_bytes(*last).rotate_left(29)
+        }
+        _ => spelling.iter().fold(0, |ends, b| ends << 8 | u64::from(*b)),
+    };
+    let [first, second, ..] = (ends.wrapping_mul(SPREAD) ^ spelling.len() as u64).to_be_bytes();
+    [first.into(), second.into()]
 }
 
 impl Names {
-    /// Where the empty line behind a head begins.
-    pub(super) fn find_end(&self, read: &[u8]) -> Option<usize> {
-        self.end.find(read)
-    }
-
     /// Takes a name off the beginning of a line, and the colon behind it; `None` when none stands
     /// there. A blank in front of the colon is part of the name, and no name has one
     /// (RFC 9112 §5.1).
     pub(super) fn take<'l>(&self, line: &'l [u8]) -> Option<(HeaderName, Kind, &'l [u8])> {
-        // The name is hashed while its end is looked for. The hash need not withstand anybody:
-        // whoever makes names collide makes his own answers slower.
-        let mut hash = 0_usize;
-        let end = line.iter().position(|b| {
-            let colon = *b == b':';
-            if !colon {
-                hash = hash.wrapping_mul(31) ^ usize::from(*b);
-            }
-            colon
-        })?;
-        let (spelling, rest) = line.split_at_checked(end)?;
-        let (name, kind) = self.of(spelling, hash)?;
+        let (spelling, rest) = line.split_at_checked(line.iter().position(|b| *b == b':')?)?;
+        let (name, kind) = self.of(spelling)?;
         Some((name, kind, rest.get(1..)?))
     }
 
-    fn of(&self, spelling: &[u8], hash: usize) -> Option<(HeaderName, Kind)> {
-        let mut places = self.known.borrow_mut();
-        if places.is_empty() {
-            places.resize(PLACES, None);
+    fn of(&self, spelling: &[u8]) -> Option<(HeaderName, Kind)> {
+        let mut all = self.0.borrow_mut();
+        if all.is_empty() {
+            all.resize(PLACES, None);
         }
         // Two places for each: two names that share one do not push each other out.
-        let (first, second) = (hash % PLACES, (hash / PLACES) % PLACES);
+        let [first, second] = places(spelling);
         for place in [first, second] {
-            if let Some(Some(known)) = places.get(place)
+            if let Some(Some(known)) = all.get(place)
                 && *known.spelling == *spelling
             {
                 return Some((known.name.clone(), known.kind));
@@ -99,9 +88,9 @@ impl Names {
         }
         let name = HeaderName::from_bytes(spelling).ok()?;
         let kind = Kind::of(&name);
-        let free = if matches!(places.get(first), Some(None)) { first } else { second };
+        let free = if matches!(all.get(first), Some(None)) { first } else { second };
         let known = Known { spelling: spelling.into(), name: name.clone(), kind };
-        *places.get_mut(free)? = Some(known);
+        *all.get_mut(free)? = Some(known);
         Some((name, kind))
     }
 }

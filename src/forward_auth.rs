@@ -146,7 +146,8 @@ impl Contract {
         let prepared = identity.answer(|| {
             let mut headers = HeaderMap::with_capacity(16);
             headers.insert(header::CACHE_CONTROL, const { HeaderValue::from_static("no-store") });
-            let clients = HEADERS.iter().chain([&header::COOKIE]);
+            let shown = HEADERS;
+            let clients = shown.iter().chain([&header::COOKIE]);
             for name in managed.names().names().chain(clients) {
                 headers.insert(name, const { HeaderValue::from_static("") });
             }

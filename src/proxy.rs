@@ -8,6 +8,7 @@ mod outgoing;
 mod pool;
 mod resting;
 mod tunnel;
+mod whose;
 
 use std::rc::Rc;
 

@@ -53,6 +53,7 @@ pub enum Error {
 pub(super) enum Guest {
     Nobody,
     Unidentified,
+    SomeBrowser,
     Browser(Arc<Account>, Arc<Known>),
     Token(Arc<Account>, Arc<Known>),
 }
@@ -71,6 +72,9 @@ impl Guest {
         for (shown, known) in all {
             let account = match &known.whose {
                 Whose::Nobody => continue,
+                Whose::Unidentified if all.len() == 1 && shown.carrier == Carrier::Cookie => {
+                    return Ok(Self::SomeBrowser);
+                }
                 Whose::Unidentified => return Ok(Self::Unidentified),
                 Whose::Account(account) => account,
             };
@@ -163,7 +167,7 @@ impl Reception {
             known.push((shown, word));
         }
         let guest = Guest::of(&known).map_err(Unknown::from)?;
-        Ok(self.receive(guest, session, now)?)
+        Ok(self.receive(guest, session, now).await?)
     }
 
     /// The account that a request shows to the hub, if it shows exactly one.
@@ -193,7 +197,7 @@ impl Reception {
     ///
     /// # Errors
     /// When the session store cannot say.
-    pub(super) fn receive(
+    pub(super) async fn receive(
         &self,
         guest: Guest,
         session: Option<Arc<Session>>,
@@ -202,24 +206,21 @@ impl Reception {
         let (account, known, token) = match guest {
             Guest::Nobody => return Ok(alone(Showing::Nothing, session)),
             Guest::Unidentified => return Ok(alone(Showing::Unidentified, session)),
+            Guest::SomeBrowser => return Ok(alone(Showing::SomeBrowser, session)),
             Guest::Browser(account, known) => (account, known, false),
             Guest::Token(account, known) => (account, known, true),
         };
         let sessions =
             if token { self.sessions_of(&account, now)? } else { session.into_iter().collect() };
-        let mut memo = known.visitor.lock().unwrap_or_else(PoisonError::into_inner);
-        let links = self.links.generation();
-        if let Some(visitor) = memo.as_ref()
-            && visitor.links == links
-            && visitor.sessions.len() == sessions.len()
-            && visitor.sessions.iter().zip(&sessions).all(|(old, new)| Arc::ptr_eq(old, new))
-        {
-            return Ok(Arc::clone(visitor));
+        if let Some(visitor) = met(&known, &sessions, self.links.generation()) {
+            return Ok(visitor);
         }
         let mut sign_ins: Vec<SignIn> = Vec::new();
         for session in &sessions {
             for sign_in in session.principal.sign_ins() {
-                if self.belongs(&account, sign_in, now) && (!token || sign_in.is_live(now)) {
+                // In a box: a link is made once, and the future is part of every request's.
+                let belongs = Box::pin(self.belongs(&account, sign_in, now)).await;
+                if belongs && (!token || sign_in.is_live(now)) {
                     sign_ins.push(sign_in.clone());
                 }
             }
@@ -227,7 +228,10 @@ impl Reception {
         sign_ins.sort_by_key(|sign_in| sign_in.signed_in_at);
         // A link may have been made just now.
         let links = self.links.generation();
-        let past = self.links.past(&account.id);
+        let past = self.links.past(&account.id, |link| {
+            let entry = self.directory.find(&link.organization);
+            entry.is_some_and(|entry| entry.may_have_vouched(&link.issuer))
+        });
         let showing = if token { Showing::Token(account) } else { Showing::Browser(account) };
         let principal = sign_ins.into_iter().fold(Principal::anonymous(), Principal::with);
         let visitor = Arc::new(Visitor {
@@ -236,7 +240,9 @@ impl Reception {
             links,
             prepared: Prepared::default(),
         });
+        let mut memo = known.visitor.lock().unwrap_or_else(PoisonError::into_inner);
         *memo = Some(Arc::clone(&visitor));
+        drop(memo);
         Ok(visitor)
     }
 
@@ -265,13 +271,26 @@ impl Reception {
     }
 
     /// Whether a sign-in is the account's: linked to it, or linked now.
-    fn belongs(&self, account: &Account, sign_in: &SignIn, now: SystemTime) -> bool {
-        self.links.joins(&account.id, sign_in) || {
-            let entry = self.directory.find(&sign_in.organization);
-            let joined = entry.filter(|_| sign_in.is_live(now));
-            joined.is_some_and(|e| self.links.join(&e.config.policy, account, sign_in).is_ok())
+    async fn belongs(&self, account: &Account, sign_in: &SignIn, now: SystemTime) -> bool {
+        if self.links.joins(&account.id, sign_in) {
+            return true;
         }
+        let entry = self.directory.find(&sign_in.organization);
+        let Some(entry) = entry.filter(|_| sign_in.is_live(now)) else { return false };
+        self.links.joined(&entry.config.policy, account, sign_in).await.is_ok()
     }
+}
+
+/// The caller that the account was with the last request, if nothing has changed since.
+fn met(known: &Known, sessions: &[Arc<Session>], links: u64) -> Option<Arc<Visitor>> {
+    let memo = known.visitor.lock().unwrap_or_else(PoisonError::into_inner);
+    memo.as_ref()
+        .filter(|visitor| {
+            visitor.links == links
+                && visitor.sessions.len() == sessions.len()
+                && visitor.sessions.iter().zip(sessions).all(|(old, new)| Arc::ptr_eq(old, new))
+        })
+        .cloned()
 }
 
 /// Somebody without an account: sign-ins that have ended still tell a member's browser.

@@ -16,6 +16,7 @@ use crate::jose::{AssertionKeys, SigningError};
 use crate::links;
 use crate::login::Login;
 use crate::logout::Logout;
+use crate::policy::Namespace;
 use crate::proxy::{Connector, ConnectorError};
 use crate::recovery::Recovery;
 use crate::session::{self, Sealer, SealerError, Sessions};
@@ -113,6 +114,7 @@ impl Site {
             Arc::clone(&kept.grants),
             cookie.clone(),
             Arc::clone(&directory),
+            Arc::clone(&kept.links),
             kept.refreshes.clone(),
             kept.audit.clone(),
             kept.clock.clone(),
@@ -144,7 +146,7 @@ impl Site {
         };
         Ok(Self {
             profile: config.hub.profile,
-            hub: Hub::new(&config.hub, &config.organizations),
+            hub: Hub::new(&config.hub, &config.organizations).after(previous.map(|site| &site.hub)),
             credentials,
             reception,
             upstream: config.hub.upstream.clone(),
@@ -161,6 +163,7 @@ impl Site {
                 cookie.clone(),
                 Arc::clone(&sessions),
                 Arc::clone(&directory),
+                Arc::clone(&kept.links),
                 kept.sign_outs.clone(),
             ),
             account: Account::new(
@@ -197,6 +200,12 @@ impl Site {
             kept: Arc::clone(kept),
             generation: kept.generation(),
         })
+    }
+
+    /// The namespaces that stay closed, since the organizations that had them are gone.
+    #[must_use]
+    pub fn closed(&self) -> Vec<&Namespace> {
+        self.hub.closed()
     }
 
     /// The headers that only the gate may write.

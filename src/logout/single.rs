@@ -77,7 +77,7 @@ impl Logout {
         let request_id = awaited.map(|(_, request_id)| request_id.as_str());
         match provider.receive_logout(arrived, request_id, now).await? {
             (VerifiedLogout::Request(request), known) => {
-                self.end_named(entry, &request, &known, now)
+                self.end_named(entry, &request, &known, now).await
             }
             (VerifiedLogout::Response(response), _) => {
                 let Some(handle) = handle else { return Err(Error::Parameters) };
@@ -97,7 +97,7 @@ impl Logout {
     }
 
     /// Ends every session that a verified request names, and answers it (Profiles §4.4.3.2).
-    fn end_named(
+    async fn end_named(
         &self,
         entry: &Entry,
         request: &VerifiedLogoutRequest,
@@ -117,10 +117,7 @@ impl Logout {
             [] => vec![selector(None)],
             indexes => indexes.iter().map(|index| selector(Some(index.clone()))).collect(),
         };
-        let mut ended = 0;
-        for selector in &selectors {
-            ended += self.sessions.revoke(selector)?;
-        }
+        let ended = self.end(&selectors, now).await?;
         let id = &entry.config.policy.id;
         tracing::info!(organization = %id, sessions = ended, "signed out by the identity provider");
         let answer = known.answer_logout(request, LogoutOutcome::Complete, now);

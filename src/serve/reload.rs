@@ -66,6 +66,7 @@ impl Reloader {
     /// Reads the files again, and puts to work what is good in them.
     pub fn reload(&mut self) -> Reloaded {
         let started = stopwatch();
+        self.kept.read_links();
         let reloaded = self.put_to_work();
         report(&reloaded, started.elapsed());
         let result = match &reloaded {
@@ -121,6 +122,7 @@ impl Reloader {
             Err(error) => tracing::error!(%error, "sign-ins could not be ended"),
         }
         self.retired.push(before);
+        tell_of_closed(&after);
         self.observer.metrics().configured(self.clock.now(), reading.config.organizations.len(), 0);
         self.done(reading)
     }
@@ -190,6 +192,7 @@ impl Reloader {
                 // Files that are still being written are left alone, unless somebody says they are
                 // whole.
                 let rested = last == look && known != look;
+                reloader.kept.read_links();
                 if told || rested {
                     let _ = reloader.reload();
                 }
@@ -207,6 +210,22 @@ impl Reloader {
             pause = LOOK.max(took * 100);
         }
     }
+}
+
+/// Tells the log what stays closed, since nobody would be kept out of it any more.
+fn tell_of_closed(site: &Site) {
+    let closed = site.closed();
+    if closed.is_empty() {
+        return;
+    }
+    let names: Vec<&str> = closed.iter().take(NAMED).map(|name| name.as_str()).collect();
+    tracing::warn!(
+        count = closed.len(),
+        namespaces = names.join(", "),
+        "no organization has these namespaces any more: they are closed to everybody until one \
+         does or the gate is started anew; to open them, set enforcement = \"off\" before the \
+         organization is taken out"
+    );
 }
 
 /// Tells the log what has become of a reload.

@@ -12,7 +12,7 @@ use crate::support::served::events;
 use crate::support::setup::{SITE, Setup};
 use crate::support::world::World;
 
-fn code() -> RecoveryCode {
+pub(crate) fn code() -> RecoveryCode {
     RecoveryCode::random().unwrap()
 }
 
@@ -22,11 +22,11 @@ fn hashed(organization: &str, codes: &[&RecoveryCode]) -> String {
     format!("{hashes:?}")
 }
 
-fn with(setup: &mut Setup, organization: &str, codes: &[&RecoveryCode]) {
+pub(crate) fn with(setup: &mut Setup, organization: &str, codes: &[&RecoveryCode]) {
     setup.set(organization, "recovery_codes", &hashed(organization, codes));
 }
 
-async fn enter(browser: &mut Browser, organization: &str, code: &str) -> Answer {
+pub(crate) async fn enter(browser: &mut Browser, organization: &str, code: &str) -> Answer {
     let target = format!("/-/sso/{organization}/recovery");
     let page = browser.load(&target).await.expect(200);
     let ask = Ask::post(&target).page().header("Origin", SITE).form(&[("code", code)]);

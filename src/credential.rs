@@ -4,6 +4,7 @@ mod cookie;
 mod devices;
 mod grant;
 mod grants;
+mod guest;
 mod known;
 mod machines;
 mod pledge;

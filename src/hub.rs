@@ -5,6 +5,7 @@
 
 mod body;
 mod claims;
+mod closed;
 mod generic;
 mod gitea;
 mod huggingface;
@@ -29,9 +30,7 @@ pub use whoami::{ANSWER_LIMIT, Carrier, Heard, Hearing, Question, Said, Shown, W
 use crate::config::{
     self, Access, BodyUnknown, HubProfile, HubRule, Identity, OrganizationConfig, Unclaimed,
 };
-use crate::policy::{
-    Ambiguity, Claim, Claimed, Enforcement, Namespace, Need, Organization, Target,
-};
+use crate::policy::{Ambiguity, Claim, Claimed, Namespace, Need, Organization, Target};
 use body::Reads;
 use claims::{Claims, Readings};
 use table::{Asks, Part, Profile, Row};
@@ -105,44 +104,6 @@ impl Hub {
             identity: config.identity,
             kind: config.profile,
         }
-    }
-
-    /// The same hub after a change of the configuration: what an organization had and nobody claims
-    /// any more stays closed, where the hub itself would keep nobody out. Otherwise a file that is
-    /// gone for a mistake would open everything. Whoever wants it open says so first, by
-    /// `enforcement = "off"`, or starts the gate anew.
-    #[must_use]
-    pub fn after(mut self, earlier: Option<&Self>) -> Self {
-        let Some(earlier) = earlier.filter(|_| self.identity == Identity::Idp) else { return self };
-        for (namespace, organization) in &earlier.organizations {
-            if self.organizations.contains_key(namespace) {
-                continue;
-            }
-            let closed = match organization.policy.enforcement {
-                // Nobody was kept out.
-                Enforcement::Off | Enforcement::Optional => continue,
-                Enforcement::Closed => Arc::clone(organization),
-                Enforcement::Enforced => {
-                    let mut closed = OrganizationConfig::clone(organization);
-                    closed.policy.enforcement = Enforcement::Closed;
-                    Arc::new(closed)
-                }
-            };
-            self.organizations.insert(namespace.clone(), closed);
-        }
-        self
-    }
-
-    /// The namespaces that stay closed after a change of the configuration, in order.
-    #[must_use]
-    pub fn closed(&self) -> Vec<&Namespace> {
-        let closed = |organization: &OrganizationConfig| {
-            organization.policy.enforcement == Enforcement::Closed
-        };
-        let all = self.organizations.iter().filter(|(_, organization)| closed(organization));
-        let mut names: Vec<&Namespace> = all.map(|(name, _)| name).collect();
-        names.sort_by_key(|name| name.as_str());
-        names
     }
 
     /// Whose content the target is: the operator's rules first, then the profile's table.

@@ -6,12 +6,13 @@ use std::time::SystemTime;
 
 use http::HeaderMap;
 
-use super::known::{Acquaintances, Known, Unknown, Whose};
+use super::guest::Guest;
+use super::known::{Acquaintances, Known, Unknown};
 use super::refresh::Refreshing;
 use crate::body::Cord;
 use crate::directory::Directory;
 use crate::headers::Identity;
-use crate::hub::{Carrier, Contradiction, Said, Shown, Whoami};
+use crate::hub::{Said, Shown, Whoami};
 use crate::links::{Link, Links};
 use crate::policy::{Account, OrganizationId, Principal, Showing, SignIn};
 use crate::session::{self, Person, Prepared, Session, Sessions};
@@ -46,51 +47,6 @@ pub enum Error {
     /// The store.
     #[error(transparent)]
     Session(#[from] session::Error),
-}
-
-/// The one account that all credentials of a request belong to.
-#[derive(Debug)]
-pub(super) enum Guest {
-    Nobody,
-    Unidentified,
-    SomeBrowser,
-    Browser(Arc<Account>, Arc<Known>),
-    Token(Arc<Account>, Arc<Known>),
-}
-
-impl Guest {
-    /// Puts the credentials of a request together.
-    ///
-    /// A page's script may send a token beside the browser's cookie, and which of them a hub goes
-    /// by is the hub's secret: so both must be one person's. What the hub refuses is no
-    /// credential, and does not count.
-    ///
-    /// # Errors
-    /// When they belong to different accounts.
-    pub(super) fn of(all: &[(Shown, Arc<Known>)]) -> Result<Self, Contradiction> {
-        let mut guest = Self::Nobody;
-        for (shown, known) in all {
-            let account = match &known.whose {
-                Whose::Nobody => continue,
-                Whose::Unidentified if all.len() == 1 && shown.carrier == Carrier::Cookie => {
-                    return Ok(Self::SomeBrowser);
-                }
-                Whose::Unidentified => return Ok(Self::Unidentified),
-                Whose::Account(account) => account,
-            };
-            if let Self::Browser(other, _) | Self::Token(other, _) = &guest
-                && other.id != account.id
-            {
-                return Err(Contradiction("the credentials belong to different accounts"));
-            }
-            let (account, known) = (Arc::clone(account), Arc::clone(known));
-            guest = match shown.carrier {
-                Carrier::Cookie => Self::Browser(account, known),
-                Carrier::Header(_) => Self::Token(account, known),
-            };
-        }
-        Ok(guest)
-    }
 }
 
 impl Visitor {

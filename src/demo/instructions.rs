@@ -86,12 +86,12 @@ In a browser
      click gina, then open {gate}/globex/vision
      Globex's sign-in is optional yet: a banner asks for it.
   5. {gate}/login
-     click kim: an external collaborator reaches {gate}/acme/bert without single sign-on.
+     click kim: an external collaborator reaches step 1's page without single sign-on.
 
 In a terminal
-  curl -i -H 'Authorization: Bearer hf_carol' {gate}/acme/bert/resolve/main/config.json
-     is refused with a sentence: carol has no sign-in. Sign in as carol in a browser, then try again.
-  curl -i -H 'Authorization: Bearer hf_kim' {gate}/acme/bert/resolve/main/config.json
+  curl -i -H 'Authorization: Bearer hf_carol' {gate}/api/models/acme/bert
+     is refused with a sentence: carol has no sign-in. Sign in as carol, then try again.
+  curl -i -H 'Authorization: Bearer hf_kim' {gate}/api/models/acme/bert
      is the guest's.
   curl -i -H 'Authorization: Bearer hf_alice' '{gate}/api/models?author=acme'
      says in X-Hub-SSO whose sign-in is lacking.

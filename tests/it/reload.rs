@@ -237,7 +237,7 @@ async fn a_removed_organizations_sign_ins_end_and_its_namespace_stays_closed() {
     browser.fetch("/acme/bert").await.refused(403, "unclaimed-namespace");
     world.browser().fetch("/acme-labs/x").await.refused(403, "unclaimed-namespace");
     world.browser().fetch("/acme/demo").await.refused(403, "unclaimed-namespace");
-    let query = "/api/collections?owner=acme";
+    let query = "/api/models?author=acme";
     world.browser().fetch(query).await.expect(200);
     assert_eq!(world.hub.received().len(), before + 1);
     let log = events().text();

@@ -187,8 +187,7 @@ impl File {
             Err(error) => return Err(self.failed(error)),
         };
         let mut lines = Vec::new();
-        let mut rest = text.split_inclusive('\n').enumerate();
-        while let Some((index, line)) = rest.next() {
+        for (index, line) in text.split_inclusive('\n').enumerate() {
             if line.trim().is_empty() {
                 continue;
             }

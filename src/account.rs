@@ -35,7 +35,7 @@ impl Account {
         Self { cookie, sessions, directory, grants }
     }
 
-    /// The account page.
+    /// The account page; `unfinished` is whose provider did not send the person back who signs out.
     ///
     /// # Errors
     /// When the store cannot say who is signed in.
@@ -43,6 +43,7 @@ impl Account {
         &self,
         headers: &HeaderMap,
         complaint: Option<String>,
+        unfinished: Option<String>,
         now: SystemTime,
     ) -> Result<Answer, session::Error> {
         let session = self.session(headers)?;
@@ -62,7 +63,7 @@ impl Account {
             .collect();
         let signed_in = principal.live(now).next().is_some();
         let status = if complaint.is_some() { StatusCode::NOT_FOUND } else { StatusCode::OK };
-        Ok(respond::page(status, &AccountPage { rows, signed_in, programs, complaint }))
+        Ok(respond::page(status, &AccountPage { rows, signed_in, programs, complaint, unfinished }))
     }
 
     /// Finds the organization of a work e-mail address: the way to its sign-in, or the account
@@ -88,11 +89,11 @@ impl Account {
                 Ok(respond::see_other(&format!("/-/sso/{id}/login?login_hint={hint}")))
             }
             None if address.is_none() => {
-                self.page(headers, Some("That is not an e-mail address.".to_owned()), now)
+                self.page(headers, Some("That is not an e-mail address.".to_owned()), None, now)
             }
             None => {
                 let complaint = "No organization signs in with addresses of that domain here.";
-                self.page(headers, Some(complaint.to_owned()), now)
+                self.page(headers, Some(complaint.to_owned()), None, now)
             }
         }
     }

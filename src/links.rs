@@ -10,7 +10,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::SystemTime;
 
-use crate::policy::{AccountId, OrganizationId, Past, Role, SignIn};
+use crate::observe::{Audit, AuditEvent, Happening, InRequest};
+use crate::policy::{AccountId, OrganizationId, Past, Reason, Role, SignIn};
 
 pub use file::{Error, Line};
 
@@ -63,6 +64,7 @@ pub struct Links {
     file: Option<File>,
     writing: Mutex<()>,
     generation: AtomicU64,
+    audit: Audit,
 }
 
 impl Links {
@@ -71,15 +73,22 @@ impl Links {
     /// # Errors
     /// When the file is there and cannot be read.
     pub fn open(path: Option<PathBuf>) -> Result<Self, Error> {
-        let file = path.map(File::new);
         let links = Self {
             table: RwLock::default(),
-            file,
+            file: path.map(File::new),
             writing: Mutex::default(),
             generation: AtomicU64::new(0),
+            audit: Audit::off(),
         };
-        links.read_again()?;
+        links.reread()?;
         Ok(links)
+    }
+
+    /// The same, noting in this audit log what is linked.
+    #[must_use]
+    pub fn audited(mut self, audit: Audit) -> Self {
+        self.audit = audit;
+        self
     }
 
     /// Changes whenever a link does.
@@ -196,10 +205,20 @@ impl Links {
     ///
     /// # Errors
     /// When it cannot be read; the links stay as they were.
-    pub fn read_again(&self) -> Result<bool, Error> {
-        let Some(file) = &self.file else { return Ok(false) };
+    pub fn read_again(&self, now: SystemTime) -> Result<bool, Error> {
+        let read = self.reread()?;
+        if let Some(links) = read {
+            let happening = Happening::new(AuditEvent::LinksRead { links });
+            self.audit.note(now, &happening, &InRequest::default());
+        }
+        Ok(read.is_some())
+    }
+
+    /// How many links there are, if the file was read.
+    fn reread(&self) -> Result<Option<u64>, Error> {
+        let Some(file) = &self.file else { return Ok(None) };
         let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(lines) = file.read_if_changed()? else { return Ok(false) };
+        let Some(lines) = file.read_if_changed()? else { return Ok(None) };
         let mut table = Table::default();
         for line in lines {
             match line.link() {
@@ -207,9 +226,30 @@ impl Links {
                 None => table.take(&line.account, &line.organization),
             }
         }
+        let count = table.by_subject.len().try_into().unwrap_or(u64::MAX);
         *self.table.write().unwrap_or_else(PoisonError::into_inner) = table;
         self.generation.fetch_add(1, Ordering::Release);
-        Ok(true)
+        Ok(Some(count))
+    }
+}
+
+/// What came of putting two together.
+enum Joined {
+    /// They are, from now on.
+    Now,
+    /// They were.
+    Already,
+}
+
+impl Refused {
+    /// The stable cause.
+    #[must_use]
+    pub const fn reason(&self) -> Reason {
+        match self {
+            Self::Linked => Reason::AccountLinked,
+            Self::Unmatched => Reason::AccountUnmatched,
+            Self::File(_) => Reason::StoreUnavailable,
+        }
     }
 }
 

@@ -2,16 +2,16 @@
 
 mod from_idp;
 mod single;
+mod under_way;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use aws_lc_rs::rand;
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use http::{HeaderMap, StatusCode};
-use moka::sync::Cache;
 
 use crate::config::{PublicUrl, Secret};
 use crate::credential::SessionCookie;
@@ -19,11 +19,15 @@ use crate::directory::{Directory, Provider};
 use crate::headers::is_same_site;
 use crate::links::{self, Links};
 use crate::oidc;
-use crate::policy::{OrganizationId, Reason, SignIn};
+use crate::policy::{OrganizationId, Reason, SignIn, Subject};
 use crate::respond::{self, Answer, SignOut, SignedOut};
 use crate::saml::NameId;
 use crate::service_provider;
 use crate::session::{self, Person, Selector, Session, Sessions};
+
+use under_way::UnderWay;
+
+pub use under_way::SignOuts;
 
 /// Where providers send people after they signed them out; registered there.
 pub const SIGNED_OUT: &str = "/-/sso/signed-out";
@@ -39,29 +43,6 @@ pub struct Logout {
     under_way: SignOuts,
 }
 
-/// Sign-outs on their way through the providers, by the state that the one that is being visited
-/// returns. Cheap to clone.
-#[derive(Clone, Debug)]
-pub struct SignOuts(Cache<String, Arc<UnderWay>>);
-
-impl Default for SignOuts {
-    fn default() -> Self {
-        let lifetime = Duration::from_secs(600);
-        Self(Cache::builder().max_capacity(10_000).time_to_live(lifetime).build())
-    }
-}
-
-/// A sign-out on its way through the providers.
-#[derive(Clone, Debug, Default)]
-struct UnderWay {
-    /// Who is still to be visited.
-    visits: VecDeque<Visit>,
-    /// The SAML provider that is being visited, and the request that its answer must name.
-    awaited: Option<(OrganizationId, String)>,
-    /// Who could not sign the person out everywhere, as people call them.
-    partial: Vec<String>,
-}
-
 /// One provider to sign out at.
 #[derive(Clone, Debug)]
 struct Visit {
@@ -69,6 +50,15 @@ struct Visit {
     id_token: Option<Secret>,
     name_id: Option<NameId>,
     session_index: Option<String>,
+}
+
+/// Whom a provider's word has signed out.
+#[derive(Debug)]
+pub struct Named {
+    /// Who, where it named somebody.
+    pub subject: Option<Subject>,
+    /// How many sessions that were.
+    pub sessions: usize,
 }
 
 /// Why a sign-out did not come about.
@@ -193,20 +183,9 @@ impl Logout {
         Ok((response, ended))
     }
 
-    /// A provider sent the person back: on to the next one, or to the end.
-    pub async fn returned(&self, query: &str, now: SystemTime) -> Answer {
-        let state = url::form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "state");
-        let rest = state.and_then(|(_, state)| self.under_way.0.remove(state.as_ref()));
-        // Where a SAML provider is visited, its own answer leads on, and nothing else.
-        match rest.filter(|rest| rest.awaited.is_none()) {
-            Some(rest) => self.next((*rest).clone(), now).await,
-            None => self.signed_out(Vec::new()),
-        }
-    }
-
     /// Leads to the first provider that can sign out, and remembers the others.
     async fn next(&self, mut under_way: UnderWay, now: SystemTime) -> Answer {
-        under_way.awaited = None;
+        under_way.request_id = None;
         while let Some(visit) = under_way.visits.pop_front() {
             let Some(entry) = self.directory.find(&visit.organization) else { continue };
             let mut bytes = [0; 16];
@@ -222,15 +201,26 @@ impl Logout {
                     location.map(|location| respond::see_other(&location))
                 }
                 Provider::Saml(provider) => {
-                    let asked = self.ask_to_sign_out(provider, &visit, &state, now).await;
-                    asked.map(|(request_id, answer)| {
-                        under_way.awaited = Some((visit.organization.clone(), request_id));
-                        answer
-                    })
+                    match self.ask_to_sign_out(provider, &visit, &state, now).await {
+                        Ok(asked) => asked.map(|(request_id, answer)| {
+                            under_way.request_id = Some(request_id);
+                            answer
+                        }),
+                        Err(error) => {
+                            tracing::warn!(
+                                organization = %visit.organization,
+                                cause = %error,
+                                "the identity provider cannot be asked to sign the person out"
+                            );
+                            under_way.partial.push(self.display_name(&visit.organization));
+                            None
+                        }
+                    }
                 }
             };
-            if let Some(answer) = answer {
-                self.under_way.0.insert(state, Arc::new(under_way));
+            if let Some(mut answer) = answer {
+                under_way.at = Some(visit.organization);
+                self.remember(state, under_way, &mut answer);
                 return answer;
             }
         }
@@ -261,7 +251,9 @@ impl Logout {
     }
 
     fn signed_out(&self, partial: Vec<String>) -> Answer {
-        respond::page(StatusCode::OK, &SignedOut { partial })
+        let mut answer = respond::page(StatusCode::OK, &SignedOut { partial });
+        respond::set_cookie(&mut answer, &self.over());
+        answer
     }
 
     fn session(&self, headers: &HeaderMap) -> Result<Option<Arc<Session>>, Error> {

@@ -18,7 +18,7 @@ pub use carry::{Carry, carry};
 pub use device_pages::{
     DeviceAnswered, DeviceCode, DeviceQuestion, DeviceSignIn, OrganizationLink,
 };
-pub use dialect::Dialect;
+pub use dialect::{Dialect, Telling};
 pub use pages::{
     Account, AccountProgram, AccountRow, Notice, Page, SignOut, SignedOut, Theme, page,
 };

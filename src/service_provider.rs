@@ -6,6 +6,7 @@ mod fresh;
 mod known;
 mod made_key;
 mod person;
+mod turns;
 mod verify;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -5,6 +5,7 @@ use std::sync::{Arc, PoisonError};
 use std::time::SystemTime;
 
 use http::HeaderMap;
+use http::header::HeaderName;
 
 use super::guest::Guest;
 use super::known::{Acquaintances, Known, Unknown};
@@ -12,9 +13,9 @@ use super::refresh::Refreshing;
 use crate::body::Cord;
 use crate::directory::Directory;
 use crate::headers::Identity;
-use crate::hub::{Said, Shown, Whoami};
+use crate::hub::{Carrier, Said, Shown, Whoami};
 use crate::links::{Link, Links};
-use crate::policy::{Account, OrganizationId, Principal, Showing, SignIn};
+use crate::policy::{Account, Machine, OrganizationId, Principal, Showing, SignIn};
 use crate::session::{self, Person, Prepared, Session, Sessions};
 
 /// A caller at a hub that has accounts.
@@ -126,6 +127,19 @@ impl Reception {
         Ok(self.receive(guest, session, now).await?)
     }
 
+    /// Whether a request shows the hub a credential beside `own`, the header of a token of ours:
+    /// the gate would go by one of them and the hub by the other.
+    ///
+    /// # Errors
+    /// When what is shown has two readings.
+    pub fn shows_another(&self, headers: &HeaderMap, own: &HeaderName) -> Result<bool, Error> {
+        let shown = self.acquaintances.whoami().shown(headers).map_err(Unknown::from)?;
+        Ok(shown.iter().any(|shown| match &shown.carrier {
+            Carrier::Cookie => true,
+            Carrier::Header(name) => name != own,
+        }))
+    }
+
     /// The account that a request shows to the hub, if it shows exactly one.
     ///
     /// # Errors
@@ -174,9 +188,16 @@ impl Reception {
         let mut sign_ins: Vec<SignIn> = Vec::new();
         for session in &sessions {
             for sign_in in session.principal.sign_ins() {
-                // In a box: a link is made once, and the future is part of every request's.
-                let belongs = Box::pin(self.belongs(&account, sign_in, now)).await;
-                if belongs && (!token || sign_in.is_live(now)) {
+                // Break-glass names no person whom an account could be linked to: it holds for
+                // whoever uses the hub in the browser that it was entered in.
+                let mine = if Machine::Recovery.made(sign_in) {
+                    !token
+                } else {
+                    // In a box: a link is made once, and the future is part of every request's.
+                    Box::pin(self.belongs(&account, sign_in, now)).await
+                        && (!token || sign_in.is_live(now))
+                };
+                if mine {
                     sign_ins.push(sign_in.clone());
                 }
             }
@@ -233,7 +254,7 @@ impl Reception {
         }
         let entry = self.directory.find(&sign_in.organization);
         let Some(entry) = entry.filter(|_| sign_in.is_live(now)) else { return false };
-        self.links.joined(&entry.config.policy, account, sign_in).await.is_ok()
+        self.links.joined(&entry.config.policy, account, sign_in, now).await.is_ok()
     }
 }
 

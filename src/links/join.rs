@@ -3,7 +3,8 @@
 use std::sync::{Arc, PoisonError};
 use std::time::SystemTime;
 
-use super::{Error, Line, Link, Links, Refused};
+use super::{Error, Joined, Line, Link, Links, Refused};
+use crate::observe::{AuditEvent, Happening, InRequest};
 use crate::policy::{Account, EmailAddress, LinkBy, Organization, SignIn};
 
 impl Links {
@@ -17,16 +18,17 @@ impl Links {
         organization: &Organization,
         account: &Account,
         sign_in: &SignIn,
+        now: SystemTime,
     ) -> Result<(), Refused> {
         let wish = Wish::of(organization, account, sign_in);
         if self.is_fulfilled(&wish) {
             return Ok(());
         }
         if self.file.is_none() {
-            return self.fulfil(&wish);
+            return self.fulfil(&wish, now);
         }
         let links = Arc::clone(self);
-        let fulfilled = tokio::task::spawn_blocking(move || links.fulfil(&wish)).await;
+        let fulfilled = tokio::task::spawn_blocking(move || links.fulfil(&wish, now)).await;
         fulfilled.unwrap_or_else(|_| Err(Error::Unfinished.into()))
     }
 
@@ -45,16 +47,30 @@ impl Links {
         organization: &Organization,
         account: &Account,
         sign_in: &SignIn,
+        now: SystemTime,
     ) -> Result<(), Refused> {
-        self.fulfil(&Wish::of(organization, account, sign_in))
+        self.fulfil(&Wish::of(organization, account, sign_in), now)
     }
 
-    fn fulfil(&self, wish: &Wish) -> Result<(), Refused> {
-        match self.try_to(wish) {
+    fn fulfil(&self, wish: &Wish, now: SystemTime) -> Result<(), Refused> {
+        let joined = match self.try_to(wish) {
             // An administrator may have allowed the change meanwhile.
-            Err(Refused::Linked) if self.read_again()? => self.try_to(wish),
+            Err(Refused::Linked) if self.read_again(now)? => self.try_to(wish),
             other => other,
-        }
+        };
+        let name = || wish.link.account.as_str().to_owned();
+        let (happening, joined) = match joined {
+            Ok(Joined::Already) => return Ok(()),
+            Ok(Joined::Now) => (AuditEvent::LinkMade { account: name() }, Ok(())),
+            Err(refused) => (AuditEvent::LinkRefused { account: name() }, Err(refused)),
+        };
+        let happening = Happening::to(happening, &wish.sign_in);
+        let happening = match &joined {
+            Ok(()) => happening,
+            Err(refused) => happening.because(refused.reason()),
+        };
+        self.audit.note(now, &happening, &InRequest::default());
+        joined
     }
 
     fn is_fulfilled(&self, wish: &Wish) -> bool {
@@ -64,11 +80,12 @@ impl Links {
             && link.is_some_and(|link| !wish.gives_anew(link))
     }
 
-    fn try_to(&self, wish: &Wish) -> Result<(), Refused> {
+    fn try_to(&self, wish: &Wish) -> Result<Joined, Refused> {
         let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
         if self.is_fulfilled(wish) {
-            return Ok(());
+            return Ok(Joined::Already);
         }
+        let mut joined = Joined::Now;
         let mut link = wish.link.clone();
         {
             let table = self.table.read().unwrap_or_else(PoisonError::into_inner);
@@ -78,6 +95,7 @@ impl Links {
                     return Err(Refused::Linked);
                 }
                 (Some(earlier), _) => {
+                    joined = Joined::Already;
                     let stands = !wish.gives_anew(earlier);
                     link.revoked_at = earlier.revoked_at.filter(|_| stands);
                 }
@@ -91,7 +109,7 @@ impl Links {
             file.append(&[Line::of(&link)])?;
         }
         self.put(link);
-        Ok(())
+        Ok(joined)
     }
 }
 
@@ -100,7 +118,7 @@ impl Links {
 struct Wish {
     link: Link,
     is_one_person: bool,
-    signed_in_at: SystemTime,
+    sign_in: SignIn,
 }
 
 impl Wish {
@@ -115,11 +133,11 @@ impl Wish {
             revoked_at: None,
         };
         let is_one_person = is_one_person(organization, account, sign_in);
-        Self { link, is_one_person, signed_in_at: sign_in.signed_in_at }
+        Self { link, is_one_person, sign_in: sign_in.clone() }
     }
 
     fn gives_anew(&self, link: &Link) -> bool {
-        link.revoked_at.is_some_and(|at| self.signed_in_at > at)
+        link.revoked_at.is_some_and(|at| self.sign_in.signed_in_at > at)
     }
 }
 

@@ -1,5 +1,6 @@
 //! The assertion consumer service: a SAML answer becomes a session, once.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -9,10 +10,20 @@ use super::admit::Vouched;
 use super::pending::{Asked, Pending, fingerprint, is_handle};
 use super::{Error, Failure, Finished, Login, path, to};
 use crate::directory::{Entry, Provider};
+use crate::observe::BegunBy;
 use crate::policy::{ReturnTo, SignIn};
 use crate::respond::{self, Answer, Carry};
 use crate::saml::UnverifiedForm;
 use crate::service_provider::{self, Acs, Person, ServiceProvider};
+
+/// Who sent an answer.
+#[derive(Clone, Copy, Debug)]
+pub struct Sender<'r> {
+    /// The browser's cookies, and what it says of where it was.
+    pub headers: &'r HeaderMap,
+    /// Who takes a turn at having the answer verified.
+    pub client: IpAddr,
+}
 
 impl Login {
     /// The provider's answer by POST (Profiles §4.1.4.5).
@@ -31,9 +42,10 @@ impl Login {
         entry: &Entry,
         arrival: (Acs, &str),
         form: &[u8],
-        headers: &HeaderMap,
+        from: Sender<'_>,
         now: SystemTime,
     ) -> Result<Finished, Failure> {
+        let headers = from.headers;
         let Provider::Saml(provider) = &entry.provider else { return Err(Error::Protocol.into()) };
         let form = UnverifiedForm::parse(form).map_err(refused)?;
         let response = form.response().map_err(refused)?;
@@ -44,14 +56,18 @@ impl Login {
             let initiated = provider.config().idp_initiated;
             if self.is_from_elsewhere(headers) && (handle.is_some() || initiated) {
                 let answer = again(entry, arrival.1, response, form.relay_state.as_deref());
-                return Ok(Finished { answer, sign_in: None });
+                return Ok(Finished { answer, sign_in: None, begun_by: BegunBy::Us });
             }
             if initiated && handle.is_none() {
-                return self.unsolicited(entry, provider, arrival.0, &form, headers, now).await;
+                return self.unsolicited(entry, provider, arrival.0, &form, from, now).await;
             }
             // A second tab, or the way back through the history: whoever is signed in goes on.
             return if self.is_signed_in(id, headers, now) {
-                Ok(Finished { answer: to(&ReturnTo::account_page()), sign_in: None })
+                Ok(Finished {
+                    answer: to(&ReturnTo::account_page()),
+                    sign_in: None,
+                    begun_by: BegunBy::Us,
+                })
             } else {
                 Err(Error::StateUnknown.into())
             };
@@ -63,13 +79,13 @@ impl Login {
             } else {
                 respond::see_other(&path(id, Some(&return_to)))
             };
-            return Ok(Finished { answer: place, sign_in: None });
+            return Ok(Finished { answer: place, sign_in: None, begun_by: BegunBy::Us });
         }
         let clear = self.forget(handle);
-        match self.solicited(entry, provider, arrival.0, response, &pending, headers, now).await {
+        match self.solicited(entry, provider, arrival.0, response, &pending, from, now).await {
             Ok((mut answer, sign_in)) => {
                 respond::set_cookie(&mut answer, &clear);
-                Ok(Finished { answer, sign_in: Some(sign_in) })
+                Ok(Finished { answer, sign_in: Some(sign_in), begun_by: BegunBy::Us })
             }
             Err(error) => Err(Failure { error, return_to: Some(return_to), clear: Some(clear) }),
         }
@@ -83,13 +99,13 @@ impl Login {
         acs: Acs,
         response: &str,
         pending: &Pending,
-        headers: &HeaderMap,
+        from: Sender<'_>,
         now: SystemTime,
     ) -> Result<(Answer, SignIn), Error> {
         let Asked::Saml { request_id, .. } = &pending.asked else { return Err(Error::Protocol) };
-        let person = provider.finish(acs, response, Some(request_id), now).await?;
+        let person = provider.finish(acs, response, Some(request_id), from.client, now).await?;
         let vouched = vouched(person, pending.begun_at());
-        self.admit(entry, vouched, &pending.return_to(), headers, None, now).await
+        self.admit(entry, vouched, &pending.return_to(), from.headers, None, now).await
     }
 
     /// A sign-in that the provider began (Profiles §4.1.5), where the organization allows it: it
@@ -100,24 +116,27 @@ impl Login {
         provider: &Arc<ServiceProvider>,
         acs: Acs,
         form: &UnverifiedForm,
-        headers: &HeaderMap,
+        from: Sender<'_>,
         now: SystemTime,
     ) -> Result<Finished, Failure> {
         let response = form.response().map_err(refused)?;
         let relay_state = form.relay_state.as_deref();
         let return_to =
             relay_state.and_then(ReturnTo::parse).unwrap_or_else(ReturnTo::account_page);
-        let finished = provider.finish(acs, response, None, now).await.map_err(Error::from);
+        let finished =
+            provider.finish(acs, response, None, from.client, now).await.map_err(Error::from);
         let admitted = match finished {
             Ok(person) => {
                 let begun_at = person.authenticated_at.min(now);
                 let vouched = vouched(person, begun_at);
-                self.admit(entry, vouched, &return_to, headers, None, now).await
+                self.admit(entry, vouched, &return_to, from.headers, None, now).await
             }
             Err(error) => Err(error),
         };
         match admitted {
-            Ok((answer, sign_in)) => Ok(Finished { answer, sign_in: Some(sign_in) }),
+            Ok((answer, sign_in)) => {
+                Ok(Finished { answer, sign_in: Some(sign_in), begun_by: BegunBy::Provider })
+            }
             Err(error) => Err(Failure { error, return_to: Some(return_to), clear: None }),
         }
     }

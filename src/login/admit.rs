@@ -59,7 +59,7 @@ impl Login {
             ended: None,
         };
         if let Some(account) = account {
-            self.links.joined(organization, account, &sign_in).await?;
+            self.links.joined(organization, account, &sign_in, now).await?;
         }
         let previous = self.cookie.key(headers);
         let (session_id, session) = self.sessions.sign_in(

@@ -1,10 +1,12 @@
 //! Single logout by SAML (Profiles §4.4), begun on either side.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use super::{Error, Logout, Visit};
+use super::{Error, Logout, Named, Visit};
 use crate::directory::{Entry, Provider};
+use crate::policy::Reason;
 use crate::respond::{self, Answer, Carry};
 use crate::saml::{Delivery, LogoutOutcome, UnverifiedForm, VerifiedLogout, VerifiedLogoutRequest};
 use crate::service_provider::{self, Arrived, Known, ServiceProvider};
@@ -14,19 +16,18 @@ use crate::session::Selector;
 const RELAY_STATE: &str = "RelayState";
 
 impl Logout {
-    /// Asks a SAML provider to sign the person out; `None` when it cannot be asked.
+    /// Asks a SAML provider to sign the person out; `None` when it does not do that.
     pub(super) async fn ask_to_sign_out(
         &self,
         provider: &Arc<ServiceProvider>,
         visit: &Visit,
         handle: &str,
         now: SystemTime,
-    ) -> Option<(String, Answer)> {
-        let name_id = visit.name_id.as_ref()?;
-        // Whoever cannot be reached cannot be asked; here, the person is signed out by now.
-        let known = provider.known(now).await.ok()?;
-        let begun = known.begin_logout(name_id, visit.session_index.as_deref(), handle, now)?;
-        Some((begun.request_id, deliver(begun.delivery)))
+    ) -> Result<Option<(String, Answer)>, service_provider::Error> {
+        let Some(name_id) = &visit.name_id else { return Ok(None) };
+        let known = provider.known(now).await?;
+        let begun = known.begin_logout(name_id, visit.session_index.as_deref(), handle, now);
+        Ok(begun.map(|begun| (begun.request_id, deliver(begun.delivery))))
     }
 
     /// A message to the single logout service by GET (Bindings §3.4).
@@ -37,12 +38,13 @@ impl Logout {
         &self,
         entry: &Entry,
         query: &str,
+        client: IpAddr,
         now: SystemTime,
-    ) -> Result<Answer, Error> {
+    ) -> Result<(Answer, Option<Named>), Error> {
         let handle = url::form_urlencoded::parse(query.as_bytes())
             .find(|(name, _)| name == RELAY_STATE)
             .map(|(_, value)| value.into_owned());
-        self.single(entry, Arrived::Redirect(query.to_owned()), handle, now).await
+        self.single(entry, Arrived::Redirect(query.to_owned()), handle, client, now).await
     }
 
     /// A message to the single logout service by POST (Bindings §3.5).
@@ -53,11 +55,12 @@ impl Logout {
         &self,
         entry: &Entry,
         form: &[u8],
+        client: IpAddr,
         now: SystemTime,
-    ) -> Result<Answer, Error> {
+    ) -> Result<(Answer, Option<Named>), Error> {
         let form = UnverifiedForm::parse(form).map_err(service_provider::Error::Refused)?;
         let handle = form.relay_state.clone();
-        self.single(entry, Arrived::Post(form), handle, now).await
+        self.single(entry, Arrived::Post(form), handle, client, now).await
     }
 
     async fn single(
@@ -65,33 +68,42 @@ impl Logout {
         entry: &Entry,
         arrived: Arrived,
         handle: Option<String>,
+        client: IpAddr,
         now: SystemTime,
-    ) -> Result<Answer, Error> {
+    ) -> Result<(Answer, Option<Named>), Error> {
         let Provider::Saml(provider) = &entry.provider else { return Err(Error::Protocol) };
         let id = &entry.config.policy.id;
         // A sign-out under way at this organization's provider, and at no other's.
         let under_way = handle.as_deref().and_then(|handle| self.under_way.0.get(handle));
-        let under_way = under_way
-            .filter(|rest| rest.awaited.as_ref().is_some_and(|(awaited, _)| awaited == id));
-        let awaited = under_way.as_ref().and_then(|rest| rest.awaited.as_ref());
-        let request_id = awaited.map(|(_, request_id)| request_id.as_str());
-        match provider.receive_logout(arrived, request_id, now).await? {
-            (VerifiedLogout::Request(request), known) => {
+        let under_way = under_way.filter(|rest| rest.at.as_ref() == Some(id));
+        let request_id = under_way.as_ref().and_then(|rest| rest.request_id.as_deref());
+        let answers = arrived.is_response();
+        match provider.receive_logout(arrived, request_id, client, now).await {
+            Ok((VerifiedLogout::Request(request), known)) => {
                 self.end_named(entry, &request, &known, now).await
             }
-            (VerifiedLogout::Response(response), _) => {
-                let Some(handle) = handle else { return Err(Error::Parameters) };
-                let Some(rest) = self.under_way.0.remove(&handle) else {
-                    return Err(Error::Parameters);
-                };
-                let mut rest = (*rest).clone();
+            Ok((VerifiedLogout::Response(response), _)) => {
+                let rest = handle.and_then(|handle| self.under_way.0.remove(&handle));
+                let Some(rest) = rest else { return Err(Error::Parameters) };
                 match response.outcome {
-                    LogoutOutcome::Complete => {}
+                    LogoutOutcome::Complete => Ok((self.next((*rest).clone(), now).await, None)),
                     LogoutOutcome::Partial | LogoutOutcome::Failed => {
-                        rest.partial.push(entry.config.policy.display_name.clone());
+                        Ok((self.without(&rest, now).await, None))
                     }
                 }
-                Ok(self.next(rest, now).await)
+            }
+            Err(error) => {
+                // An answer that does not verify says nothing; the others are visited all the same.
+                let stuck = under_way.filter(|_| answers && error.reason() != Reason::Busy);
+                let rest =
+                    stuck.zip(handle).and_then(|(_, handle)| self.under_way.0.remove(&handle));
+                let Some(rest) = rest else { return Err(error.into()) };
+                tracing::warn!(
+                    organization = %id,
+                    cause = %error,
+                    "the identity provider's answer about a sign-out does not verify"
+                );
+                Ok((self.without(&rest, now).await, None))
             }
         }
     }
@@ -103,7 +115,7 @@ impl Logout {
         request: &VerifiedLogoutRequest,
         known: &Known,
         now: SystemTime,
-    ) -> Result<Answer, Error> {
+    ) -> Result<(Answer, Option<Named>), Error> {
         let selector = |idp_session: Option<String>| Selector {
             organization: entry.config.policy.id.clone(),
             issuer: known.entity_id().into(),
@@ -121,7 +133,8 @@ impl Logout {
         let id = &entry.config.policy.id;
         tracing::info!(organization = %id, sessions = ended, "signed out by the identity provider");
         let answer = known.answer_logout(request, LogoutOutcome::Complete, now);
-        Ok(answer.map_or_else(|| self.signed_out(Vec::new()), deliver))
+        let answer = answer.map_or_else(|| self.signed_out(Vec::new()), deliver);
+        Ok((answer, Some(Named { subject: None, sessions: ended })))
     }
 }
 

@@ -128,6 +128,8 @@ pub struct Account {
     pub programs: Vec<AccountProgram>,
     /// What went wrong with the form just sent.
     pub complaint: Option<String>,
+    /// Whose identity provider did not send the person back who signs out.
+    pub unfinished: Option<String>,
 }
 
 /// One program on the account page.

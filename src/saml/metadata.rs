@@ -13,11 +13,21 @@ use super::{ServiceProvider, Settings};
 /// How long a copy may be used: long, since many identity providers take one copy and keep it.
 const VALID: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
-/// What assertions may be encrypted with, the best first.
-const ENCRYPTION: [&str; 3] = [
-    "http://www.w3.org/2009/xmlenc11#aes256-gcm",
-    "http://www.w3.org/2009/xmlenc11#aes128-gcm",
-    "http://www.w3.org/2001/04/xmlenc#rsa-oaep-mgf1p",
+/// What assertions may be encrypted with, the best first: algorithms with what else is to be said
+/// of them (XML Encryption 1.1 §5.5.2), which providers take over.
+const ENCRYPTION: [(&str, &str); 4] = [
+    ("http://www.w3.org/2009/xmlenc11#aes256-gcm", ""),
+    ("http://www.w3.org/2009/xmlenc11#aes128-gcm", ""),
+    (
+        "http://www.w3.org/2009/xmlenc11#rsa-oaep",
+        "<ds:DigestMethod Algorithm=\"http://www.w3.org/2001/04/xmlenc#sha256\"/>\
+         <xenc11:MGF xmlns:xenc11=\"http://www.w3.org/2009/xmlenc11#\" \
+         Algorithm=\"http://www.w3.org/2009/xmlenc11#mgf1sha256\"/>",
+    ),
+    (
+        "http://www.w3.org/2001/04/xmlenc#rsa-oaep-mgf1p",
+        "<ds:DigestMethod Algorithm=\"http://www.w3.org/2000/09/xmldsig#sha1\"/>",
+    ),
 ];
 
 impl ServiceProvider {
@@ -74,10 +84,12 @@ impl Settings {
     }
 }
 
-fn key_descriptor(usage: &str, certificate: &Certificate, methods: &[&str]) -> String {
+fn key_descriptor(usage: &str, certificate: &Certificate, methods: &[(&str, &str)]) -> String {
     let methods: String = methods
         .iter()
-        .map(|method| format!("<md:EncryptionMethod Algorithm=\"{method}\"/>\n"))
+        .map(|(method, more)| {
+            format!("<md:EncryptionMethod Algorithm=\"{method}\">{more}</md:EncryptionMethod>\n")
+        })
         .collect();
     format!(
         "<md:KeyDescriptor use=\"{usage}\">\n<ds:KeyInfo><ds:X509Data><ds:X509Certificate>{}\

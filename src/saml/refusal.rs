@@ -75,7 +75,7 @@ refusals! {
     SignatureInvalid "signature-invalid" "no configured certificate verifies the signature; has the identity provider changed its certificate",
     DigestMismatch "digest-mismatch" "the content is not what was signed",
     // XML encryption.
-    EncryptionAlgorithm "encryption-algorithm" "the assertion is encrypted with an algorithm that is not accepted",
+    EncryptionAlgorithm "encryption-algorithm" "the assertion is encrypted with an algorithm that is not accepted: AES-GCM is, and RSA-OAEP with the same hash for its digest and its mask",
     EncryptionUnauthenticated "encryption-unauthenticated" "the assertion is encrypted with AES-CBC, which is only accepted by opt-in and inside a signed response",
     Decryption "decryption" "the assertion cannot be decrypted",
     EncryptedNameId "encrypted-name-id" "the name id is encrypted, which is not supported",

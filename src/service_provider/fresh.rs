@@ -128,7 +128,7 @@ impl ServiceProvider {
             return Err(Error::Status(answer.status().as_u16()));
         }
         let entity_id = entity_id.map(str::to_owned);
-        let parsed = self.verifying.run(move || {
+        let parsed = self.verifying.run(&self.organization, None, move || {
             let text = std::str::from_utf8(answer.body()).map_err(|_| Error::NotText)?;
             IdentityProvider::parse_metadata(text, entity_id.as_deref(), now)
                 .map_err(Error::Metadata)

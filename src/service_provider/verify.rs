@@ -1,45 +1,36 @@
 //! Verification beside the reactor, bounded: a flood of garbage holds no request of somebody else.
 
+use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
-use tokio::sync::Semaphore;
-
+use super::turns::{Client, Turns};
 use super::{Acs, Error, Known, Person, ServiceProvider};
+use crate::budget::network;
+use crate::policy::OrganizationId;
 use crate::saml::{Refusal, UnverifiedForm, UnverifiedLogout, VerifiedLogout};
-
-/// How many messages wait for a place at most; behind them the answer is to come again.
-const WAITING: usize = 256;
-/// How long a message waits for a place.
-const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Where messages are verified: at most so many at once. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct Verifying {
-    places: Arc<Semaphore>,
-    queue: Arc<Semaphore>,
-}
+pub struct Verifying(Turns);
 
 impl Default for Verifying {
     fn default() -> Self {
         // Half of the machine is left to everybody else.
         let cores = std::thread::available_parallelism().map_or(2, usize::from);
-        Self {
-            places: Arc::new(Semaphore::new((cores / 2).max(1))),
-            queue: Arc::new(Semaphore::new(WAITING)),
-        }
+        Self(Turns::new((cores / 2).max(1)))
     }
 }
 
 impl Verifying {
-    /// Runs `work` on a thread of its own when a place is free.
+    /// Runs `work` on a thread of its own when it is the client's turn at the organization.
     pub(super) async fn run<T: Send + 'static>(
         &self,
+        organization: &OrganizationId,
+        client: Client,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, Error> {
-        let _waiting = self.queue.try_acquire().map_err(|_| Error::Busy)?;
-        let place = tokio::time::timeout(PATIENCE, Arc::clone(&self.places).acquire_owned()).await;
-        let place = place.map_err(|_| Error::Busy)?.map_err(|_| Error::Busy)?;
+        let place = self.0.place(organization, client).await.ok_or(Error::Busy)?;
         let done = tokio::task::spawn_blocking(move || {
             // Held until the work is done, even if nobody waits for it any more.
             let _place = place;
@@ -58,9 +49,21 @@ pub enum Arrived {
     Post(UnverifiedForm),
 }
 
+impl Arrived {
+    /// Whether it says that it answers a request of ours.
+    #[must_use]
+    pub fn is_response(&self) -> bool {
+        match self {
+            Self::Redirect(query) => url::form_urlencoded::parse(query.as_bytes())
+                .any(|(name, _)| name == "SAMLResponse"),
+            Self::Post(form) => form.saml_response.is_some(),
+        }
+    }
+}
+
 impl ServiceProvider {
-    /// Verifies an answer that arrived at one of our addresses. A signature of a key that is not
-    /// known makes us look whether the provider has published another one.
+    /// Verifies an answer that `client` sent to one of our addresses. A signature of a key that is
+    /// not known makes us look whether the provider has published another one.
     ///
     /// # Errors
     /// The check that the answer does not pass.
@@ -69,15 +72,16 @@ impl ServiceProvider {
         acs: Acs,
         response: &str,
         request_id: Option<&str>,
+        client: IpAddr,
         now: SystemTime,
     ) -> Result<Person, Error> {
         let known = self.known(now).await?;
-        let verified = match self.verified(&known, acs, response, request_id, now).await {
+        let verified = match self.verified(&known, acs, response, request_id, client, now).await {
             Err(Error::Refused(refusal)) if is_unknown_key(refusal) => {
                 let Some(again) = self.asked_again(&known, now).await else {
                     return Err(Error::Refused(refusal));
                 };
-                self.verified(&again, acs, response, request_id, now).await
+                self.verified(&again, acs, response, request_id, client, now).await
             }
             other => other,
         };
@@ -90,12 +94,21 @@ impl ServiceProvider {
         acs: Acs,
         response: &str,
         request_id: Option<&str>,
+        client: IpAddr,
         now: SystemTime,
     ) -> Result<crate::saml::VerifiedAssertion, Error> {
         let core = Arc::clone(known.core(acs));
         let (response, request_id) = (response.to_owned(), request_id.map(str::to_owned));
         let work = move || core.finish(&response, request_id.as_deref(), now);
-        self.verifying.run(work).await?.map_err(Error::Refused)
+        self.beside(client, work).await?.map_err(Error::Refused)
+    }
+
+    async fn beside<T: Send + 'static>(
+        &self,
+        client: IpAddr,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Error> {
+        self.verifying.run(&self.organization, Some(network(client)), work).await
     }
 
     /// Verifies a message to the single logout service; `request_id` is that of the request that
@@ -107,15 +120,16 @@ impl ServiceProvider {
         self: &Arc<Self>,
         arrived: Arrived,
         request_id: Option<&str>,
+        client: IpAddr,
         now: SystemTime,
     ) -> Result<(VerifiedLogout, Arc<Known>), Error> {
         let known = self.known(now).await?;
-        match self.received(&known, arrived.clone(), request_id, now).await {
+        match self.received(&known, arrived.clone(), request_id, client, now).await {
             Err(Error::Refused(refusal)) if is_unknown_key(refusal) => {
                 let Some(again) = self.asked_again(&known, now).await else {
                     return Err(Error::Refused(refusal));
                 };
-                let message = self.received(&again, arrived, request_id, now).await?;
+                let message = self.received(&again, arrived, request_id, client, now).await?;
                 Ok((message, again))
             }
             other => Ok((other?, known)),
@@ -127,6 +141,7 @@ impl ServiceProvider {
         known: &Known,
         arrived: Arrived,
         request_id: Option<&str>,
+        client: IpAddr,
         now: SystemTime,
     ) -> Result<VerifiedLogout, Error> {
         let core = Arc::clone(&known.own);
@@ -138,7 +153,7 @@ impl ServiceProvider {
             };
             core.receive_logout(message, request_id.as_deref(), now)
         };
-        self.verifying.run(work).await?.map_err(Error::Refused)
+        self.beside(client, work).await?.map_err(Error::Refused)
     }
 }
 

@@ -43,6 +43,7 @@ mod rig;
 mod saml;
 mod saml_configuration;
 mod saml_gate;
+mod saml_sign_out;
 mod saml_tenants;
 mod secrets;
 mod service_accounts;

@@ -65,6 +65,29 @@ async fn a_code_makes_an_administrator_for_a_day() {
 }
 
 #[tokio::test]
+async fn at_a_hub_with_accounts_a_code_holds_for_the_account_in_its_own_browser() {
+    let first = code();
+    let world = World::with(|setup| {
+        setup.with_accounts();
+        with(setup, "acme", &[&first]);
+    })
+    .await;
+    let mut browser = world.browser();
+    browser.plant("token", "hf_bob");
+    browser.fetch("/acme/bert").await.refused(401, "sign-in-required");
+    enter(&mut browser, "acme", &first.expose()).await.expect(303);
+    browser.fetch("/acme/bert").await.expect(200);
+    let told = world.last_at_hub().head;
+    assert_eq!(told.values("x-auth-role"), ["admin"]);
+    let mut elsewhere = world.browser();
+    elsewhere.plant("token", "hf_bob");
+    elsewhere.fetch("/acme/bert").await.refused(401, "sign-in-required");
+    world.bearing("GET /acme/bert", "hf_bob").await.refused(403, "sign-in-required");
+    world.clock.advance(minutes(24 * 60));
+    browser.fetch("/acme/bert").await.refused(401, "session-expired");
+}
+
+#[tokio::test]
 async fn a_code_is_good_once() {
     let (first, second) = (code(), code());
     let world = World::with(|setup| with(setup, "acme", &[&first, &second])).await;

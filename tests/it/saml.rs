@@ -10,7 +10,7 @@ pub(crate) mod encryption;
 mod explain;
 mod floods;
 mod fuzz;
-mod hostile;
+pub(crate) mod hostile;
 mod logout;
 mod metadata;
 mod mutations;

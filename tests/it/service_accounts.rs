@@ -375,3 +375,34 @@ async fn one_issuer_serves_many_organizations_each_by_its_own_claims() {
     world.bearing("GET /globex/vision", &acme).await.refused(403, "sign-in-required");
     world.bearing("GET /acme/bert", &globex).await.refused(403, "sign-in-required");
 }
+
+#[tokio::test]
+async fn at_a_hub_with_accounts_a_machines_token_is_no_way_in_for_another_credential() {
+    let world = World::with(|setup| {
+        setup.with_accounts();
+        account(setup, "acme", "nightly", &token('N'), "role = \"write\"");
+    })
+    .await;
+    let machine = format!("X-HF-Authorization: Bearer {}\r\n", token('N'));
+    for beside in ["Authorization: Bearer hf_bob\r\n", "Cookie: token=hf_bob\r\n"] {
+        let headers = format!("{machine}{beside}");
+        let answer = tool::ask(world.gate.address, "GET /acme/bert", &headers).await;
+        answer.refused(400, "mixed-credentials");
+    }
+    assert!(world.hub.received().is_empty(), "neither asked about nor forwarded");
+    // Alone, and beside cookies that are no credential, it opens what it opened before.
+    for beside in ["", "Cookie: theme=dark\r\n"] {
+        let headers = format!("{machine}{beside}");
+        tool::ask(world.gate.address, "GET /acme/demo", &headers).await.expect(200);
+        let told = world.last_at_hub().head;
+        assert_eq!(told.value("x-hf-authorization"), None);
+        assert_eq!(told.values("x-auth-user"), ["acme:service-account:nightly"]);
+        assert_eq!(told.values("x-auth-role"), ["write"]);
+    }
+    let ask = |line| tool::ask(world.gate.address, line, &machine);
+    ask("GET /acme/demo/settings").await.refused(403, "role-too-low");
+    // Elsewhere it is a stranger like any other, whom the hub's own access list answers.
+    ask("GET /globex/vision").await;
+    let told = world.last_at_hub().head;
+    assert_eq!((told.value("x-auth-user"), told.value("x-auth-role")), (None, None));
+}

@@ -1,5 +1,6 @@
 """Small HTTP servers in threads of this process: what our own ends of a scenario need, and no more."""
 
+import html
 import http.server
 import json
 import threading
@@ -59,3 +60,13 @@ def whole_body(request):
 
 def as_json(value, status=200, kind="application/json"):
     return status, {"Content-Type": kind}, json.dumps(value).encode()
+
+
+def page(asked):
+    """The hub: a page that tells what it was told."""
+    if asked.path == "/favicon.ico":
+        return 404, {}, b""
+    rows = "".join(f"<dt>{html.escape(name.lower())}<dd id='{html.escape(name.lower())}'>{html.escape(value)}"
+                   for name, value in asked.headers.items())
+    text = f"<!doctype html><html lang=en><title>Hub</title><h1 id=path>{html.escape(asked.path)}</h1><p id=method>{asked.command}</p><dl>{rows}</dl>"
+    return 200, {"Content-Type": "text/html; charset=utf-8"}, text.encode()

@@ -105,7 +105,7 @@ class Keycloak:
     def started(self):
         """Waits for it (it takes a quarter of a minute, so others can be started meanwhile) and makes the realms."""
         organizations, gate, people, health = self._wanted
-        self.process.answering(f"http://{self.host}:{health}/health/ready", seconds=180)
+        self.process.answering(f"http://{self.host}:{health}/health/ready", seconds=1200)
         for organization in organizations:
             self._call("POST", "/admin/realms", self.realm(organization, gate, people))
         return self

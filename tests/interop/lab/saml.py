@@ -1,13 +1,16 @@
 """SAML identity providers, and the keys that they and the gate sign with."""
 
 import json
+import pathlib
 import subprocess
+import urllib.parse
 
 from .peers import Keycloak, fresh, program, venv
 from .process import INTEROP, Process, free_port
 from .report import Missing
 
-SAMLP_HOST, PYSAML2_HOST = "127.0.0.2", "127.0.0.6"
+SAMLP_HOST, PYSAML2_HOST, PHP_HOST = "127.0.0.2", "127.0.0.6", "127.0.0.7"
+PHP_HOME = pathlib.Path("/usr/share/simplesamlphp")
 
 
 class Keys:
@@ -78,6 +81,11 @@ class Samlp:
     def metadata(self, organization):
         return f"{self.base}/{organization}/metadata"
 
+    def begins(self, service, path):
+        """Where the provider begins a sign-in by itself, and where it ends one."""
+        return {"initiate": f"{self.base}/{service.organization}/initiate?{urllib.parse.urlencode({'RelayState': path})}",
+                "end": f"{self.base}/{service.organization}/slo"}
+
     def stop(self):
         self.process.stop()
 
@@ -103,28 +111,120 @@ class Pysaml2:
     def metadata(self, organization):
         return f"{self.base}/{organization}/metadata"
 
+    def begins(self, service, path):
+        place = f"{self.base}/{service.organization}"
+        return {"initiate": f"{place}/initiate?{urllib.parse.urlencode({'RelayState': path})}", "end": f"{place}/end?redirect", "end_by_post": f"{place}/end?post"}
+
     def stop(self):
         self.process.stop()
 
 
-class SamlKeycloak(Keycloak):
-    """Keycloak's SAML clients: signed responses and assertions, checked requests, single logout."""
+class SimpleSamlPhp:
+    """Debian's SimpleSAMLphp by PHP's own server; one organization, since it is one identity provider."""
 
-    def __init__(self, services, people):
+    kind = "SimpleSAMLphp"
+
+    def __init__(self, services, people, idp, host=PHP_HOST):
+        php = program("php")
+        if not (PHP_HOME / "www").is_dir():
+            raise Missing("simplesamlphp is not installed (run tests/interop/install)")
+        port = free_port(host)
+        self.base = f"http://{host}:{port}"
+        folder = fresh("simplesamlphp")
+        for name in ("metadata", "data", "temp", "sessions", "attributemap"):
+            (folder / name).mkdir()
+        self.entity_id = f"{self.base}/idp"
+        persistent = "urn:oasis:names:tc:SAML:2.0:nameid-format:persistent"
+        write = lambda name, variable, value: (folder / name).write_text(f"<?php\n${variable} = {_php(value)};\n")
+        write("config.php", "config", {
+            "baseurlpath": f"{self.base}/", "certdir": f"{folder}/", "loggingdir": f"{folder}/", "datadir": f"{folder}/data/", "tempdir": f"{folder}/temp",
+            "metadatadir": f"{folder}/metadata/", "attributenamemapdir": f"{folder}/attributemap/", "timezone": "UTC", "secretsalt": "nothing secret",
+            "auth.adminpassword": "nothing secret", "technicalcontact_email": "nobody@example.org", "admin.checkforupdates": False,
+            "logging.handler": "errorlog", "logging.level": 6, "enable.saml20-idp": True, "enable.shib13-idp": False, "enable.adfs-idp": False,
+            "module.enable": {"exampleauth": True, "core": True, "saml": True}, "session.cookie.secure": False, "session.cookie.samesite": None,
+            "store.type": "phpsession", "session.phpsession.savepath": f"{folder}/sessions", "session.phpsession.cookiename": "SimpleSAML",
+            "trusted.url.domains": None, "metadata.sources": [{"type": "flatfile"}], "theme.use": "default", "showerrors": True, "errorreporting": False})
+        write("authsources.php", "config", {"people": {"0": "exampleauth:UserPass", **{
+            f"{name}:right": {"uid": [name], "email": [said["email"]], "displayName": [said["name"]], "groups": said["groups"]} for name, said in people.items()}}})
+        write("metadata/saml20-idp-hosted.php", f"metadata[{_php(self.entity_id)}]", {
+            "host": "__DEFAULT__", "privatekey": str(idp.key), "certificate": str(idp.certificate), "auth": "people",
+            "signature.algorithm": "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256", "redirect.sign": True, "redirect.validate": True,
+            "SingleSignOnServiceBinding": ["urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Redirect", "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST"],
+            "NameIDFormat": persistent, "authproc": {"3": {"class": "saml:AttributeNameID", "attribute": "uid", "Format": persistent}}})
+        (service, how), = services
+        write("metadata/saml20-sp-remote.php", f"metadata[{_php(service.entity_id)}]", {
+            "AssertionConsumerService": [{"Binding": "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST", "Location": service.acs, "index": 0}],
+            "SingleLogoutService": [{"Binding": "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Redirect", "Location": service.slo}],
+            "keys": [{"type": "X509Certificate", "signing": True, "encryption": True, "X509Certificate": service.keys.base64()}],
+            "NameIDFormat": persistent, "validate.authnrequest": True, "validate.logout": True, "sign.logout": True,
+            "saml20.sign.response": True, "saml20.sign.assertion": True, "simplesaml.attributes": True, **how})
+        self.process = Process("simplesamlphp", [php, "-d", "error_reporting=E_ERROR", "-d", "display_errors=0", "-S", f"{host}:{port}", "-t", PHP_HOME / "www"],
+                               env={"SIMPLESAMLPHP_CONFIG_DIR": str(folder), "PHP_CLI_SERVER_WORKERS": "4"})
+
+    def started(self):
+        self.process.answering(self.metadata(None), seconds=120)
+        return self
+
+    def metadata(self, _organization):
+        return f"{self.base}/saml2/idp/metadata.php"
+
+    def begins(self, service, path):
+        initiate = urllib.parse.urlencode({"spentityid": service.entity_id, "RelayState": path})
+        end = urllib.parse.urlencode({"ReturnTo": self.metadata(None)})
+        return {"initiate": f"{self.base}/saml2/idp/SSOService.php?{initiate}", "end": f"{self.base}/saml2/idp/SingleLogoutService.php?{end}"}
+
+    def stop(self):
+        self.process.stop()
+
+
+def _php(value):
+    """A PHP literal."""
+    if isinstance(value, dict):
+        return "[" + ", ".join(f"{name if name.isdigit() else _php(name)} => {_php(one)}" for name, one in value.items()) + "]"
+    if isinstance(value, (list, tuple)):
+        return "[" + ", ".join(map(_php, value)) + "]"
+    if isinstance(value, str):
+        return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
+    return {None: "null", True: "true", False: "false"}.get(value, str(value)) if not isinstance(value, int) or isinstance(value, bool) else str(value)
+
+
+class SamlKeycloak(Keycloak):
+    """Keycloak's SAML clients: signed responses and assertions, checked requests, single logout.
+
+    Where one runs already, `at`, it gets these realms too.
+    """
+
+    def __init__(self, services, people, at=None):
         self.services = {service.organization: (service, how) for service, how in services}
-        super().__init__(list(self.services), "", people)
+        if at is None:
+            super().__init__(list(self.services), "", people)
+        else:
+            self.base, self.process, self.people, self.shared = at.base, at.process, people, True
+
+    shared = False
+
+    def started(self):
+        if not self.shared:
+            return super().started()
+        for organization in self.services:
+            self._call("POST", "/admin/realms", self.realm(organization, "", self.people))
+        return self
+
+    def stop(self):
+        if not self.shared:
+            super().stop()
 
     def realm(self, organization, gate, people):
         service, how = self.services[organization]
         realm = super().realm(organization, gate, people)
         realm["clients"] = [{
-            "clientId": service.entity_id, "protocol": "saml", "enabled": True, "frontchannelLogout": True, "redirectUris": [service.acs],
+            "clientId": service.entity_id, "protocol": "saml", "enabled": True, "frontchannelLogout": False, "redirectUris": [service.acs],
             "attributes": {
                 "saml.assertion.signature": "true", "saml.server.signature": "true", "saml.client.signature": "true", "saml.signature.algorithm": "RSA_SHA256",
                 "saml.signing.certificate": service.keys.base64(), "saml.encryption.certificate": service.keys.base64(), "saml.authnstatement": "true",
                 "saml.force.post.binding": "true", "saml_name_id_format": "persistent", "saml_force_name_id_format": "true",
                 "saml_assertion_consumer_url_post": service.acs, "saml_single_logout_service_url_redirect": service.slo,
-                "saml_single_logout_service_url_post": service.slo, **how},
+                "saml_single_logout_service_url_post": service.slo, "saml_idp_initiated_sso_url_name": "hub", **how},
             "protocolMappers": [
                 {"name": "groups", "protocol": "saml", "protocolMapper": "saml-group-membership-mapper",
                  "config": {"attribute.name": "groups", "attribute.nameformat": "Basic", "single": "true", "full.path": "false"}},
@@ -136,3 +236,8 @@ class SamlKeycloak(Keycloak):
 
     def metadata(self, organization):
         return f"{self.base}/realms/{organization}/protocol/saml/descriptor"
+
+    def begins(self, service, path):
+        realm = f"{self.base}/realms/{service.organization}"
+        return {"initiate": f"{realm}/protocol/saml/clients/hub?{urllib.parse.urlencode({'RelayState': path})}",
+                "administrator": {"base": self.base, "realm": service.organization}}

@@ -36,6 +36,7 @@ def server_of(name, organization):
     }))
 
 
+SIGNED_IN = {}
 SERVERS = {name: server_of(name, organization) for name, organization in TOLD["organizations"].items()}
 
 
@@ -78,8 +79,14 @@ class Answer(http.server.BaseHTTPRequestHandler):
             hidden = "".join(f'<input type=hidden name="{field}" value="{html.escape(value)}">' for field, value in fields.items())
             return 200, [], (f'<!doctype html><title>Sign in</title><form method=post action="/{name}/login">{hidden}'
                              '<input name=username><input type=password name=password><button type=submit>Sign in</button></form>')
+        if what == "initiate":
+            return 200, [], (f'<!doctype html><title>Sign in</title><form method=post action="/{name}/login">'
+                             f'<input type=hidden name="RelayState" value="{html.escape(query["RelayState"])}">'
+                             '<input name=username><input type=password name=password><button type=submit>Sign in</button></form>')
         if what == "login":
             return self.signed_in(name, server, form)
+        if what == "end":
+            return self.end(name, server, BINDING_HTTP_POST if url.query == "post" else BINDING_HTTP_REDIRECT)
         if what == "slo":
             return self.sign_out(name, server, asked, binding, query)
         return 404, [], "nothing here"
@@ -87,9 +94,9 @@ class Answer(http.server.BaseHTTPRequestHandler):
     def signed_in(self, name, server, form):
         organization = TOLD["organizations"][name]
         said = TOLD["people"][form["username"]]
-        subject = NameID(format=NAMEID_FORMAT_PERSISTENT, text=form["username"])
+        subject = SIGNED_IN[name] = NameID(format=NAMEID_FORMAT_PERSISTENT, text=form["username"])
         response = server.create_authn_response(
-            {"mail": said["email"], "displayName": said["name"], "eduPersonAffiliation": said["groups"]}, form["id"], organization["acs"],
+            {"mail": said["email"], "displayName": said["name"], "eduPersonAffiliation": said["groups"]}, form.get("id"), organization["acs"],
             sp_entity_id=organization["entity_id"], name_id=subject, authn={"class_ref": "urn:oasis:names:tc:SAML:2.0:ac:classes:PasswordProtectedTransport", "authn_auth": BASE},
             sign_assertion=organization["assertion"], sign_response=organization["response"],
             sign_alg="http://www.w3.org/2001/04/xmldsig-more#rsa-sha256", digest_alg="http://www.w3.org/2001/04/xmlenc#sha256",
@@ -97,8 +104,20 @@ class Answer(http.server.BaseHTTPRequestHandler):
         sent = server.apply_binding(BINDING_HTTP_POST, str(response), organization["acs"], form.get("RelayState", ""), response=True)
         return 200, [], "".join(sent["data"])
 
+    def end(self, name, server, binding):
+        """Asks for the end of every session of whoever signed in last."""
+        organization = TOLD["organizations"][name]
+        by_post = binding == BINDING_HTTP_POST
+        algorithms = {"sign_alg": "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256", "digest_alg": "http://www.w3.org/2001/04/xmlenc#sha256"} if by_post else {}
+        _, request = server.create_logout_request(organization["slo"], organization["entity_id"], name_id=SIGNED_IN[name], sign=by_post, **algorithms)
+        more = {} if by_post else {"sign": True, "sigalg": "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256"}
+        sent = server.apply_binding(binding, str(request), organization["slo"], "", response=False, **more)
+        return (200, [], "".join(sent["data"])) if by_post else (sent.get("status", 303), list(sent["headers"]), "")
+
     def sign_out(self, name, server, asked, binding, query):
         if "SAMLResponse" in asked:
+            answer = server.parse_logout_request_response(asked["SAMLResponse"], binding)
+            print(f"ended {name} {answer.status_ok()}", flush=True)
             return 200, [], "<!doctype html><h1>signed out</h1>"
         more = {} if binding == BINDING_HTTP_POST else {"relay_state": query.get("RelayState"), "sigalg": query.get("SigAlg"), "signature": query.get("Signature")}
         request = server.parse_logout_request(asked["SAMLRequest"], binding, **more)

@@ -50,6 +50,7 @@ for (const [name, organization] of Object.entries(organizations)) {
   };
   app.get(`/${name}/sso`, ask);
   app.post(`/${name}/sso`, ask);
+  app.get(`/${name}/initiate`, (req, res) => res.send(form({ RelayState: req.query.RelayState })));
   app.post(`/${name}/login`, (req, res, next) => {
     if (!people[req.body.username]) return res.status(403).send('unknown');
     session += 1;

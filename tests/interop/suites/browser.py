@@ -1,16 +1,16 @@
 """A real Chromium: two organizations at two providers, deep links, sign-out at both ends, expiry, and every page of ours."""
 
-import html
 import json
 import os
 import subprocess
 import threading
 
-from lab.answering import Server
+from lab.answering import Server, page
 from lab.gate import Gate, Place, organization
 from lab.peers import HUB_HOST, Keycloak, OidcProvider, fresh, program
 from lab.process import INTEROP, free_port
 from lab.report import Missing
+from suites import saml
 
 ACME = {
     "alice": {"email": "alice@acme.test", "email_verified": True, "name": "Alice Ångström", "groups": ["ml", "everyone"]},
@@ -74,6 +74,9 @@ def run(report):
     leaked = [word for word in ("hubgate=", "code=", "eyJ", "secret-of-") if word in gate.process.log.read_text()]
     report.check("the gate's log holds no cookie, code, token or secret", not leaked, leaked)
     gate.stop()
+    if globex.kind == "Keycloak":
+        # The one that runs is good for SAML too.
+        saml.at_keycloak(report, globex)
     globex.stop()
     op.stop()
     hub.stop()
@@ -88,13 +91,3 @@ def answer(question, globex, op, hub):
     if question == "hub requests":
         return sum(asked.path != "/favicon.ico" for asked in hub.seen)
     raise ValueError(question)
-
-
-def page(asked):
-    """The hub: a page that tells what it was told."""
-    if asked.path == "/favicon.ico":
-        return 404, {}, b""
-    rows = "".join(f"<dt>{html.escape(name.lower())}<dd id='{html.escape(name.lower())}'>{html.escape(value)}"
-                   for name, value in asked.headers.items())
-    text = f"<!doctype html><html lang=en><title>Hub</title><h1 id=path>{html.escape(asked.path)}</h1><p id=method>{asked.command}</p><dl>{rows}</dl>"
-    return 200, {"Content-Type": "text/html; charset=utf-8"}, text.encode()

@@ -6,7 +6,8 @@ use aws_lc_rs::cipher::{
 };
 use aws_lc_rs::iv::FixedLength;
 use aws_lc_rs::rsa::{
-    OAEP_SHA1_MGF1SHA1, OAEP_SHA256_MGF1SHA256, OaepPublicEncryptingKey, PrivateDecryptingKey,
+    OAEP_SHA1_MGF1SHA1, OAEP_SHA256_MGF1SHA256, OAEP_SHA384_MGF1SHA384, OAEP_SHA512_MGF1SHA512,
+    OaepAlgorithm, OaepPublicEncryptingKey, PrivateDecryptingKey,
 };
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -29,6 +30,7 @@ struct Encryptor {
     data: &'static str,
     key_transport: &'static str,
     key_method: String,
+    oaep: &'static OaepAlgorithm,
     sibling: bool,
     alter: Alter,
 }
@@ -39,6 +41,7 @@ impl Default for Encryptor {
             data: GCM256,
             key_transport: MGF1P,
             key_method: String::new(),
+            oaep: &OAEP_SHA1_MGF1SHA1,
             sibling: false,
             alter: |_, _| (),
         }
@@ -76,9 +79,7 @@ impl Encryptor {
         let public = PrivateDecryptingKey::from_pkcs8(&RSA.pkcs8).unwrap().public_key();
         let public = OaepPublicEncryptingKey::new(public).unwrap();
         let mut wrapped = vec![0; public.ciphertext_size()];
-        let oaep =
-            if self.key_transport == OAEP { &OAEP_SHA256_MGF1SHA256 } else { &OAEP_SHA1_MGF1SHA1 };
-        public.encrypt(oaep, &secret, &mut wrapped, None).unwrap();
+        public.encrypt(self.oaep, &secret, &mut wrapped, None).unwrap();
         (self.alter)(&mut wrapped, &mut ciphertext);
 
         let Self { data, key_transport, key_method, .. } = self;
@@ -131,22 +132,31 @@ fn inner_and_outer(encryptor: &Encryptor) -> (String, String) {
     (inner, Signer::new(&EC).envelop(&outer))
 }
 
+const SHA1: &str = "http://www.w3.org/2000/09/xmldsig#sha1";
+const SHA256: &str = "http://www.w3.org/2001/04/xmlenc#sha256";
+const SHA384: &str = "http://www.w3.org/2001/04/xmldsig-more#sha384";
+const SHA512: &str = "http://www.w3.org/2001/04/xmlenc#sha512";
+
+fn digest(algorithm: &str) -> String {
+    format!(
+        "<d:DigestMethod xmlns:d=\"http://www.w3.org/2000/09/xmldsig#\" \
+         Algorithm=\"{algorithm}\"></d:DigestMethod>"
+    )
+}
+
+fn mask(hash: &str) -> String {
+    format!(
+        "<m:MGF xmlns:m=\"http://www.w3.org/2009/xmlenc11#\" \
+         Algorithm=\"http://www.w3.org/2009/xmlenc11#mgf1{hash}\"></m:MGF>"
+    )
+}
+
 #[test]
 fn an_encrypted_assertion_signs_the_person_in() {
-    let method = |digest: &str| {
-        format!(
-            "<d:DigestMethod xmlns:d=\"http://www.w3.org/2000/09/xmldsig#\" Algorithm=\"{digest}\"></d:DigestMethod>"
-        )
-    };
-    let sha1 = method("http://www.w3.org/2000/09/xmldsig#sha1");
-    let sha256 = method("http://www.w3.org/2001/04/xmlenc#sha256")
-        + "<xenc11:MGF xmlns:xenc11=\"http://www.w3.org/2009/xmlenc11#\" Algorithm=\"http://www.w3.org/2009/xmlenc11#mgf1sha256\"></xenc11:MGF>";
     for encryptor in [
         Encryptor::default(),
         Encryptor { data: "http://www.w3.org/2009/xmlenc11#aes128-gcm", ..Encryptor::default() },
         Encryptor { data: "http://www.w3.org/2009/xmlenc11#aes192-gcm", ..Encryptor::default() },
-        Encryptor { key_method: sha1, ..Encryptor::default() },
-        Encryptor { key_transport: OAEP, key_method: sha256, ..Encryptor::default() },
         Encryptor { sibling: true, ..Encryptor::default() },
     ] {
         let (inner, outer) = inner_and_outer(&encryptor);
@@ -157,6 +167,73 @@ fn an_encrypted_assertion_signs_the_person_in() {
             with_key(settings);
             with_key(settings);
         });
+    }
+}
+
+/// XML Encryption 1.1 §5.5.2, as far as the hash of the digest is that of the mask.
+#[test]
+fn a_key_may_be_wrapped_in_these_ways() {
+    for (key_transport, key_method, oaep) in [
+        (MGF1P, String::new(), &OAEP_SHA1_MGF1SHA1),
+        (MGF1P, digest(SHA1), &OAEP_SHA1_MGF1SHA1),
+        (MGF1P, format!("<xenc:KeySize>256</xenc:KeySize>{}", digest(SHA1)), &OAEP_SHA1_MGF1SHA1),
+        (OAEP, String::new(), &OAEP_SHA1_MGF1SHA1),
+        (OAEP, digest(SHA1), &OAEP_SHA1_MGF1SHA1),
+        (OAEP, mask("sha1"), &OAEP_SHA1_MGF1SHA1),
+        (OAEP, digest(SHA1) + &mask("sha1"), &OAEP_SHA1_MGF1SHA1),
+        (OAEP, digest(SHA256) + &mask("sha256"), &OAEP_SHA256_MGF1SHA256),
+        (OAEP, digest(SHA384) + &mask("sha384"), &OAEP_SHA384_MGF1SHA384),
+        (OAEP, digest(SHA512) + &mask("sha512"), &OAEP_SHA512_MGF1SHA512),
+    ] {
+        let encryptor = Encryptor { key_transport, key_method, oaep, ..Encryptor::default() };
+        let (inner, outer) = inner_and_outer(&encryptor);
+        accepted_by(&inner, with_key);
+        accepted_by(&outer, with_key);
+        // What is said and what was done must be the same.
+        let other = if oaep.id() == OAEP_SHA1_MGF1SHA1.id() {
+            &OAEP_SHA256_MGF1SHA256
+        } else {
+            &OAEP_SHA1_MGF1SHA1
+        };
+        let (inner, _) = inner_and_outer(&Encryptor { oaep: other, ..encryptor });
+        refused_by(&inner, Refusal::Decryption, with_key);
+    }
+}
+
+#[test]
+fn a_key_that_is_wrapped_in_another_way_is_refused() {
+    let label = "<xenc:OAEPparams>AAAA</xenc:OAEPparams>".to_owned();
+    for (key_transport, key_method) in [
+        // Another hash for the mask than for the digest, said or left to be understood.
+        (MGF1P, digest(SHA256)),
+        (MGF1P, digest(SHA512)),
+        (OAEP, digest(SHA256)),
+        (OAEP, digest(SHA256) + &mask("sha1")),
+        (OAEP, digest(SHA1) + &mask("sha256")),
+        (OAEP, mask("sha256")),
+        (OAEP, digest(SHA512) + &mask("sha256")),
+        // A mask where it is fixed, and hashes that nobody knows.
+        (MGF1P, mask("sha1")),
+        (MGF1P, digest(SHA256) + &mask("sha256")),
+        (OAEP, digest("http://www.w3.org/2001/04/xmldsig-more#md5") + &mask("sha1")),
+        (OAEP, digest("") + &mask("sha1")),
+        (OAEP, mask("sha224")),
+        // Two readings, a label, something else.
+        (OAEP, digest(SHA1) + &digest(SHA256) + &mask("sha256")),
+        (OAEP, digest(SHA256) + &mask("sha256") + &mask("sha1")),
+        (MGF1P, label.clone()),
+        (OAEP, label + &digest(SHA1)),
+        (MGF1P, "<xenc:Else></xenc:Else>".to_owned()),
+        // PKCS#1 v1.5 (RFC 8017 §7.2), whatever is written beside it.
+        ("http://www.w3.org/2001/04/xmlenc#rsa-1_5", String::new()),
+        ("http://www.w3.org/2001/04/xmlenc#rsa-1_5", digest(SHA1)),
+        ("http://www.w3.org/2001/04/xmlenc#kw-aes256", String::new()),
+        ("", String::new()),
+    ] {
+        let encryptor = Encryptor { key_transport, key_method, ..Encryptor::default() };
+        let (inner, outer) = inner_and_outer(&encryptor);
+        refused_by(&inner, Refusal::EncryptionAlgorithm, with_key);
+        refused_by(&outer, Refusal::EncryptionAlgorithm, with_key);
     }
 }
 
@@ -242,19 +319,11 @@ fn whatever_depends_on_the_key_fails_in_one_way() {
 }
 
 #[test]
-fn other_algorithms_are_refused() {
-    for key_transport in ["http://www.w3.org/2001/04/xmlenc#rsa-1_5", "", "none"] {
-        let (inner, outer) = inner_and_outer(&Encryptor { key_transport, ..Encryptor::default() });
-        refused_by(&inner, Refusal::EncryptionAlgorithm, with_key);
-        refused_by(&outer, Refusal::EncryptionAlgorithm, with_key);
-    }
+fn other_ciphers_are_refused() {
     for data in ["http://www.w3.org/2001/04/xmlenc#tripledes-cbc", "", "none"] {
         let (inner, _) = inner_and_outer(&Encryptor { data, ..Encryptor::default() });
         refused_by(&inner, Refusal::EncryptionAlgorithm, with_key);
     }
-    let label = "<xenc:OAEPparams>AAAA</xenc:OAEPparams>".to_owned();
-    let (inner, _) = inner_and_outer(&Encryptor { key_method: label, ..Encryptor::default() });
-    refused_by(&inner, Refusal::EncryptionAlgorithm, with_key);
 }
 
 #[test]

@@ -301,6 +301,18 @@ fn a_request_is_good_once() {
 }
 
 #[test]
+fn a_response_is_good_once() {
+    let service_provider = sp();
+    let query = sign_query("SAMLResponse", &response(&["Success"]), None, &EC, false);
+    let form = form("SAMLResponse", &Signer::new(&EC).envelop(&response(&["Success"])));
+    let send = |message| service_provider.receive_logout(message, Some(PENDING), now()).map(drop);
+    assert_eq!(send(UnverifiedLogout::Redirect(&query)), Ok(()));
+    assert_eq!(send(UnverifiedLogout::Redirect(&query)), Err(Refusal::Replayed));
+    // Its id is what counts, by whichever binding it comes.
+    assert_eq!(send(UnverifiedLogout::Post(&form)), Err(Refusal::Replayed));
+}
+
+#[test]
 fn a_deflated_message_is_bounded_and_whole() {
     let bomb = deflate(&vec![b' '; 50_000_000]);
     assert!(bomb.len() < 100_000);

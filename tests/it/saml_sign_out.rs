@@ -1,0 +1,179 @@
+//! Single logout through several providers, of which one does not do its part; and floods.
+
+use url::Url;
+
+use crate::saml::hostile;
+use crate::saml::provider::encode;
+use crate::support::answer::Answer;
+use crate::support::browser::{Ask, Browser};
+use crate::support::moving_clock::minutes;
+use crate::support::served::cause_of;
+use crate::support::setup::{SITE, Setup};
+use crate::support::world::{World, all};
+
+/// Both organizations by SAML, each at its own identity provider, and a browser in both.
+async fn in_both(change: impl FnOnce(&mut Setup)) -> (World, Browser) {
+    let world = World::with(|setup| {
+        setup.by_saml("acme").by_saml("globex");
+        setup.unset("acme", "email_domains");
+        change(setup);
+    })
+    .await;
+    let mut browser = world.signed_in("acme", "alice").await;
+    browser.sign_in("globex", "alice").await;
+    (world, browser)
+}
+
+/// Presses the button; where that leads is not followed.
+async fn leave(browser: &mut Browser) -> Answer {
+    let page = browser.load("/-/sso/logout").await.expect(200);
+    let form = page.forms().remove(0);
+    browser.submit(&page, &form, None).await.expect(303)
+}
+
+fn sessions(world: &World) -> [usize; 2] {
+    ["acme", "globex"].map(|id| world.saml_of(id).session_indexes("alice").len())
+}
+
+#[tokio::test]
+async fn signing_out_leads_through_every_provider() {
+    let (world, mut browser) = in_both(|_| ()).await;
+    assert_eq!(sessions(&world), [1, 1]);
+    let leaving = leave(&mut browser).await;
+    let done = browser.finish(leaving).await.expect(200);
+    assert!(done.text().contains("Signed out") && !done.text().contains("everywhere"));
+    assert_eq!(sessions(&world), [0, 0]);
+    let account = browser.load("/-/sso/").await.expect(200);
+    assert!(!account.text().contains("has stopped"), "the sign-out is over");
+}
+
+#[tokio::test]
+async fn an_answer_that_does_not_verify_is_told_and_the_others_are_visited() {
+    for forged in [false, true] {
+        let (world, mut browser) = in_both(|_| ()).await;
+        world.saml_of("acme").behave(|orders| {
+            orders.logout_unsigned = !forged;
+            orders.stranger = forged;
+        });
+        let leaving = leave(&mut browser).await;
+        let done = browser.finish(leaving).await.expect(200);
+        assert!(done.url.as_str().starts_with(SITE), "{}", done.url);
+        let told = done.text();
+        assert!(told.contains("<strong>ACME Corp</strong> could not sign you out everywhere"));
+        assert!(!told.contains("Globex"), "the other one could: {told}");
+        assert_eq!(sessions(&world)[1], 0, "the other one was visited");
+    }
+}
+
+#[tokio::test]
+async fn a_provider_that_never_answers_does_not_keep_the_others_from_it() {
+    let (world, mut browser) = in_both(|_| ()).await;
+    let leaving = leave(&mut browser).await;
+    browser.fetch("/acme/bert").await.refused(401, "sign-in-required");
+    browser.fetch("/globex/vision").await.refused(401, "sign-in-required");
+    // Whoever comes back by themselves is told, and may go on. Nobody else is.
+    assert!(!world.browser().load("/-/sso/").await.text().contains("has stopped"));
+    let account = browser.load("/-/sso/").await.expect(200);
+    assert!(account.text().contains("has stopped at the identity provider of <strong>ACME Corp"));
+    assert!(account.text().contains("href=\"/-/sso/signed-out?go-on\""));
+    let on = browser.load("/-/sso/signed-out?go-on").await.expect(303);
+    let done = browser.finish(on).await.expect(200);
+    assert!(done.text().contains("<strong>ACME Corp</strong> could not sign you out everywhere"));
+    assert_eq!(sessions(&world), [1, 0]);
+    // Its answer comes too late: that sign-out is over.
+    let answered = browser.follow(&leaving).await.expect(303);
+    browser.follow(&answered).await.refused(400, "state-unknown");
+    let again = browser.load("/-/sso/signed-out?go-on").await.expect(200);
+    assert!(again.text().contains("Signed out"));
+}
+
+#[tokio::test]
+async fn a_provider_that_cannot_be_asked_is_told_and_the_others_are_visited() {
+    let (world, mut browser) = in_both(|_| ()).await;
+    let end = world.clock.now() + minutes(90);
+    for id in ["acme", "globex"] {
+        world.saml_of(id).behave(|orders| orders.valid_until = Some(end));
+    }
+    // What was learned at the sign-in is asked for again after an hour.
+    world.clock.advance(minutes(61));
+    world.signed_in("acme", "alice").await;
+    world.signed_in("globex", "alice").await;
+    let ends = || {
+        let fetched = |id: &str| world.saml_of(id).metadata_fetches();
+        [fetched("acme"), fetched("globex")]
+    };
+    world.until(async || (ends() >= [2, 2]).then_some(())).await;
+    world.saml_of("acme").behave(|orders| {
+        orders.metadata_fault = Some(http::StatusCode::INTERNAL_SERVER_ERROR);
+    });
+    world.saml_of("globex").behave(|orders| orders.valid_until = None);
+    world.clock.advance(minutes(31));
+    let before = sessions(&world);
+    let leaving = leave(&mut browser).await;
+    let done = browser.finish(leaving).await.expect(200);
+    assert!(done.text().contains("<strong>ACME Corp</strong> could not sign you out everywhere"));
+    assert_eq!(sessions(&world), [before[0], before[1] - 1]);
+}
+
+#[tokio::test]
+async fn an_answer_about_a_sign_out_is_good_once() {
+    let (world, mut browser) = in_both(|_| ()).await;
+    let leaving = leave(&mut browser).await;
+    let answered = browser.follow(&leaving).await.expect(303);
+    let url: Url = answered.location().unwrap();
+    assert_eq!(url.path(), "/-/sso/acme/saml/slo");
+    let on = browser.load_url(&url).await.expect(303);
+    let refused = browser.load_url(&url).await.refused(400, "state-unknown");
+    assert!(cause_of(&refused).contains("unsolicited"), "{}", cause_of(&refused));
+    // Nor is it the answer of another sign-out, whose handle it is given.
+    let mut other = world.signed_in("acme", "alice").await;
+    let leaving = leave(&mut other).await;
+    let handle = leaving.location().unwrap();
+    let handle = handle.query_pairs().find(|(name, _)| name == "RelayState").unwrap().1;
+    let mut mixed = url.clone();
+    let pairs: Vec<(String, String)> = url
+        .query_pairs()
+        .map(|(name, value)| match &*name {
+            "RelayState" => (name.into_owned(), handle.clone().into_owned()),
+            _ => (name.into_owned(), value.into_owned()),
+        })
+        .collect();
+    mixed.query_pairs_mut().clear().extend_pairs(pairs);
+    let told = other.load_url(&mixed).await.expect(200).text();
+    assert!(told.contains("could not sign you out everywhere"), "{told}");
+    // The first one goes on as if nothing had happened.
+    let done = browser.finish(on).await.expect(200);
+    assert!(!done.text().contains("everywhere"));
+}
+
+/// A flood at one organization is verified beside everything else, and within bounds: each message
+/// is refused for what it is, or is to come again; the hub and the other organization answer.
+#[tokio::test]
+async fn a_flood_at_one_organization_locks_nobody_out_of_another() {
+    let (world, _) = in_both(|_| ()).await;
+    let documents: Vec<String> =
+        hostile::documents().iter().map(|(_, xml, _)| encode(xml)).collect();
+    let flood = documents.iter().cycle().take(64).map(|document| {
+        let mut stranger = world.browser();
+        async move {
+            let fields = [("SAMLRequest", document.as_str()), ("RelayState", "x")];
+            stranger.send(Ask::post("/-/sso/globex/saml/slo").form(&fields)).await
+        }
+    });
+    let people = async {
+        let mut alice = world.signed_in("acme", "alice").await;
+        for _ in 0..8 {
+            alice.fetch("/acme/bert").await.expect(200);
+        }
+    };
+    let (answers, ()) = tokio::join!(all(flood), people);
+    for answer in answers {
+        match answer.status {
+            503 => assert_eq!((answer.reason(), answer.must("retry-after")), ("busy", "5")),
+            status => assert_eq!(status, 400, "{}", answer.reason()),
+        }
+    }
+    // And the flooded one is as good as before.
+    let mut browser = world.signed_in("globex", "gina").await;
+    assert_eq!(browser.sign_in_of("globex").await["role"], "admin");
+}

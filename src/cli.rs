@@ -4,12 +4,14 @@ mod check;
 mod demo;
 mod explain;
 mod healthcheck;
+mod links;
 mod online;
 mod overview;
 mod report;
 mod run;
 mod terminal;
 mod token;
+mod whoami;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -71,7 +73,8 @@ enum Command {
     Check {
         #[command(flatten)]
         config: ConfigFile,
-        /// Also reach each identity provider and the hub
+        /// Also reach each identity provider and the hub; with a token of the hub's in
+        /// HUBGATE_CHECK_TOKEN, also ask whose it is
         #[arg(long)]
         online: bool,
         #[command(flatten)]
@@ -81,13 +84,20 @@ enum Command {
     Explain(explain::Question),
     /// Say from the access log who would be locked out if single sign-on were enforced
     Report(report::Question),
+    /// Which account of the hub is which person at an identity provider
+    #[command(subcommand)]
+    Links(LinksCommand),
     /// Tokens of service accounts
     #[command(subcommand)]
     Token(TokenCommand),
     /// Make single-use codes for the day when an identity provider is down
     RecoveryCodes(token::NewCodes),
     /// Run a gate, a small hub and identity providers with a few people, on this machine only
-    Demo,
+    Demo {
+        /// With a hub that has accounts of its own
+        #[arg(long)]
+        accounts: bool,
+    },
     /// Ask a running gate whether it is ready, for containers without a shell
     Healthcheck {
         #[command(flatten)]
@@ -101,6 +111,16 @@ enum Command {
         /// Which shell
         shell: clap_complete::Shell,
     },
+}
+
+#[derive(Debug, Subcommand)]
+enum LinksCommand {
+    /// List links
+    #[command(visible_alias = "show")]
+    List(links::Wanted),
+    /// End a link: the next sign-in makes it anew, with the same or another account
+    #[command(visible_alias = "allow")]
+    Remove(links::Ended),
 }
 
 #[derive(Debug, Subcommand)]
@@ -161,9 +181,11 @@ fn obey(command: Command, terminal: &mut Terminal) -> Exit {
         },
         Command::Explain(question) => explain::explain(&question, terminal),
         Command::Report(question) => report::report(&question, terminal),
+        Command::Links(LinksCommand::List(wanted)) => links::list(&wanted, terminal),
+        Command::Links(LinksCommand::Remove(ended)) => links::remove(&ended, terminal),
         Command::Token(TokenCommand::New(wanted)) => token::token(&wanted, terminal),
         Command::RecoveryCodes(wanted) => token::recovery_codes(&wanted, terminal),
-        Command::Demo => demo::demo(terminal),
+        Command::Demo { accounts } => demo::demo(accounts, terminal),
         Command::Healthcheck { config, address } => {
             healthcheck::healthcheck(&config, address.as_deref(), terminal)
         }

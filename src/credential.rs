@@ -174,17 +174,19 @@ impl Credential {
 impl Credentials {
     /// Reads from these sessions.
     #[must_use]
+    #[expect(clippy::too_many_arguments, reason = "each is what it is called, and needed once")]
     pub fn new(
         sessions: Arc<Sessions>,
         grants: Arc<Grants>,
         cookie: SessionCookie,
         directory: Arc<Directory>,
+        links: Arc<Links>,
         refreshes: Refreshes,
         audit: Audit,
         clock: Clock,
     ) -> Self {
-        let refreshing =
-            Arc::new(Refreshing::new(Arc::clone(&sessions), directory, refreshes, audit, clock));
+        let own = Arc::clone(&sessions);
+        let refreshing = Arc::new(Refreshing::new(own, directory, links, refreshes, audit, clock));
         Self {
             sessions,
             grants,

@@ -141,6 +141,17 @@ impl Entry {
         }
     }
 
+    /// Whether a sign-in of the past by this issuer may have been one of this organization's: a
+    /// SAML provider whose metadata was not read yet has no name.
+    #[must_use]
+    pub fn may_have_vouched(&self, issuer: &str) -> bool {
+        let unnamed = match &self.config.provider {
+            config::Provider::Saml(saml) => saml.source.entity_id().is_none(),
+            config::Provider::Oidc(_) => false,
+        };
+        unnamed || self.vouches(issuer)
+    }
+
     /// Whether the same identity provider vouches for the members of both.
     #[must_use]
     pub fn has_the_issuer_of(&self, other: &Self) -> bool {

@@ -5,6 +5,7 @@
 
 mod body;
 mod claims;
+mod closed;
 mod generic;
 mod gitea;
 mod huggingface;
@@ -151,7 +152,7 @@ impl Hub {
     /// Whether a request asks for a list across namespaces.
     #[must_use]
     pub fn is_list(&self, method: &Method, path: &str) -> bool {
-        lists::is_list(self.kind, method, path)
+        lists::is_list(self.kind, self.profile, method, path)
     }
 
     /// What the rule says; `None` if it does not speak of the target.

@@ -2,22 +2,21 @@
 //! for each organization, remembered in a file if there is one.
 
 mod file;
+mod join;
+mod table;
 
-use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::SystemTime;
 
 use crate::observe::{Audit, AuditEvent, Happening, InRequest};
-use crate::policy::{
-    Account, AccountId, EmailAddress, LinkBy, Organization, OrganizationId, Past, Reason, Role,
-    SignIn,
-};
+use crate::policy::{AccountId, OrganizationId, Past, Reason, Role, SignIn};
 
 pub use file::{Error, Line};
 
 use file::File;
+use table::Table;
 
 /// An account and a subject that are one person.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,13 +25,20 @@ pub struct Link {
     pub organization: OrganizationId,
     /// The hub's account.
     pub account: AccountId,
+    /// The account's name when it was linked, for people.
+    pub name: Arc<str>,
     /// The issuer that vouched.
     pub issuer: Arc<str>,
     /// The provider's name for the person.
     pub subject: Arc<str>,
     /// The role of the last sign-in.
     pub role: Role,
+    /// When the provider took its word back; a sign-in after that gives it anew.
+    pub revoked_at: Option<SystemTime>,
 }
+
+/// Somebody whom a provider knows: the organization, the issuer, the subject.
+pub type Somebody = (OrganizationId, Arc<str>, Arc<str>);
 
 /// Why two are not linked.
 #[derive(Debug, thiserror::Error)]
@@ -49,18 +55,16 @@ pub enum Refused {
 }
 
 /// Every link.
+///
+/// The table is read with every request and never locked while the disk is waited for; whoever
+/// changes it holds `writing`, off the reactor.
 #[derive(Debug)]
 pub struct Links {
     table: RwLock<Table>,
     file: Option<File>,
+    writing: Mutex<()>,
     generation: AtomicU64,
     audit: Audit,
-}
-
-#[derive(Debug, Default)]
-struct Table {
-    by_account: HashMap<AccountId, Vec<Link>>,
-    by_subject: HashMap<(OrganizationId, Arc<str>, Arc<str>), AccountId>,
 }
 
 impl Links {
@@ -69,8 +73,13 @@ impl Links {
     /// # Errors
     /// When the file is there and cannot be read.
     pub fn open(path: Option<PathBuf>) -> Result<Self, Error> {
-        let (file, generation) = (path.map(File::new), AtomicU64::new(0));
-        let links = Self { table: RwLock::default(), file, generation, audit: Audit::off() };
+        let links = Self {
+            table: RwLock::default(),
+            file: path.map(File::new),
+            writing: Mutex::default(),
+            generation: AtomicU64::new(0),
+            audit: Audit::off(),
+        };
         links.reread()?;
         Ok(links)
     }
@@ -88,20 +97,26 @@ impl Links {
         self.generation.load(Ordering::Acquire)
     }
 
-    /// Whether the account and the person of that sign-in are linked.
+    /// Whether the account and the person of that sign-in are linked, and the provider's word
+    /// stands, as far as this sign-in knows.
     #[must_use]
     pub fn joins(&self, account: &AccountId, sign_in: &SignIn) -> bool {
         let table = self.table.read().unwrap_or_else(PoisonError::into_inner);
-        table.of(account, &sign_in.organization).is_some_and(|link| link.is_of(sign_in))
+        let link = table.of(account, &sign_in.organization);
+        link.is_some_and(|link| link.is_of(sign_in) && !link.is_given_anew_by(sign_in))
     }
 
-    /// The account's sign-ins of the past.
+    /// The account's sign-ins of the past. A provider's word counts as long as `vouches` says so.
     #[must_use]
-    pub fn past(&self, account: &AccountId) -> Vec<Past> {
+    pub fn past(&self, account: &AccountId, vouches: impl Fn(&Link) -> bool) -> Vec<Past> {
         let table = self.table.read().unwrap_or_else(PoisonError::into_inner);
         let links = table.by_account.get(account).into_iter().flatten();
         links
-            .map(|link| Past { organization: link.organization.clone(), role: link.role })
+            .map(|link| Past {
+                organization: link.organization.clone(),
+                role: link.role,
+                authorized: link.revoked_at.is_none() && vouches(link),
+            })
             .collect()
     }
 
@@ -119,82 +134,77 @@ impl Links {
         table.by_account.values().flatten().cloned().collect()
     }
 
-    /// Links the account to the person of a sign-in, or finds them linked already.
-    ///
-    /// The first link needs an address that both have and that both have verified, of somebody who
-    /// counts as a member: by its domain, or by the hub's word. An organization may go by the hub's
-    /// word alone.
-    ///
-    /// # Errors
-    /// When one of them is linked to another, nothing shows that they are one person, or it cannot
-    /// be remembered.
-    pub fn join(
-        &self,
-        organization: &Organization,
-        account: &Account,
-        sign_in: &SignIn,
-        now: SystemTime,
-    ) -> Result<(), Refused> {
-        let joined = match self.try_join(organization, account, sign_in) {
-            // An administrator may have allowed the change meanwhile.
-            Err(Refused::Linked) if self.read_again(now)? => {
-                self.try_join(organization, account, sign_in)
-            }
-            other => other,
-        };
-        let name = || account.id.as_str().to_owned();
-        let (happening, joined) = match joined {
-            Ok(Joined::Already) => return Ok(()),
-            Ok(Joined::Now) => (AuditEvent::LinkMade { account: name() }, Ok(())),
-            Err(refused) => (AuditEvent::LinkRefused { account: name() }, Err(refused)),
-        };
-        let happening = Happening::to(happening, sign_in);
-        let happening = match &joined {
-            Ok(()) => happening,
-            Err(refused) => happening.because(refused.reason()),
-        };
-        self.audit.note(now, &happening, &InRequest::default());
-        joined
+    fn put(&self, link: Link) {
+        self.table.write().unwrap_or_else(PoisonError::into_inner).put(link);
+        self.generation.fetch_add(1, Ordering::Release);
     }
 
-    fn try_join(
+    /// Takes back what rests on the word of these people's provider: it has taken its word back.
+    /// They stay linked, so that nobody else can take their place.
+    ///
+    /// # Errors
+    /// When it cannot be remembered; in this process it holds all the same.
+    pub async fn revoked(
+        self: &Arc<Self>,
+        people: Vec<Somebody>,
+        now: SystemTime,
+    ) -> Result<(), Error> {
+        let lines = self.take_back(|link| people.contains(&link.person()), now);
+        if lines.is_empty() || self.file.is_none() {
+            return Ok(());
+        }
+        let links = Arc::clone(self);
+        let written = tokio::task::spawn_blocking(move || links.write(&lines)).await;
+        written.unwrap_or(Err(Error::Unfinished))
+    }
+
+    /// The same for everybody of an organization whose provider, by `vouches`, is another one now;
+    /// waits for the disk.
+    ///
+    /// # Errors
+    /// As [`Self::revoked`].
+    pub fn revoke_organization(
         &self,
-        organization: &Organization,
-        account: &Account,
-        sign_in: &SignIn,
-    ) -> Result<Joined, Refused> {
-        let link = Link {
-            organization: organization.id.clone(),
-            account: account.id.clone(),
-            issuer: Arc::clone(&sign_in.issuer),
-            subject: sign_in.subject.as_str().into(),
-            role: sign_in.role,
-        };
+        organization: &OrganizationId,
+        vouches: impl Fn(&str) -> bool,
+        now: SystemTime,
+    ) -> Result<(), Error> {
+        let theirs = |link: &Link| link.organization == *organization && !vouches(&link.issuer);
+        let lines = self.take_back(theirs, now);
+        if lines.is_empty() { Ok(()) } else { self.write(&lines) }
+    }
+
+    /// Takes back in the table; the lines say so in the file.
+    fn take_back(&self, theirs: impl Fn(&Link) -> bool, now: SystemTime) -> Vec<Line> {
         let mut table = self.table.write().unwrap_or_else(PoisonError::into_inner);
-        let by_account = table.of(&account.id, &organization.id);
-        let by_subject = table.by_subject.get(&link.person());
-        let mut joined = Joined::Now;
-        match (by_account, by_subject) {
-            (Some(earlier), _) if !earlier.is_of(sign_in) => return Err(Refused::Linked),
-            (Some(earlier), _) if earlier.role == sign_in.role => return Ok(Joined::Already),
-            (Some(_), _) => joined = Joined::Already,
-            (None, Some(_)) => return Err(Refused::Linked),
-            (None, None) if is_one_person(organization, account, sign_in) => {}
-            (None, None) => return Err(Refused::Unmatched),
+        let mut lines = Vec::new();
+        for link in table.by_account.values_mut().flatten() {
+            if link.revoked_at.is_none() && theirs(link) {
+                link.revoked_at = Some(now);
+                lines.push(Line::of(link));
+            }
         }
-        // Remembered first: what is not in the file must not be believed after all.
-        if let Some(file) = &self.file {
-            file.append(&Line::of(&link, &account.name))?;
+        drop(table);
+        if !lines.is_empty() {
+            self.generation.fetch_add(1, Ordering::Release);
         }
-        table.put(link);
-        self.generation.fetch_add(1, Ordering::Release);
-        Ok(joined)
+        lines
+    }
+
+    /// Adds lines to the file, if there is one; waits for the disk. A running gate reads what
+    /// another process writes within a second.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn write(&self, lines: &[Line]) -> Result<(), Error> {
+        let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        self.file.as_ref().map_or(Ok(()), |file| file.append(lines))
     }
 
     /// Reads the file again if somebody else has changed it; says whether it was read.
     ///
     /// # Errors
-    /// When it cannot be read.
+    /// When it cannot be read; the links stay as they were.
     pub fn read_again(&self, now: SystemTime) -> Result<bool, Error> {
         let read = self.reread()?;
         if let Some(links) = read {
@@ -207,17 +217,19 @@ impl Links {
     /// How many links there are, if the file was read.
     fn reread(&self) -> Result<Option<u64>, Error> {
         let Some(file) = &self.file else { return Ok(None) };
-        let mut table = self.table.write().unwrap_or_else(PoisonError::into_inner);
+        let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(lines) = file.read_if_changed()? else { return Ok(None) };
-        *table = Table::default();
+        let mut table = Table::default();
         for line in lines {
             match line.link() {
                 Some(link) => table.put(link),
                 None => table.take(&line.account, &line.organization),
             }
         }
+        let count = table.by_subject.len().try_into().unwrap_or(u64::MAX);
+        *self.table.write().unwrap_or_else(PoisonError::into_inner) = table;
         self.generation.fetch_add(1, Ordering::Release);
-        Ok(Some(table.by_subject.len().try_into().unwrap_or(u64::MAX)))
+        Ok(Some(count))
     }
 }
 
@@ -241,49 +253,17 @@ impl Refused {
     }
 }
 
-/// Whether a verified address, or what else the organization goes by, shows that account and
-/// subject are one person.
-fn is_one_person(organization: &Organization, account: &Account, sign_in: &SignIn) -> bool {
-    let by_membership =
-        organization.accounts.as_ref().is_some_and(|own| own.link_by == LinkBy::Membership);
-    if by_membership && organization.names(account) {
-        return true;
-    }
-    let theirs = sign_in.email.as_deref().and_then(EmailAddress::parse);
-    let (Some(ours), Some(theirs)) = (&account.email, theirs) else { return false };
-    ours.is_the_same_as(&theirs) && organization.counts_as_member(account)
-}
-
 impl Link {
     fn is_of(&self, sign_in: &SignIn) -> bool {
         *self.issuer == *sign_in.issuer && *self.subject == *sign_in.subject.as_str()
     }
 
-    fn person(&self) -> (OrganizationId, Arc<str>, Arc<str>) {
+    /// Whether the provider's word, which was taken back, is given again by that sign-in.
+    fn is_given_anew_by(&self, sign_in: &SignIn) -> bool {
+        self.revoked_at.is_some_and(|at| sign_in.signed_in_at > at)
+    }
+
+    fn person(&self) -> Somebody {
         (self.organization.clone(), Arc::clone(&self.issuer), Arc::clone(&self.subject))
-    }
-}
-
-impl Table {
-    fn of(&self, account: &AccountId, organization: &OrganizationId) -> Option<&Link> {
-        self.by_account.get(account)?.iter().find(|link| link.organization == *organization)
-    }
-
-    fn put(&mut self, link: Link) {
-        self.take(&link.account, &link.organization);
-        self.by_subject.insert(link.person(), link.account.clone());
-        self.by_account.entry(link.account.clone()).or_default().push(link);
-    }
-
-    fn take(&mut self, account: &AccountId, organization: &OrganizationId) {
-        let Some(links) = self.by_account.get_mut(account) else { return };
-        let Some(at) = links.iter().position(|link| link.organization == *organization) else {
-            return;
-        };
-        let link = links.swap_remove(at);
-        self.by_subject.remove(&link.person());
-        if links.is_empty() {
-            self.by_account.remove(account);
-        }
     }
 }

@@ -17,12 +17,13 @@ use crate::config::{PublicUrl, Secret};
 use crate::credential::SessionCookie;
 use crate::directory::{Directory, Provider};
 use crate::headers::is_same_site;
+use crate::links::{self, Links};
 use crate::oidc;
 use crate::policy::{OrganizationId, Reason, SignIn, Subject};
 use crate::respond::{self, Answer, SignOut, SignedOut};
 use crate::saml::NameId;
 use crate::service_provider;
-use crate::session::{self, Session, Sessions};
+use crate::session::{self, Person, Selector, Session, Sessions};
 
 use under_way::UnderWay;
 
@@ -38,6 +39,7 @@ pub struct Logout {
     cookie: SessionCookie,
     sessions: Arc<Sessions>,
     directory: Arc<Directory>,
+    links: Arc<Links>,
     under_way: SignOuts,
 }
 
@@ -80,6 +82,9 @@ pub enum Error {
     /// No store.
     #[error(transparent)]
     Session(#[from] session::Error),
+    /// It cannot be remembered which tokens it ended.
+    #[error(transparent)]
+    Links(#[from] links::Error),
 }
 
 impl Error {
@@ -92,7 +97,7 @@ impl Error {
             Self::Oidc(error) => error.reason(),
             Self::Saml(error) => error.reason(),
             Self::Protocol => Reason::NoSuchPage,
-            Self::Session(session::Error::Unavailable) => Reason::StoreUnavailable,
+            Self::Session(session::Error::Unavailable) | Self::Links(_) => Reason::StoreUnavailable,
         }
     }
 }
@@ -105,9 +110,23 @@ impl Logout {
         cookie: SessionCookie,
         sessions: Arc<Sessions>,
         directory: Arc<Directory>,
+        links: Arc<Links>,
         under_way: SignOuts,
     ) -> Self {
-        Self { public_url, cookie, sessions, directory, under_way }
+        Self { public_url, cookie, sessions, directory, links, under_way }
+    }
+
+    /// Ends every session that a provider's verified word names, and whatever else rests on it:
+    /// who leaves an organization is out at once, with every token. Says how many sessions.
+    async fn end(&self, selectors: &[Selector], now: SystemTime) -> Result<usize, Error> {
+        let mut people = Vec::new();
+        for selector in selectors {
+            people.extend(self.sessions.revoke(selector)?);
+        }
+        let ended = people.len();
+        people.extend(selectors.iter().filter_map(Selector::person));
+        self.links.revoked(people.into_iter().map(Person::into_parts).collect(), now).await?;
+        Ok(ended)
     }
 
     /// Asks whether one really wants to sign out.

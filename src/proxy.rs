@@ -9,6 +9,7 @@ mod patience;
 mod pool;
 mod resting;
 mod tunnel;
+mod whose;
 
 use std::rc::Rc;
 

@@ -1,5 +1,6 @@
 //! One gate from a configuration: everything is set up before any port is bound, then served.
 
+mod closed;
 mod notify;
 mod reload;
 

@@ -178,27 +178,27 @@ impl Sessions {
         })
     }
 
-    /// Ends every sign-in that the provider or an administrator names; says how many.
+    /// Ends every sign-in that the provider or an administrator names; says whose they were, one
+    /// for each session.
     ///
     /// # Errors
     /// When the store cannot say; the tombstone is set all the same.
-    pub fn revoke(&self, selector: &Selector) -> Result<usize, Error> {
+    pub fn revoke(&self, selector: &Selector) -> Result<Vec<Person>, Error> {
         self.tombstones.set(selector.clone());
         let keys = match &self.store {
             Store::Memory(memory) => memory.matching(selector),
         };
+        let mut people = Vec::with_capacity(keys.len());
         for key in &keys {
             self.change(key, |session| {
-                let organization = session
-                    .principal
-                    .sign_ins()
-                    .iter()
-                    .find(|s| s.ended.is_none() && selector.matches(s, s.signed_in_at))
-                    .map(|s| s.organization.clone())?;
-                Some(session.ended(&organization))
+                let mut sign_ins = session.principal.sign_ins().iter();
+                let named =
+                    sign_ins.find(|s| s.ended.is_none() && selector.matches(s, s.signed_in_at))?;
+                people.push(Person::of(named));
+                Some(session.ended(&named.organization))
             })?;
         }
-        Ok(keys.len())
+        Ok(people)
     }
 
     /// Forgets sign-ins: one organization's, or all. Returns what was forgotten.

@@ -9,7 +9,7 @@ use super::run::{chain, runtime, told_to_end};
 use super::terminal::Terminal;
 
 /// Runs the demo until it is told to stop.
-pub(super) fn demo(terminal: &mut Terminal) -> Exit {
+pub(super) fn demo(accounts: bool, terminal: &mut Terminal) -> Exit {
     let sink = Sink::stderr();
     if let Err(error) = Logs::install(&sink) {
         terminal.error(&error.to_string());
@@ -17,7 +17,7 @@ pub(super) fn demo(terminal: &mut Terminal) -> Exit {
     }
     let observer = Observer::new(sink);
     let exit = match runtime() {
-        Ok(runtime) => runtime.block_on(serve(observer.clone(), terminal)),
+        Ok(runtime) => runtime.block_on(serve(observer.clone(), accounts, terminal)),
         Err(error) => {
             terminal.error(&format!("no runtime can be made: {error}"));
             Exit::Software
@@ -27,8 +27,8 @@ pub(super) fn demo(terminal: &mut Terminal) -> Exit {
     exit
 }
 
-async fn serve(observer: Observer, terminal: &mut Terminal) -> Exit {
-    let demo = match Demo::new(observer, Clock::system()).await {
+async fn serve(observer: Observer, accounts: bool, terminal: &mut Terminal) -> Exit {
+    let demo = match Demo::new(observer, Clock::system(), accounts).await {
         Ok(demo) => demo,
         Err(error) => {
             terminal.error(&chain(&error));

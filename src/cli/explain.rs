@@ -1,5 +1,6 @@
 //! `hubgate explain`: what would be decided, and why, step by step.
 
+mod account;
 mod answer;
 mod caller;
 mod document;
@@ -40,6 +41,13 @@ pub(super) struct Question {
     /// person who asks
     #[arg(long, value_name = "FILE")]
     claims: Option<PathBuf>,
+    /// A JSON file with the hub's whoami answer: the account that asks, where the hub has
+    /// accounts; with --as, the sign-ins that are linked to it
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["claims", "saml_response"])]
+    account: Option<PathBuf>,
+    /// The account asks in a browser, by the hub's cookie, and not with a token
+    #[arg(long, requires = "account")]
+    browser: bool,
     /// A file with a SAML response, as XML, as base64 or as the form that was posted: which check
     /// refuses it, and why. Nothing is accepted by it
     #[arg(long, value_name = "FILE", conflicts_with_all = ["method", "claims", "callers", "body"])]
@@ -125,6 +133,9 @@ impl<'c> Explainer<'c> {
         }
         if question.claims.is_none() || !question.callers.is_empty() {
             principal = self.callers(&question.callers, &owners, &mut report)?;
+        }
+        if let Some(path) = &question.account {
+            principal = self.account(path, question.browser, principal, &owners, &mut report)?;
         }
         let decision = decide(&claimed, &principal, self.now);
         self.decision(&decision, &mut report);

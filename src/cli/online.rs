@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use crate::clock::Clock;
-use crate::config::{Config, Upstream};
+use crate::config::{Config, Identity, Upstream};
 use crate::directory::{Directory, Entry, Provider};
 use crate::http_client::HttpClient;
 use crate::proxy::Connector;
@@ -13,18 +13,19 @@ use crate::proxy::Connector;
 use super::Exit;
 use super::run::{chain, runtime};
 use super::terminal::Sheet;
+use super::whoami;
 
 /// What was found at one address. Providers' own words are in it: they are shown as plain text.
 #[derive(Debug)]
 pub(super) struct Finding {
-    what: String,
+    pub(super) what: String,
     /// What was reached, or why it was not.
-    reached: Result<String, String>,
-    warnings: Vec<String>,
+    pub(super) reached: Result<String, String>,
+    pub(super) warnings: Vec<String>,
 }
 
 impl Finding {
-    fn failed(what: impl Into<String>, why: String) -> Self {
+    pub(super) fn failed(what: impl Into<String>, why: String) -> Self {
         Self { what: what.into(), reached: Err(why), warnings: Vec::new() }
     }
 
@@ -68,6 +69,11 @@ pub(super) fn reach(config: &Config) -> (Vec<Finding>, Exit) {
         let mut findings = Vec::new();
         if let Some(address) = &config.hub.upstream {
             findings.push(hub(config, address).await);
+        }
+        if let (Some(address), Identity::Hub, Some(settings)) =
+            (&config.hub.upstream, config.hub.identity, &config.hub.whoami)
+        {
+            findings.push(whoami::reach(config, address, settings).await);
         }
         for entry in directory.iter() {
             findings.push(provider(entry).await);

@@ -49,7 +49,7 @@ fn machine_name(text: &str) -> Result<MachineName, String> {
     MachineName::parse(text).map_err(|error| error.to_string())
 }
 
-fn organization(text: &str) -> Result<OrganizationId, String> {
+pub(super) fn organization(text: &str) -> Result<OrganizationId, String> {
     OrganizationId::parse(text).map_err(|error| error.to_string())
 }
 

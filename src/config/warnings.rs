@@ -61,6 +61,12 @@ impl Config {
             let what = "is idp: whoami and links speak of a hub with accounts and do nothing";
             warn("hub.identity", what);
         }
+        if self.hub.identity == Identity::Hub
+            && self.hub.whoami.as_ref().is_some_and(|whoami| !whoami.by_cookie)
+        {
+            let what = "asks a hub that says of no cookie whose it is: every browser with one must sign in for an organization's pages, members or not";
+            warn("hub.whoami", what);
+        }
         if self.organizations.is_empty() {
             warn("organization", "there is none: nothing is guarded");
         }
@@ -113,7 +119,7 @@ impl OrganizationConfig {
             Enforcement::Optional => {
                 warn("enforcement", "is optional: who should sign in is told so and passes");
             }
-            Enforcement::Enforced => {}
+            Enforcement::Enforced | Enforcement::Closed => {}
         }
         if policy.role_mapping.roles.is_empty() {
             let what =

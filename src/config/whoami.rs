@@ -19,6 +19,8 @@ pub struct Whoami {
     pub organizations_path: Option<PathAndQuery>,
     /// The hub's own cookies; several are shown together.
     pub cookies: Vec<String>,
+    /// Whether the hub says whose such a cookie is; otherwise a browser is somebody unknown.
+    pub by_cookie: bool,
     /// Headers that carry a token beside `Authorization`.
     pub headers: Vec<HeaderName>,
     /// How a Basic credential is shown.
@@ -64,6 +66,7 @@ struct Preset {
     path: &'static str,
     organizations_path: Option<&'static str>,
     cookies: &'static [&'static str],
+    by_cookie: bool,
     headers: &'static [&'static str],
     basic: Basic,
     forbidden: Forbidden,
@@ -79,6 +82,7 @@ const HUGGINGFACE: Preset = Preset {
     path: "/api/whoami-v2",
     organizations_path: None,
     cookies: &["token"],
+    by_cookie: true,
     headers: &["x-hf-authorization"],
     basic: Basic::Token,
     forbidden: Forbidden::Refused,
@@ -91,19 +95,25 @@ const HUGGINGFACE: Preset = Preset {
 
 const KOHAKUHUB: Preset = Preset { cookies: &["session_id"], ..HUGGINGFACE };
 
+/// CSGHub says a name and nothing else, of a token in `Authorization` alone; its front end keeps
+/// the token in a cookie of its own.
 const CSGHUB: Preset = Preset {
     path: "/hf/api/whoami-v2",
     cookies: &["user_token"],
-    headers: &["x-hf-authorization"],
+    by_cookie: false,
+    headers: &[],
+    id: "$.name",
+    organizations: "",
     ..HUGGINGFACE
 };
 
 /// Gitea and Forgejo: scoped tokens may be forbidden to say whose they are, and an address is
-/// never said to be verified.
+/// never said to be verified. Their API takes no cookie, so that browsers stay unknown to it.
 const GITEA: Preset = Preset {
     path: "/api/v1/user",
     organizations_path: Some("/api/v1/user/orgs?limit=50"),
     cookies: &["i_like_gitea", "gitea_incredible"],
+    by_cookie: false,
     headers: &[],
     basic: Basic::AsItIs,
     forbidden: Forbidden::Unidentified,
@@ -152,6 +162,7 @@ impl Whoami {
         let email_verified = attribute(section, "email_verified", preset.email_verified);
         let organizations = match section.peek("organizations") {
             Some("") => Some(None),
+            None if preset.organizations.is_empty() => Some(None),
             _ => attribute(section, "organizations", preset.organizations).map(Some),
         };
         let second = Duration::from_secs(1);
@@ -160,6 +171,8 @@ impl Whoami {
             path: path?,
             organizations_path,
             cookies,
+            // Whoever names another address knows what it says of cookies.
+            by_cookie: preset.by_cookie || section.peek("path").is_some(),
             headers: headers?,
             basic,
             forbidden,

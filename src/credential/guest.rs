@@ -11,6 +11,7 @@ use crate::policy::Account;
 pub(super) enum Guest {
     Nobody,
     Unidentified,
+    SomeBrowser,
     Browser(Arc<Account>, Arc<Known>),
     Token(Arc<Account>, Arc<Known>),
 }
@@ -29,6 +30,9 @@ impl Guest {
         for (shown, known) in all {
             let account = match &known.whose {
                 Whose::Nobody => continue,
+                Whose::Unidentified if all.len() == 1 && shown.carrier == Carrier::Cookie => {
+                    return Ok(Self::SomeBrowser);
+                }
                 Whose::Unidentified => return Ok(Self::Unidentified),
                 Whose::Account(account) => account,
             };

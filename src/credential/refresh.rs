@@ -6,10 +6,11 @@ use std::time::{Duration, SystemTime};
 
 use crate::clock::Clock;
 use crate::directory::{Directory, Entry, Provider};
+use crate::links::Links;
 use crate::observe::{Audit, AuditEvent, Happening, InRequest};
 use crate::oidc::{self, RefreshError, RelyingParty, Tokens};
 use crate::policy::{OrganizationId, SignIn};
-use crate::session::{Session, SessionKey, Sessions};
+use crate::session::{Person, Session, SessionKey, Sessions};
 
 /// How long to wait after a provider did not answer.
 const BACK_OFF: Duration = Duration::from_secs(30);
@@ -23,6 +24,7 @@ pub struct Refreshes(Arc<Mutex<HashSet<(SessionKey, OrganizationId)>>>);
 pub(super) struct Refreshing {
     sessions: Arc<Sessions>,
     directory: Arc<Directory>,
+    links: Arc<Links>,
     clock: Clock,
     under_way: Refreshes,
     audit: Audit,
@@ -42,11 +44,12 @@ impl Refreshing {
     pub(super) fn new(
         sessions: Arc<Sessions>,
         directory: Arc<Directory>,
+        links: Arc<Links>,
         under_way: Refreshes,
         audit: Audit,
         clock: Clock,
     ) -> Self {
-        Self { sessions, directory, clock, under_way, audit }
+        Self { sessions, directory, links, clock, under_way, audit }
     }
 
     /// Begins a refresh for every live sign-in whose time has come and that nobody refreshes yet.
@@ -102,9 +105,15 @@ impl Refreshing {
             }
             Err(Outcome::Over(why)) => {
                 tracing::info!(organization = %id, reason = why, "sign-in ended at refresh");
-                let ended = Happening::to(AuditEvent::SignInEnded, sign_in);
-                self.note(&Happening { reason: Some(why), ..ended });
-                self.sessions.end(&session.key, id)
+                let note = Happening::to(AuditEvent::SignInEnded, sign_in);
+                self.note(&Happening { reason: Some(why), ..note });
+                let ended = self.sessions.end(&session.key, id);
+                // Whatever else rests on the provider's word ends with it.
+                let person = Person::of(sign_in).into_parts();
+                if let Err(error) = self.links.revoked(vec![person], self.clock.now()).await {
+                    tracing::error!(organization = %id, %error, "an ended sign-in is not remembered");
+                }
+                ended
             }
             Err(Outcome::Later(error, tokens)) => {
                 tracing::warn!(organization = %id, error = %error, "refresh did not come through");

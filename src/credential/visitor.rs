@@ -8,7 +8,7 @@ use http::HeaderMap;
 use http::header::HeaderName;
 
 use super::guest::Guest;
-use super::known::{Acquaintances, Unknown};
+use super::known::{Acquaintances, Known, Unknown};
 use super::refresh::Refreshing;
 use crate::body::Cord;
 use crate::directory::Directory;
@@ -124,7 +124,7 @@ impl Reception {
             known.push((shown, word));
         }
         let guest = Guest::of(&known).map_err(Unknown::from)?;
-        Ok(self.receive(guest, session, now)?)
+        Ok(self.receive(guest, session, now).await?)
     }
 
     /// Whether a request shows the hub a credential beside `own`, the header of a token of ours:
@@ -167,7 +167,7 @@ impl Reception {
     ///
     /// # Errors
     /// When the session store cannot say.
-    pub(super) fn receive(
+    pub(super) async fn receive(
         &self,
         guest: Guest,
         session: Option<Arc<Session>>,
@@ -176,19 +176,14 @@ impl Reception {
         let (account, known, token) = match guest {
             Guest::Nobody => return Ok(alone(Showing::Nothing, session)),
             Guest::Unidentified => return Ok(alone(Showing::Unidentified, session)),
+            Guest::SomeBrowser => return Ok(alone(Showing::SomeBrowser, session)),
             Guest::Browser(account, known) => (account, known, false),
             Guest::Token(account, known) => (account, known, true),
         };
         let sessions =
             if token { self.sessions_of(&account, now)? } else { session.into_iter().collect() };
-        let mut memo = known.visitor.lock().unwrap_or_else(PoisonError::into_inner);
-        let links = self.links.generation();
-        if let Some(visitor) = memo.as_ref()
-            && visitor.links == links
-            && visitor.sessions.len() == sessions.len()
-            && visitor.sessions.iter().zip(&sessions).all(|(old, new)| Arc::ptr_eq(old, new))
-        {
-            return Ok(Arc::clone(visitor));
+        if let Some(visitor) = met(&known, &sessions, self.links.generation()) {
+            return Ok(visitor);
         }
         let mut sign_ins: Vec<SignIn> = Vec::new();
         for session in &sessions {
@@ -198,7 +193,9 @@ impl Reception {
                 let mine = if Machine::Recovery.made(sign_in) {
                     !token
                 } else {
-                    self.belongs(&account, sign_in, now) && (!token || sign_in.is_live(now))
+                    // In a box: a link is made once, and the future is part of every request's.
+                    Box::pin(self.belongs(&account, sign_in, now)).await
+                        && (!token || sign_in.is_live(now))
                 };
                 if mine {
                     sign_ins.push(sign_in.clone());
@@ -208,7 +205,10 @@ impl Reception {
         sign_ins.sort_by_key(|sign_in| sign_in.signed_in_at);
         // A link may have been made just now.
         let links = self.links.generation();
-        let past = self.links.past(&account.id);
+        let past = self.links.past(&account.id, |link| {
+            let entry = self.directory.find(&link.organization);
+            entry.is_some_and(|entry| entry.may_have_vouched(&link.issuer))
+        });
         let showing = if token { Showing::Token(account) } else { Showing::Browser(account) };
         let principal = sign_ins.into_iter().fold(Principal::anonymous(), Principal::with);
         let visitor = Arc::new(Visitor {
@@ -217,7 +217,9 @@ impl Reception {
             links,
             prepared: Prepared::default(),
         });
+        let mut memo = known.visitor.lock().unwrap_or_else(PoisonError::into_inner);
         *memo = Some(Arc::clone(&visitor));
+        drop(memo);
         Ok(visitor)
     }
 
@@ -246,13 +248,26 @@ impl Reception {
     }
 
     /// Whether a sign-in is the account's: linked to it, or linked now.
-    fn belongs(&self, account: &Account, sign_in: &SignIn, now: SystemTime) -> bool {
-        self.links.joins(&account.id, sign_in) || {
-            let entry = self.directory.find(&sign_in.organization);
-            let joined = entry.filter(|_| sign_in.is_live(now));
-            joined.is_some_and(|e| self.links.join(&e.config.policy, account, sign_in, now).is_ok())
+    async fn belongs(&self, account: &Account, sign_in: &SignIn, now: SystemTime) -> bool {
+        if self.links.joins(&account.id, sign_in) {
+            return true;
         }
+        let entry = self.directory.find(&sign_in.organization);
+        let Some(entry) = entry.filter(|_| sign_in.is_live(now)) else { return false };
+        self.links.joined(&entry.config.policy, account, sign_in, now).await.is_ok()
     }
+}
+
+/// The caller that the account was with the last request, if nothing has changed since.
+fn met(known: &Known, sessions: &[Arc<Session>], links: u64) -> Option<Arc<Visitor>> {
+    let memo = known.visitor.lock().unwrap_or_else(PoisonError::into_inner);
+    memo.as_ref()
+        .filter(|visitor| {
+            visitor.links == links
+                && visitor.sessions.len() == sessions.len()
+                && visitor.sessions.iter().zip(sessions).all(|(old, new)| Arc::ptr_eq(old, new))
+        })
+        .cloned()
 }
 
 /// Somebody without an account: sign-ins that have ended still tell a member's browser.

@@ -7,6 +7,7 @@ mod api;
 mod files;
 mod git;
 mod identity;
+mod login;
 mod pages;
 pub mod probes;
 mod received;
@@ -195,6 +196,8 @@ impl State {
     async fn route(&self, visit: Visit, segments: &[&str]) -> io::Result<Response<Body>> {
         match segments {
             [] => Ok(self.home(&visit)),
+            ["login"] => Ok(self.login(&visit, false)),
+            ["logout"] => Ok(self.login(&visit, true)),
             ["health"] => Ok(text(StatusCode::OK, "ok\n")),
             ["api", rest @ ..] => Ok(self.api(visit, rest).await),
             [namespace] if Kind::of(namespace).is_none() => Ok(self.namespace(&visit, namespace)),

@@ -56,6 +56,58 @@ Ctrl-C ends everything.
     )
 }
 
+/// The same for a hub with accounts.
+#[must_use]
+pub fn with_accounts(addresses: &Addresses<'_>) -> String {
+    let Addresses { gate, acme, globex } = addresses;
+    format!(
+        "\
+A hub with accounts behind a gate, with an identity provider for each of two organizations.
+Everything is on this machine only, and in memory only.
+
+  the hub, through the gate    {gate}/
+  the hub's own sign-in        {gate}/login
+  your single sign-ons         {gate}/-/sso/
+  ACME's people (OpenID)       {acme}/
+  Globex's people (SAML)       {globex}/
+
+  accounts: alice, bob, carol (ACME), alice, gina (Globex), kim (ACME's guest), moe (nobody's)
+  the token of each is hf_ and the name
+
+In a browser
+  1. {gate}/acme/bert
+     as nobody: the hub does not say whether there is such a thing, and ACME's sign-in is offered.
+  2. {gate}/login
+     click bob, then open step 1 again: bob is ACME's member, and is sent to ACME's sign-in.
+     Click Bob, and you are back. Carol's sign-in would not do: bob's account is Bob's.
+  3. {gate}/acme/demo
+     is public: moe and nobody see it as it is; carol, a member, is asked for ACME's sign-in.
+  4. {gate}/login
+     click gina, then open {gate}/globex/vision
+     Globex's sign-in is optional yet: a banner asks for it.
+  5. {gate}/login
+     click kim: an external collaborator reaches step 1's page without single sign-on.
+
+In a terminal
+  curl -i -H 'Authorization: Bearer hf_carol' {gate}/api/models/acme/bert
+     is refused with a sentence: carol has no sign-in. Sign in as carol, then try again.
+  curl -i -H 'Authorization: Bearer hf_kim' {gate}/api/models/acme/bert
+     is the guest's.
+  curl -i -H 'Authorization: Bearer hf_alice' '{gate}/api/models?author=acme'
+     says in X-Hub-SSO whose sign-in is lacking.
+  export HF_ENDPOINT={gate} HF_TOKEN=hf_bob
+  hf auth whoami
+  hf download acme/bert config.json
+     works as long as Bob is signed in at ACME in some browser (step 2).
+  git clone http://bob:hf_bob@{host}/acme/bert
+     likewise; a refusal never makes git forget the token.
+
+Ctrl-C ends everything.
+",
+        host = gate.trim_start_matches("http://"),
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -64,7 +116,8 @@ mod tests {
     fn text() -> String {
         let (gate, acme, globex) =
             ("http://127.0.0.1:8080", "http://127.0.0.1:40001", "http://127.0.0.1:40002");
-        instructions(&Addresses { gate, acme, globex })
+        let addresses = Addresses { gate, acme, globex };
+        instructions(&addresses) + &with_accounts(&addresses)
     }
 
     #[test]

@@ -7,8 +7,8 @@ use std::path::Path;
 
 use aws_lc_rs::rand;
 
-use super::hub::{Hub, Settings as HubSettings};
-use super::instructions::{Addresses, instructions};
+use super::hub::{Access, Hub, Settings as HubSettings};
+use super::instructions::{Addresses, instructions, with_accounts};
 use super::listen::Listener;
 use super::people;
 use super::provider::{Client, ClientAuthentication, Provider, Settings as ProviderSettings};
@@ -29,6 +29,7 @@ pub struct Demo {
     acme: Provider,
     globex: saml::Provider,
     origin: String,
+    accounts: bool,
 }
 
 /// Why there is no demo.
@@ -49,15 +50,18 @@ pub enum Error {
 }
 
 impl Demo {
-    /// Starts the parts, and binds the gate.
+    /// Starts the parts, and binds the gate; with `accounts`, the hub has accounts of its own.
     ///
     /// # Errors
     /// When a part cannot begin.
-    pub async fn new(observer: Observer, clock: Clock) -> Result<Self, Error> {
+    pub async fn new(observer: Observer, clock: Clock, accounts: bool) -> Result<Self, Error> {
         let address = free_address()?;
         let origin = format!("http://{address}");
         let account_page = Some(format!("{origin}/-/sso/"));
-        let settings = HubSettings { account_page, ..HubSettings::default() };
+        let mut settings = HubSettings { account_page, ..HubSettings::default() };
+        if accounts {
+            settings.access = Access::Accounts(people::accounts());
+        }
         let hub = Hub::start(Listener::loopback().await?, settings)?;
         let secret = secret()?;
         let mut settings = ProviderSettings::new("ACME Corp", people::acme(), clock.clone());
@@ -70,17 +74,19 @@ impl Demo {
         let globex = saml::Provider::start(Listener::loopback().await?, settings)?;
         let text =
             configuration(&origin, address, hub.origin(), acme.issuer(), &globex.entity_id());
+        let text = if accounts { for_accounts(&text) } else { text };
         let environment = [("DEMO_CLIENT_SECRET".to_owned(), secret)];
         let config = config::parse(&text, Path::new("demo.toml"), environment)?;
         let gate = Prepared::new(&config, observer, clock)?;
-        Ok(Self { gate, hub, acme, globex, origin })
+        Ok(Self { gate, hub, acme, globex, origin, accounts })
     }
 
     /// What to click and what to type.
     #[must_use]
     pub fn instructions(&self) -> String {
         let (acme, globex) = (self.acme.issuer(), self.globex.origin());
-        instructions(&Addresses { gate: &self.origin, acme, globex })
+        let addresses = Addresses { gate: &self.origin, acme, globex };
+        if self.accounts { with_accounts(&addresses) } else { instructions(&addresses) }
     }
 
     /// The origin of the gate.
@@ -163,6 +169,23 @@ provider = "generic"
 metadata = {{ url = "{globex}" }}
 "#
     )
+}
+
+/// The same in front of a hub with accounts: Globex's sign-in is offered and not yet required, and
+/// its tokens need one sign-in only.
+fn for_accounts(text: &str) -> String {
+    let own = |id: &str, more: &str| (format!("id = \"{id}\"\n"), format!("id = \"{id}\"\n{more}"));
+    let (acme, at_acme) = own("acme", "external_collaborators = [\"kim\"]\n");
+    let optional =
+        "enforcement = \"optional\"\ntokens = \"authorized-once\"\nlink_by = \"membership\"\n";
+    let (globex, at_globex) = own("globex", optional);
+    text.lines()
+        .filter(|line| !line.starts_with("public = "))
+        .map(|line| format!("{line}\n"))
+        .collect::<String>()
+        .replace("[hub]\n", "[hub]\nidentity = \"hub\"\n")
+        .replace(&acme, &at_acme)
+        .replace(&globex, &at_globex)
 }
 
 /// The usual port of this machine's loopback address, or another one.

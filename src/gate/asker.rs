@@ -8,10 +8,9 @@ use http::HeaderMap;
 use super::Gate;
 use crate::credential::{self, Credential, Reading, Reception, Refused, Unidentified, Unknown};
 use crate::error::Error;
-use crate::hub::{ANSWER_LIMIT, Heard, Question, Said, Shown, Whoami};
+use crate::hub::{Said, Shown, Whoami};
 use crate::peer::Peer;
 use crate::policy::{Account, Challenge, Claimed, Reason};
-use crate::proxy::Proxy;
 
 impl Gate {
     /// The credential of a request for what is claimed.
@@ -93,7 +92,7 @@ impl Gate {
             let proxy = proxy.clone();
             Box::pin(async move {
                 let nowhere = || Unknown::Unanswered("there is no way to the hub".to_owned());
-                ask(proxy.ok_or_else(nowhere)?, whoami, shown).await
+                proxy.ok_or_else(nowhere)?.whose(&whoami, &shown).await
             })
         }
     }
@@ -120,47 +119,3 @@ fn refused_at(claimed: &Claimed<'_>, error: credential::Error) -> Error {
 }
 
 type AskFuture = std::pin::Pin<Box<dyn Future<Output = Result<Said, Unknown>>>>;
-
-/// Asks the hub whose a credential is, and waits no longer than is configured.
-async fn ask(proxy: Proxy, whoami: Arc<Whoami>, shown: Shown) -> Result<Said, Unknown> {
-    let asked = async {
-        let first = once(&proxy, whoami.question(&shown)?).await?;
-        let mut heard = whoami.read(first.status(), first.body())?;
-        loop {
-            match heard {
-                Heard::Said(said) => return Ok(said),
-                Heard::More(hearing) => {
-                    let more = once(&proxy, whoami.further(&hearing, &shown)?).await?;
-                    heard =
-                        whoami.read_more(hearing, more.status(), more.headers(), more.body())?;
-                }
-            }
-        }
-    };
-    let said = tokio::time::timeout(whoami.timeout(), asked).await;
-    let said = said.unwrap_or_else(|_| Err(Unknown::Unanswered("no answer in time".to_owned())));
-    if let Err(error) = &said {
-        tracing::warn!(%error, "the hub did not say whose a credential is");
-    }
-    said
-}
-
-async fn once(proxy: &Proxy, question: Question) -> Result<http::Response<bytes::Bytes>, Unknown> {
-    let answer = proxy.ask(question).await;
-    let (parts, body) = answer.map_err(|error| Unknown::Unanswered(chain(&error)))?.into_parts();
-    let read = body.read_whole(ANSWER_LIMIT).await;
-    let (body, _) = read.map_err(|error| Unknown::Unanswered(chain(&error)))?;
-    Ok(http::Response::from_parts(parts, body))
-}
-
-/// An error and its causes, on one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    text
-}

@@ -85,6 +85,15 @@ impl Kept {
         })
     }
 
+    /// Reads the links again, if another process has changed them.
+    pub fn read_links(&self) {
+        match self.links.read_again(self.clock.now()) {
+            Ok(true) => tracing::info!("the links of accounts were read again"),
+            Ok(false) => {}
+            Err(error) => tracing::error!(%error, "the links stay as they were"),
+        }
+    }
+
     /// The keys of the upstream assertion, for whoever rotates them.
     #[must_use]
     pub const fn assertion_keys(&self) -> &AssertionKeys {
@@ -110,7 +119,11 @@ impl Kept {
                 continue;
             }
             let vouched = |issuer: &str| entry.is_some_and(|entry| entry.vouches(issuer));
-            ended += self.sessions.end_organization(id, vouched, self.clock.now())?;
+            let now = self.clock.now();
+            ended += self.sessions.end_organization(id, vouched, now)?;
+            if let Err(error) = self.links.revoke_organization(id, vouched, now) {
+                tracing::error!(organization = %id, %error, "ended sign-ins are not remembered");
+            }
         }
         Ok(ended)
     }

@@ -16,7 +16,7 @@ use crate::jose::{AssertionKeys, SigningError};
 use crate::links;
 use crate::login::Login;
 use crate::logout::Logout;
-use crate::policy::OrganizationId;
+use crate::policy::{Namespace, OrganizationId};
 use crate::proxy::{Connector, ConnectorError};
 use crate::recovery::Recovery;
 use crate::session::{self, Sealer, SealerError, Sessions};
@@ -125,6 +125,7 @@ impl Site {
             Arc::clone(&kept.grants),
             cookie.clone(),
             Arc::clone(&directory),
+            Arc::clone(&kept.links),
             kept.refreshes.clone(),
             kept.audit.clone(),
             kept.clock.clone(),
@@ -156,7 +157,7 @@ impl Site {
         };
         Ok(Self {
             profile: config.hub.profile,
-            hub: Hub::new(&config.hub, &config.organizations),
+            hub: Hub::new(&config.hub, &config.organizations).after(previous.map(|site| &site.hub)),
             credentials,
             reception,
             upstream: config.hub.upstream.clone(),
@@ -173,6 +174,7 @@ impl Site {
                 cookie.clone(),
                 Arc::clone(&sessions),
                 Arc::clone(&directory),
+                Arc::clone(&kept.links),
                 kept.sign_outs.clone(),
             ),
             account: Account::new(
@@ -209,6 +211,12 @@ impl Site {
             kept: Arc::clone(kept),
             generation: kept.generation(),
         })
+    }
+
+    /// The namespaces that stay closed, since the organizations that had them are gone.
+    #[must_use]
+    pub fn closed(&self) -> Vec<&Namespace> {
+        self.hub.closed()
     }
 
     /// The headers that only the gate may write.

@@ -116,7 +116,7 @@ impl Whoami {
     #[must_use]
     pub fn can_ask(&self, shown: &Shown) -> bool {
         match shown.carrier {
-            Carrier::Cookie => true,
+            Carrier::Cookie => self.config.by_cookie,
             Carrier::Header(_) => self.to_send(shown).is_some(),
         }
     }
@@ -233,7 +233,12 @@ impl Whoami {
         Ok(Heard::Said(Said::Account(self.account(&hearing.profile)?)))
     }
 
-    fn account(&self, profile: &Map<String, Value>) -> Result<Account, Odd> {
+    /// The account of an answer; where organizations are a list of their own, it stands in
+    /// `organizations`.
+    ///
+    /// # Errors
+    /// When something is missing.
+    pub fn account(&self, profile: &Map<String, Value>) -> Result<Account, Odd> {
         let one = |attribute: &Attribute| match attribute.select(profile) {
             Selected::Values(values) => match values.as_slice() {
                 [one] => Some(one.clone()),

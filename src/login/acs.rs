@@ -105,7 +105,7 @@ impl Login {
         let Asked::Saml { request_id, .. } = &pending.asked else { return Err(Error::Protocol) };
         let person = provider.finish(acs, response, Some(request_id), from.client, now).await?;
         let vouched = vouched(person, pending.begun_at());
-        self.admit(entry, vouched, &pending.return_to(), from.headers, None, now)
+        self.admit(entry, vouched, &pending.return_to(), from.headers, None, now).await
     }
 
     /// A sign-in that the provider began (Profiles §4.1.5), where the organization allows it: it
@@ -125,10 +125,14 @@ impl Login {
             relay_state.and_then(ReturnTo::parse).unwrap_or_else(ReturnTo::account_page);
         let finished =
             provider.finish(acs, response, None, from.client, now).await.map_err(Error::from);
-        let admitted = finished.and_then(|person| {
-            let begun_at = person.authenticated_at.min(now);
-            self.admit(entry, vouched(person, begun_at), &return_to, from.headers, None, now)
-        });
+        let admitted = match finished {
+            Ok(person) => {
+                let begun_at = person.authenticated_at.min(now);
+                let vouched = vouched(person, begun_at);
+                self.admit(entry, vouched, &return_to, from.headers, None, now).await
+            }
+            Err(error) => Err(error),
+        };
         match admitted {
             Ok((answer, sign_in)) => {
                 Ok(Finished { answer, sign_in: Some(sign_in), begun_by: BegunBy::Provider })

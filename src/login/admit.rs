@@ -6,10 +6,11 @@ use http::HeaderMap;
 
 use super::{Error, Login, to};
 use crate::directory::Entry;
+use crate::links;
 use crate::oidc::Tokens;
 use crate::policy::{Account, Profile, ReturnTo, SignIn};
 use crate::respond::{self, Answer};
-use crate::session::REMEMBERED;
+use crate::session::{Person, REMEMBERED};
 
 /// A person whom a provider vouches for, after verification.
 pub(super) struct Vouched {
@@ -30,7 +31,7 @@ impl Login {
     /// Makes the sign-in that the organization's rules give, and leads on. Where the hub has
     /// accounts, `account` is the one that this browser uses there: the sign-in is its owner's, or
     /// none. Without one, the two are put together when the hub's cookie comes.
-    pub(super) fn admit(
+    pub(super) async fn admit(
         &self,
         entry: &Entry,
         vouched: Vouched,
@@ -58,15 +59,21 @@ impl Login {
             ended: None,
         };
         if let Some(account) = account {
-            self.links.join(organization, account, &sign_in, now)?;
+            self.links.joined(organization, account, &sign_in, now).await?;
         }
         let previous = self.cookie.key(headers);
-        let (session_id, _) = self.sessions.sign_in(
+        let (session_id, session) = self.sessions.sign_in(
             previous.as_ref(),
             sign_in.clone(),
             vouched.tokens,
             vouched.begun_at,
         )?;
+        let over = session.principal.sign_in(&organization.id).is_some_and(|s| s.ended.is_some());
+        if over && account.is_some() {
+            // The provider has taken its word back while the sign-in was under way.
+            let person = Person::of(&sign_in).into_parts();
+            self.links.revoked(vec![person], now).await.map_err(links::Refused::from)?;
+        }
         let lifetime = (organization.session_timeout + REMEMBERED).as_secs();
         let mut response = to(return_to);
         respond::set_cookie(&mut response, &self.cookie.set("", session_id.expose(), lifetime));

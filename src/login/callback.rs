@@ -101,7 +101,7 @@ impl Login {
             ends_at: None,
             begun_at: transaction.created(),
         };
-        self.admit(entry, vouched, &pending.return_to(), headers, account, now)
+        self.admit(entry, vouched, &pending.return_to(), headers, account, now).await
     }
 
     pub(super) fn is_signed_in(

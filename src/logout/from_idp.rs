@@ -29,7 +29,7 @@ impl Logout {
         let Provider::Oidc(party) = &entry.provider else { return Err(Error::Protocol) };
         let token = party.logout_token(&raw, now).await?;
         let subject = token.subject.clone();
-        let ended = self.sessions.revoke(&Selector {
+        let named = Selector {
             organization: entry.config.policy.id.clone(),
             issuer: token.issuer.into(),
             subject: token.subject.map(|subject| subject.as_str().to_owned()),
@@ -37,14 +37,16 @@ impl Logout {
             idp_name: None,
             // Signed in before the provider's word, or while it was on its way.
             until: now,
-        })?;
+        };
+        let ended = self.end(&[named], now).await?;
         tracing::info!(organization = %entry.config.policy.id, sessions = ended, "signed out by the identity provider");
         let answer = respond::answer(StatusCode::OK, "text/plain; charset=utf-8", "");
         Ok((answer, Named { subject, sessions: ended }))
     }
 
     /// A front-channel call (OIDC Front-Channel Logout 1.0 §2): ends the session that `iss` and
-    /// `sid` name together. Nothing at the provider is revoked: the call is not authenticated.
+    /// `sid` name together. Nothing else is revoked, here or at the provider: the call is not
+    /// authenticated.
     ///
     /// # Errors
     /// When a parameter is missing or doubled, or the issuer is another one.
@@ -87,6 +89,6 @@ impl Logout {
             header::CONTENT_SECURITY_POLICY,
             const { http::HeaderValue::from_static("default-src 'none'") },
         );
-        Ok((response, Named { subject: None, sessions }))
+        Ok((response, Named { subject: None, sessions: sessions.len() }))
     }
 }

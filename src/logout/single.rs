@@ -80,7 +80,7 @@ impl Logout {
         let answers = arrived.is_response();
         match provider.receive_logout(arrived, request_id, client, now).await {
             Ok((VerifiedLogout::Request(request), known)) => {
-                self.end_named(entry, &request, &known, now)
+                self.end_named(entry, &request, &known, now).await
             }
             Ok((VerifiedLogout::Response(response), _)) => {
                 let rest = handle.and_then(|handle| self.under_way.0.remove(&handle));
@@ -109,7 +109,7 @@ impl Logout {
     }
 
     /// Ends every session that a verified request names, and answers it (Profiles §4.4.3.2).
-    fn end_named(
+    async fn end_named(
         &self,
         entry: &Entry,
         request: &VerifiedLogoutRequest,
@@ -129,10 +129,7 @@ impl Logout {
             [] => vec![selector(None)],
             indexes => indexes.iter().map(|index| selector(Some(index.clone()))).collect(),
         };
-        let mut ended = 0;
-        for selector in &selectors {
-            ended += self.sessions.revoke(selector)?;
-        }
+        let ended = self.end(&selectors, now).await?;
         let id = &entry.config.policy.id;
         tracing::info!(organization = %id, sessions = ended, "signed out by the identity provider");
         let answer = known.answer_logout(request, LogoutOutcome::Complete, now);

@@ -51,6 +51,9 @@ pub enum Showing {
     Nothing,
     /// A credential of which the hub does not say whose it is, and which it may accept elsewhere.
     Unidentified,
+    /// The hub's own cookie, at a hub that says of no cookie whose it is: a browser, perhaps a
+    /// member's.
+    SomeBrowser,
     /// The hub's own cookie of an account: a browser.
     Browser(Arc<Account>),
     /// A token of an account: a program.
@@ -62,7 +65,7 @@ impl Showing {
     #[must_use]
     pub const fn account(&self) -> Option<&Arc<Account>> {
         match self {
-            Self::Nothing | Self::Unidentified => None,
+            Self::Nothing | Self::Unidentified | Self::SomeBrowser => None,
             Self::Browser(account) | Self::Token(account) => Some(account),
         }
     }
@@ -75,6 +78,8 @@ pub struct Past {
     pub organization: OrganizationId,
     /// The role of the last sign-in.
     pub role: Role,
+    /// Whether the provider's word stands: it has not been taken back since.
+    pub authorized: bool,
 }
 
 /// How an organization deals with the accounts of a hub that has its own.
@@ -107,7 +112,7 @@ pub enum HubTokens {
     /// A live sign-in of its owner.
     #[default]
     LiveSession,
-    /// One sign-in of its owner, at any time.
+    /// One sign-in of its owner, at any time, as long as the provider does not take its word back.
     AuthorizedOnce,
     /// Nothing more.
     Exempt,

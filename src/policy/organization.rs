@@ -13,6 +13,9 @@ pub enum Enforcement {
     Optional,
     /// Required.
     Enforced,
+    /// Nobody passes: the organization is gone, and what it had is nobody's yet. No configuration
+    /// says so.
+    Closed,
 }
 
 impl Enforcement {
@@ -23,6 +26,7 @@ impl Enforcement {
             Self::Off => "off",
             Self::Optional => "optional",
             Self::Enforced => "enforced",
+            Self::Closed => "closed",
         }
     }
 }

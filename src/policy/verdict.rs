@@ -25,6 +25,9 @@ pub(super) fn judge<'r>(
 ) -> Verdict<'r> {
     let organization = claim.organization;
     let standing = principal.standing(&organization.id, now);
+    if organization.enforcement == Enforcement::Closed {
+        return Verdict::Deny(Reason::UnclaimedNamespace, &organization.id);
+    }
     if organization.enforcement == Enforcement::Off {
         let own = |sign_in: &&SignIn| sign_in.organization == organization.id;
         return Verdict::Allow(principal.live(now).find(own));
@@ -43,10 +46,11 @@ pub(super) fn judge<'r>(
             Verdict::Notice(Notice { organization: organization_id, reason })
         }
         // No sign-in would tell whose the credential is.
-        (Enforcement::Enforced | Enforcement::Off, Reason::CredentialUnidentified) => {
-            Verdict::Deny(reason, &organization.id)
-        }
-        (Enforcement::Enforced | Enforcement::Off, _) => {
+        (
+            Enforcement::Enforced | Enforcement::Off | Enforcement::Closed,
+            Reason::CredentialUnidentified,
+        ) => Verdict::Deny(reason, &organization.id),
+        (Enforcement::Enforced | Enforcement::Off | Enforcement::Closed, _) => {
             Verdict::Challenge(Challenge { organization: organization_id, reason })
         }
     }
@@ -80,6 +84,18 @@ fn by_hub<'r>(
     }
     let account = match principal.showing() {
         Showing::Unidentified => return Err(Reason::CredentialUnidentified),
+        // It may be a member's: only a sign-in shows that it is one with a sign-in.
+        Showing::SomeBrowser => {
+            return match standing {
+                Standing::Live(sign_in) if sign_in.role.suffices(claim.need) => {
+                    Ok(Verdict::Allow(None))
+                }
+                Standing::Live(_) => Ok(Verdict::Deny(Reason::RoleTooLow, &organization.id)),
+                Standing::Unknown => Err(Reason::SignInRequired),
+                Standing::Expired(_) => Err(Reason::SessionExpired),
+                Standing::Revoked(_) => Err(Reason::SessionRevoked),
+            };
+        }
         Showing::Nothing => {
             return match standing {
                 Standing::Unknown => Ok(Verdict::Offer),
@@ -107,11 +123,12 @@ fn by_hub<'r>(
     if token {
         match (accounts.tokens, past) {
             (HubTokens::Exempt, _) => return Ok(Verdict::Allow(None)),
-            (HubTokens::AuthorizedOnce, Some(past)) if past.role.suffices(claim.need) => {
-                return Ok(Verdict::Allow(None));
-            }
-            (HubTokens::AuthorizedOnce, Some(_)) => {
-                return Ok(Verdict::Deny(Reason::RoleTooLow, &organization.id));
+            (HubTokens::AuthorizedOnce, Some(past)) if past.authorized => {
+                return Ok(if past.role.suffices(claim.need) {
+                    Verdict::Allow(None)
+                } else {
+                    Verdict::Deny(Reason::RoleTooLow, &organization.id)
+                });
             }
             (HubTokens::LiveSession | HubTokens::AuthorizedOnce, _) => {}
         }
@@ -119,16 +136,13 @@ fn by_hub<'r>(
     match standing {
         Standing::Expired(_) => Err(Reason::SessionExpired),
         Standing::Revoked(_) => Err(Reason::SessionRevoked),
-        Standing::Live(_) | Standing::Unknown if token && past.is_some() => {
-            Err(Reason::SessionExpired)
-        }
-        Standing::Live(_) | Standing::Unknown => {
-            if past.is_some() || organization.counts_as_member(account) {
-                Err(Reason::SignInRequired)
-            } else {
-                Ok(Verdict::Allow(None))
-            }
-        }
+        Standing::Live(_) | Standing::Unknown => match past {
+            Some(past) if token && !past.authorized => Err(Reason::SessionRevoked),
+            Some(_) if token => Err(Reason::SessionExpired),
+            Some(_) => Err(Reason::SignInRequired),
+            None if organization.counts_as_member(account) => Err(Reason::SignInRequired),
+            None => Ok(Verdict::Allow(None)),
+        },
     }
 }
 

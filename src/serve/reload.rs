@@ -12,7 +12,7 @@ use crate::observe::{AuditEvent, Happening, InRequest, Observer, Reload};
 use crate::policy::OrganizationId;
 use crate::server::Live;
 
-use super::Notify;
+use super::{Notify, closed};
 
 /// How often the files are looked at, at least; a look at very many takes a hundredth of the time
 /// at most.
@@ -77,6 +77,7 @@ impl Reloader {
     /// Reads the files again, and puts to work what is good in them.
     pub fn reload(&mut self) -> Reloaded {
         let started = stopwatch();
+        self.kept.read_links();
         self.notify.reloading();
         let reloaded = self.put_to_work();
         self.notify.reloaded(&reloaded, self.current.site().directory().len());
@@ -146,6 +147,7 @@ impl Reloader {
             }
         }
         self.retired.push(before);
+        closed::tell(&after);
         self.observer.metrics().configured(self.clock.now(), reading.config.organizations.len(), 0);
         self.done(reading)
     }
@@ -212,6 +214,7 @@ impl Reloader {
                 let started = stopwatch();
                 // Files that are still being written are left alone, unless somebody says they are
                 // whole.
+                reloader.kept.read_links();
                 let rested = !told && {
                     let look = reloader.loader.look(reloader.clock.now());
                     last == look && known != look

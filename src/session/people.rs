@@ -24,6 +24,12 @@ pub struct Person {
 }
 
 impl Person {
+    /// The person as its parts.
+    #[must_use]
+    pub fn into_parts(self) -> (OrganizationId, Arc<str>, Arc<str>) {
+        (self.organization, self.issuer, self.subject)
+    }
+
     /// Whose sign-in it is.
     #[must_use]
     pub fn of(sign_in: &SignIn) -> Self {

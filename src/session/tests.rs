@@ -93,7 +93,10 @@ fn a_logout_ends_every_session_of_a_subject_and_of_nobody_else() {
         let (bob, _) = sessions.sign_in(None, sign_in("acme", "bob", None), None, at(0)).unwrap();
         let (other, _) =
             sessions.sign_in(None, sign_in("globex", "alice", None), None, at(0)).unwrap();
-        assert_eq!(sessions.revoke(&logout("acme", Some("alice"), None)), Ok(2));
+        assert_eq!(
+            sessions.revoke(&logout("acme", Some("alice"), None)).map(|people| people.len()),
+            Ok(2)
+        );
         assert_eq!(standing(&sessions, &one, "acme"), "revoked");
         assert_eq!(standing(&sessions, &two, "acme"), "revoked");
         assert_eq!(standing(&sessions, &bob, "acme"), "live");
@@ -108,7 +111,10 @@ fn a_logout_of_one_provider_session_leaves_the_persons_others() {
             sessions.sign_in(None, sign_in("acme", "alice", Some("s1")), None, at(0)).unwrap();
         let (two, _) =
             sessions.sign_in(None, sign_in("acme", "alice", Some("s2")), None, at(0)).unwrap();
-        assert_eq!(sessions.revoke(&logout("acme", Some("alice"), Some("s1"))), Ok(1));
+        assert_eq!(
+            sessions.revoke(&logout("acme", Some("alice"), Some("s1"))).map(|people| people.len()),
+            Ok(1)
+        );
         assert_eq!(standing(&sessions, &one, "acme"), "revoked");
         assert_eq!(standing(&sessions, &two, "acme"), "live");
     }
@@ -123,8 +129,8 @@ fn another_issuers_logout_ends_nothing() {
             issuer: "https://evil.example".into(),
             ..logout("acme", Some("alice"), Some("s1"))
         };
-        assert_eq!(sessions.revoke(&foreign), Ok(0));
-        assert_eq!(sessions.revoke(&logout("acme", None, None)), Ok(0));
+        assert_eq!(sessions.revoke(&foreign).map(|people| people.len()), Ok(0));
+        assert_eq!(sessions.revoke(&logout("acme", None, None)).map(|people| people.len()), Ok(0));
         assert_eq!(standing(&sessions, &one, "acme"), "live");
     }
 }

@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use moka::sync::Cache;
 
+use super::Person;
 use crate::policy::{OrganizationId, SignIn};
 use crate::saml::NameId;
 
@@ -26,6 +27,20 @@ pub struct Selector {
 }
 
 impl Selector {
+    /// The person, if it is not one session of theirs that is named but the person. A provider
+    /// names the session that was signed out of here, too, and that is no word on the person.
+    #[must_use]
+    pub fn person(&self) -> Option<Person> {
+        if self.idp_session.is_some() {
+            return None;
+        }
+        Some(Person {
+            organization: self.organization.clone(),
+            issuer: Arc::clone(&self.issuer),
+            subject: self.subject.as_deref()?.into(),
+        })
+    }
+
     /// Whether the logout names this sign-in, which was begun at `begun_at`.
     #[must_use]
     pub fn matches(&self, sign_in: &SignIn, begun_at: SystemTime) -> bool {

@@ -347,6 +347,241 @@ async fn lists_across_organizations_say_whose_sign_in_is_lacking() {
 }
 
 #[tokio::test]
+async fn every_list_of_the_url_map_says_so_and_nothing_else_does() {
+    let world = world().await;
+    let partial = async |line: &str| {
+        let answer = ask(&world, line, &bearer("gina")).await;
+        let told = answer.header("x-hub-sso").map(str::to_owned);
+        assert!(told.is_none() || told.as_deref() == Some("partial-results; organizations=globex"));
+        told.is_some()
+    };
+    let types = ["models", "datasets", "spaces", "kernels", "buckets"];
+    for kind in types {
+        for path in [format!("/api/{kind}"), format!("/{kind}"), format!("/hf/api/{kind}/")] {
+            assert!(partial(&format!("GET {path}?author=acme&limit=30")).await, "{path}");
+            assert!(partial(&format!("HEAD {path}")).await, "{path}");
+            assert!(!partial(&format!("POST {path}")).await, "{path}");
+        }
+    }
+    for path in [
+        "/api/collections?owner=acme",
+        "/collections",
+        "/api/quicksearch?q=bert",
+        "/api/trending?type=model",
+        "/api/recent-activity",
+        "/api/v1/codes",
+        "/csg/api/v1/models",
+    ] {
+        assert!(partial(&format!("GET {path}")).await, "{path}");
+    }
+    for path in
+        ["/", "/moe/open-model", "/api/models/moe/open-model", "/api/whoami-v2", "/v1/models"]
+    {
+        assert!(!partial(&format!("GET {path}")).await, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_browser_of_which_the_hub_says_nothing_must_sign_in_and_is_asked_about_with_no_one() {
+    let world = World::with(|setup| {
+        setup.with_accounts().set("hub.whoami", "preset", "\"csghub\"");
+        setup.set("hub.whoami", "cookies", "[\"token\"]");
+    })
+    .await;
+    let mut bob = at_hub(&world, "bob");
+    bob.fetch("/acme/demo").await.refused(401, "sign-in-required");
+    assert!(world.whoami_and_rest().0.is_empty(), "it is not asked whose a cookie is");
+    bob.sign_in("acme", "carol").await;
+    bob.fetch("/acme/bert").await.expect(200);
+    assert_eq!(world.last_at_hub().head.value("x-auth-user"), None);
+    bob.fetch("/acme/bert/settings").await.refused(403, "role-too-low");
+    world.clock.advance(minutes(60 * 24 * 8));
+    bob.fetch("/acme/demo").await.refused(401, "session-expired");
+    // Nobody's browser has no cookie of the hub's.
+    world.browser().fetch("/acme/demo").await.expect(200);
+}
+
+/// What an answer says beside the name that was asked for and the request's own marks.
+fn told(mut answer: Answer, name: &str) -> (u16, http::HeaderMap, String) {
+    let id = answer.request_id().to_owned();
+    answer.headers.remove("x-request-id");
+    answer.headers.remove("date");
+    for value in answer.headers.values_mut() {
+        *value = value.to_str().unwrap().replace(name, "____").parse().unwrap();
+    }
+    let text = answer.text().replace(&id, "").replace(name, "____");
+    (answer.status, answer.headers, text)
+}
+
+#[tokio::test]
+async fn what_is_private_and_what_is_missing_are_the_same_to_whoever_may_not_see_it() {
+    let world = world().await;
+    let page = "Sec-Fetch-Mode: navigate\r\nSec-Fetch-Dest: document\r\nAccept: text/html\r\n";
+    let script = "Sec-Fetch-Mode: cors\r\nSec-Fetch-Dest: empty\r\nAccept: */*\r\n";
+    let hf = "User-Agent: unknown/None; hf_hub/2.4.0; python/3.11.7\r\nAccept: */*\r\n";
+    let git = "User-Agent: git/2.47.3\r\nAccept: */*\r\n";
+    for caller in ["", "hf_nobody", "hf_moe", "hf_gina", "hf_bob"] {
+        for (client, headers, lines) in [
+            ("page", page, ["GET /acme/NAME", "GET /acme/NAME/tree/main"]),
+            ("script", script, ["GET /acme/NAME", "GET /api/models/acme/NAME"]),
+            ("hf", hf, ["HEAD /acme/NAME/resolve/main/config.json", "GET /api/models/acme/NAME"]),
+            (
+                "git",
+                git,
+                ["GET /acme/NAME.git/info/refs?service=git-upload-pack", "GET /acme/NAME.git/HEAD"],
+            ),
+        ] {
+            let credential = match (caller, client) {
+                ("", _) => String::new(),
+                (_, "page" | "script") => format!("Cookie: token={caller}\r\n"),
+                _ => format!("Authorization: Bearer {caller}\r\n"),
+            };
+            let headers = format!("{headers}{credential}");
+            // The hub's word on the credential is had once.
+            ask(&world, "GET /moe/open-model", &headers).await;
+            for line in lines {
+                let mut seen = Vec::new();
+                for name in ["bert", "nope"] {
+                    let before = world.hub.received().len();
+                    let answer = ask(&world, &line.replace("NAME", name), &headers).await;
+                    let work = world.hub.received().len() - before;
+                    seen.push((told(answer, name), work));
+                }
+                assert_eq!(seen[0], seen[1], "{caller} {client} {line}");
+                assert!(seen[0].0.0 >= 300, "{caller} {client} {line}: {seen:?}");
+            }
+        }
+    }
+}
+
+/// Tells the gate that the provider takes its word back.
+async fn back_channel(world: &World, subject: &str) {
+    let token = world.acme.logout_token("hub-at-acme", Some(subject), None).unwrap();
+    let kind = "Content-Type: application/x-www-form-urlencoded\r\n";
+    let line = "POST /-/sso/acme/oidc/backchannel-logout";
+    let form = format!("logout_token={token}");
+    tool::send(world.gate.address, line, kind, form.as_bytes()).await.expect(200);
+}
+
+#[tokio::test]
+async fn a_token_that_was_authorized_once_outlives_the_sign_in_and_not_the_providers_word() {
+    let folder = Links::folder("once");
+    let world = World::with(|setup| {
+        setup.with_accounts().set("acme", "tokens", "\"authorized-once\"");
+        setup.set("hub", "links", &folder.value());
+    })
+    .await;
+    ask(&world, BERT, &bearer("bob")).await.refused(403, "sign-in-required");
+    at_hub(&world, "bob").sign_in("acme", "bob").await;
+    world.clock.advance(minutes(60 * 24 * 8));
+    ask(&world, BERT, &bearer("bob")).await.expect(200);
+    // Nobody else's word counts.
+    back_channel(&world, "00u-acme-carol").await;
+    ask(&world, BERT, &bearer("bob")).await.expect(200);
+    back_channel(&world, "00u-acme-bob").await;
+    ask(&world, BERT, &bearer("bob")).await.refused(403, "session-revoked");
+    // After a restart too.
+    let other = world.another_gate(|text| text);
+    tool::ask(other.address, BERT, &bearer("bob")).await.refused(403, "session-revoked");
+    // Another sign-in gives it anew, in whatever order account and person are seen.
+    world.clock.advance(minutes(1));
+    let mut bob = world.browser();
+    bob.sign_in("acme", "bob").await;
+    ask(&world, BERT, &bearer("bob")).await.expect(200);
+    world.clock.advance(minutes(60 * 24 * 8));
+    ask(&world, BERT, &bearer("bob")).await.expect(200);
+}
+
+#[tokio::test]
+async fn a_refresh_that_is_refused_ends_what_was_authorized_once() {
+    let world = World::with(|setup| {
+        setup.with_accounts().set("acme", "tokens", "\"authorized-once\"");
+        let scopes = "[\"profile\", \"email\", \"groups\", \"offline_access\"]";
+        setup.set("acme.oidc", "scopes", scopes);
+    })
+    .await;
+    at_hub(&world, "bob").sign_in("acme", "bob").await;
+    ask(&world, BERT, &bearer("bob")).await.expect(200);
+    world.acme.change("bob", |bob| bob.active = false);
+    world.clock.advance(minutes(60));
+    let refused = async || {
+        let answer = ask(&world, BERT, &bearer("bob")).await;
+        (answer.status == 403).then_some(answer)
+    };
+    world.until(refused).await.refused(403, "session-revoked");
+}
+
+/// A folder for the links of a test.
+struct Links(std::path::PathBuf);
+
+impl Links {
+    fn folder(name: &str) -> Self {
+        let name = format!("hubgate-{name}-{}", std::process::id());
+        let folder = std::env::temp_dir().join(name);
+        std::fs::create_dir_all(&folder).unwrap();
+        Self(folder)
+    }
+
+    /// The file, as the configuration names it.
+    fn value(&self) -> String {
+        format!("{:?}", self.0.join("links.jsonl").display().to_string())
+    }
+}
+
+impl Drop for Links {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+#[tokio::test]
+async fn an_administrator_lists_links_and_ends_one_while_the_gate_runs() {
+    let folder = Links::folder("admin");
+    let world = World::with(|setup| {
+        setup.with_accounts().set("hub", "links", &folder.value());
+        let mut again = Account::new("bob2", "bob@acme.com", &[("acme", "write")]);
+        again.id = "another".to_owned();
+        setup.accounts.push(again);
+    })
+    .await;
+    let run = |arguments: &[&str]| {
+        let output = std::process::Command::new(env!("CARGO_BIN_EXE_hubgate"))
+            .arg("links")
+            .args(arguments)
+            .arg("--config")
+            .arg(world.gate.folder.path("hub.toml"))
+            .env("CLIENT_SECRET", crate::support::setup::CLIENT_SECRET)
+            .output()
+            .unwrap();
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        (output.status.code(), text(output.stdout) + &text(output.stderr))
+    };
+    assert_eq!(run(&["list"]), (Some(0), "no links\n".to_owned()));
+    let mut first = at_hub(&world, "bob");
+    first.sign_in_at("/acme/bert", "bob").await.expect(200);
+    let mut second = at_hub(&world, "bob2");
+    second.sign_in_at("/acme/bert", "bob").await.refused(403, "account-linked");
+    let (exit, listed) = run(&["show", "bob"]);
+    let line = format!(
+        "acme: account bob (id:5f0cbob) is 00u-acme-bob at {}, write\n",
+        world.acme.issuer()
+    );
+    assert_eq!((exit, listed.as_str()), (Some(0), line.as_str()));
+    assert_eq!(run(&["list", "--organization", "globex"]).1, "no links\n");
+    let (exit, refused) = run(&["allow", "--organization", "acme", "carol"]);
+    assert_eq!(exit, Some(64), "{refused}");
+    let (exit, ended) = run(&["allow", "--organization", "acme", "subject:00u-acme-bob"]);
+    assert_eq!(exit, Some(0), "{ended}");
+    assert!(ended.contains("The next sign-in at ACME Corp links"), "{ended}");
+    second.sign_in_at("/acme/bert", "bob").await.expect(200);
+    first.fetch("/acme/bert").await.refused(401, "sign-in-required");
+    let (_, json) = run(&["list", "--format", "json"]);
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(json["links"][0]["account"], "another");
+    assert_eq!(json["links"].as_array().unwrap().len(), 1);
+}
+
+#[tokio::test]
 async fn tools_with_a_stored_token_are_refused_in_their_own_dialect() {
     let world = world().await;
     let git = "User-Agent: git/2.47.3\r\nAuthorization: Basic Ym9iOmhmX2JvYg==\r\n";

@@ -8,7 +8,7 @@ use std::process::{Command, Output, Stdio};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use hubgate::clock::Clock;
-use hubgate::demo::hub::{Hub, Settings as HubSettings};
+use hubgate::demo::hub::{Access, Hub, Settings as HubSettings};
 use hubgate::demo::provider::{Provider, Settings};
 use hubgate::demo::{Listener, people};
 
@@ -256,6 +256,60 @@ fn explain_tells_the_decision_step_by_step() {
 }
 
 #[test]
+fn explain_says_what_an_account_of_the_hub_may_do() {
+    let document = two()
+        .set("hub.identity", "\"hub\"")
+        .set("organization.public", "[]")
+        .set("organization.external_collaborators", "[\"kim\"]");
+    let folder = written(&document);
+    let link = r#"{"organization":"acme","account":"1","issuer":"i","subject":"s","revoked_at":1}"#;
+    folder.write("links.jsonl", format!("{link}\n").as_bytes());
+    let text = std::fs::read_to_string(folder.path("hub.toml")).unwrap();
+    let links = format!("[hub]\nlinks = {:?}\n", folder.path("links.jsonl").display().to_string());
+    folder.write("hub.toml", text.replace("[hub]\n", &links).as_bytes());
+    let whoami = |name: &str, organizations: &str| {
+        let text = format!(
+            "{{\"id\":\"1\",\"name\":{name:?},\"email\":\"{name}@acme.com\",\"emailVerified\":true,\"orgs\":[{organizations}]}}"
+        );
+        folder.write("whoami.json", text.as_bytes());
+        folder.path("whoami.json").display().to_string()
+    };
+    let member = whoami("bob", "{\"name\":\"acme\"}");
+    check_explain(
+        &folder,
+        &["GET", "/acme/model", "--account", &member],
+        &[
+            "bob",
+            "id:1, with a token",
+            "a member by name; tokens need a live sign-in",
+            "acme as read, revoked since",
+            "challenge",
+            "session-revoked",
+        ],
+    );
+    check_explain(
+        &folder,
+        &["GET", "/acme/model", "--account", &member, "--browser", "--as", "bob@acme.com:read"],
+        &["signed in for acme", "in a browser", "allow"],
+    );
+    whoami("kim", "");
+    check_explain(
+        &folder,
+        &["GET", "/acme/model", "--account", &member],
+        &["an external collaborator", "allow"],
+    );
+    folder.write("whoami.json", b"{}");
+    let file = path(&folder);
+    let output =
+        check_exit(&["explain", "--config", &file, "GET", "/acme/model", "--account", &member], 64);
+    assert!(err(&output).contains("see [hub.whoami] in the configuration"), "{}", err(&output));
+    // Where programs sign in by way of a browser, that is no page of the hub's.
+    let folder = written(&two());
+    check_explain(&folder, &["POST", "/oauth/device"], &["a page of the gate's own"]);
+    check_explain(&folder, &["GET", "/api/whoami-v2"], &["a page of the gate's own"]);
+}
+
+#[test]
 fn explain_refuses_what_has_two_readings() {
     let folder = written(&two());
     for target in
@@ -483,6 +537,50 @@ async fn check_online_reaches_the_hub_and_every_provider() {
             json["online"].as_array().unwrap().iter().map(|f| f["reached"] == true).collect();
         assert_eq!(reached, if key == "hub.upstream" { [false, true] } else { [true, false] });
         silent(&output, key);
+    }
+    provider.stop().await;
+    hub.stop().await;
+}
+
+#[tokio::test]
+async fn check_online_asks_the_hub_whose_a_token_is() {
+    let settings =
+        HubSettings { access: Access::Accounts(people::accounts()), ..HubSettings::default() };
+    let hub = Hub::start(Listener::loopback().await.unwrap(), settings).unwrap();
+    let settings = Settings::new("ACME", people::acme(), Clock::system());
+    let provider = Provider::start(Listener::loopback().await.unwrap(), settings).unwrap();
+    let good = Document::minimal()
+        .set("hub.upstream", &format!("{:?}", hub.origin()))
+        .set("hub.identity", "\"hub\"")
+        .set("organization.oidc.provider", "\"generic\"")
+        .set("organization.oidc.issuer", &format!("{:?}", provider.issuer()));
+    let ask = async |document: &Document, token: &'static str| {
+        let folder = written(document);
+        let output = tokio::task::spawn_blocking(move || {
+            let file = path(&folder);
+            run_with(&["check", "--online", "--config", &file], &[("HUBGATE_CHECK_TOKEN", token)])
+        });
+        let output = output.await.unwrap();
+        (output.status.code(), out(&output) + &err(&output))
+    };
+    let (exit, text) = ask(&good, "").await;
+    assert_eq!(exit, Some(0), "{text}");
+    assert!(text.contains("/api/whoami-v2: refuses a token that nobody has made"), "{text}");
+    assert!(text.contains("put a token of the hub's into HUBGATE_CHECK_TOKEN"), "{text}");
+    let (exit, text) = ask(&good, "hf_bob").await;
+    assert_eq!(exit, Some(0), "{text}");
+    assert!(text.contains("names bob (id:5f0cbob, bob@acme.com), a member of acme"), "{text}");
+    assert!(!text.contains("hf_bob"), "{text}");
+    let (exit, text) = ask(&good, "hf_nobody").await;
+    assert_eq!(exit, Some(69), "{text}");
+    for (key, value, wanted) in [
+        ("hub.whoami.path", "\"/health\"", "set hub.whoami.preset or hub.whoami.path"),
+        ("hub.whoami.path", "\"/nothing/here\"", "set hub.whoami.preset or hub.whoami.path"),
+        ("hub.whoami.id", "\"$.uuid\"", "correct id, name or organizations in [hub.whoami]"),
+    ] {
+        let (exit, text) = ask(&good.clone().set(key, value), "hf_bob").await;
+        assert_eq!(exit, Some(69), "{key}: {text}");
+        assert!(text.contains(wanted), "{text}");
     }
     provider.stop().await;
     hub.stop().await;

@@ -13,6 +13,7 @@ use hubgate::serve::Reloaded;
 
 use crate::documents::{Document, Folder};
 use crate::support::browser::SESSION;
+use crate::support::served::events;
 use crate::support::world::World;
 
 /// The configuration with these lines in `[headers]`.
@@ -226,7 +227,7 @@ async fn nobody_takes_a_namespace_from_an_organization_by_a_reload() {
 }
 
 #[tokio::test]
-async fn a_removed_organizations_sign_ins_end_and_its_namespace_is_nobodys() {
+async fn a_removed_organizations_sign_ins_end_and_its_namespace_stays_closed() {
     let world = in_files().await;
     let mut browser = world.signed_in("acme", "bob").await;
     browser.sign_in("globex", "gina").await;
@@ -235,10 +236,21 @@ async fn a_removed_organizations_sign_ins_end_and_its_namespace_is_nobodys() {
     let acme = std::fs::read(world.gate.folder.path("orgs.d/acme.toml")).unwrap();
     std::fs::remove_file(world.gate.folder.path("orgs.d/acme.toml")).unwrap();
     changed(world.gate.reload(), "-acme");
-    // `hub.unclaimed` is pass: the hub answers, and hears of no member.
-    browser.fetch("/acme/bert").await.expect(200);
-    assert_eq!(world.last_at_hub().head.value("x-auth-org"), None);
+    // `hub.unclaimed` is pass, and would open everything for a file that is gone by mistake.
+    let before = world.hub.received().len();
+    browser.fetch("/acme/bert").await.refused(403, "unclaimed-namespace");
+    world.browser().fetch("/acme-labs/x").await.refused(403, "unclaimed-namespace");
+    world.browser().fetch("/acme/demo").await.refused(403, "unclaimed-namespace");
+    let query = "/api/models?author=acme";
+    world.browser().fetch(query).await.expect(200);
+    assert_eq!(world.hub.received().len(), before + 1);
+    let log = events().text();
+    assert!(log.contains("they are closed to everybody until"), "{log}");
     browser.fetch("/globex/vision").await.expect(200);
+    // Another change does not open it either.
+    world.clock.advance(Duration::from_secs(5));
+    changed(world.reload(|text| touched(&split(&text).0)), "headers.audience");
+    browser.fetch("/acme/bert").await.refused(403, "unclaimed-namespace");
     late.load_url(&callback).await.expect(404);
 
     // When it comes back, nobody is signed in for it.
@@ -250,6 +262,29 @@ async fn a_removed_organizations_sign_ins_end_and_its_namespace_is_nobodys() {
     late.fetch("/acme/bert").await.refused(401, "session-revoked");
     browser.sign_in("acme", "bob").await;
     browser.fetch("/acme/bert").await.expect(200);
+}
+
+#[tokio::test]
+async fn a_namespace_that_an_organization_loses_stays_closed_unless_it_was_opened_before() {
+    let world = in_files().await;
+    rewrite(&world, "orgs.d/acme.toml", |text| text.replace(", \"acme-labs\"", ""));
+    changed(world.gate.reload(), "~acme");
+    world.browser().fetch("/acme-labs/x").await.refused(403, "unclaimed-namespace");
+    world.browser().fetch("/acme/bert").await.refused(401, "sign-in-required");
+    // Another organization may have it.
+    rewrite(&world, "orgs.d/globex.toml", |text| {
+        text.replace("id = \"globex\"", "id = \"globex\"\nnamespaces = [\"globex\", \"acme-labs\"]")
+    });
+    changed(world.gate.reload(), "~globex");
+    world.browser().fetch("/acme-labs/x").await.refused(401, "sign-in-required");
+    // Whoever opens it first, means it.
+    rewrite(&world, "orgs.d/acme.toml", |text| {
+        text.replace("id = \"acme\"", "id = \"acme\"\nenforcement = \"off\"")
+    });
+    changed(world.gate.reload(), "~acme");
+    std::fs::remove_file(world.gate.folder.path("orgs.d/acme.toml")).unwrap();
+    changed(world.gate.reload(), "-acme");
+    world.browser().fetch("/acme/bert").await.expect(200);
 }
 
 #[tokio::test]

@@ -5,8 +5,11 @@ use std::collections::BTreeSet;
 use hubgate::demo::provider::Endpoint;
 use hubgate::demo::provider::behaviour::Signing;
 
+use crate::recovery;
+use crate::service_accounts::{self, CLAIMS, Ci};
 use crate::support::browser::{Ask, SESSION};
 use crate::support::moving_clock::minutes;
+use crate::support::program::Program;
 use crate::support::served::events;
 use crate::support::setup::{CLIENT_SECRET, SITE};
 use crate::support::tool;
@@ -97,6 +100,102 @@ async fn no_log_and_no_metric_shows_a_secret() {
             assert_eq!(line, None, "{secret}");
         }
     }
+}
+
+/// None of these stands in a log, in a metric, or in an answer to whoever was refused.
+#[track_caller]
+fn told_nowhere(world: &World, secrets: &[String], refusals: &[crate::support::answer::Answer]) {
+    let logs = [events().text(), world.gate.lines.text(), world.gate.metrics()];
+    for secret in secrets {
+        assert!(secret.len() >= 8, "{secret:?} is found everywhere");
+        for log in &logs {
+            let line = log.lines().find(|line| line.contains(secret.as_str()));
+            assert_eq!(line, None, "{secret}");
+        }
+        for refusal in refusals {
+            let said = format!("{:?} {}", refusal.headers, refusal.text());
+            assert!(!said.contains(secret.as_str()), "{secret}: {said}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn no_log_no_metric_and_no_refusal_shows_what_a_program_or_a_machine_holds() {
+    let ci = Ci::start().await;
+    let (machine, code, wrong) = (service_accounts::token('M'), recovery::code(), recovery::code());
+    let world = World::with(|setup| {
+        service_accounts::account(setup, "acme", "nightly", &machine, "role = \"read\"");
+        ci.workload(setup, "acme", CLAIMS);
+        recovery::with(setup, "acme", &[&code]);
+    })
+    .await;
+    let mut alice = world.signed_in("acme", "alice").await;
+    let waiting = Program::begin(world.gate.address).await;
+    let tokens = world.program_of(&mut alice).await;
+    let again = world.refreshed(&tokens.refresh).await.expect(200).json();
+    let job = ci.sign(&ci.job());
+    let stranger = service_accounts::token('X');
+    let mut secrets = vec![
+        machine,
+        job,
+        stranger,
+        tokens.access,
+        tokens.refresh.clone(),
+        waiting.device_code.clone(),
+        waiting.user_code.clone(),
+        code.expose(),
+        wrong.expose(),
+    ];
+    for name in ["access_token", "refresh_token"] {
+        secrets.push(again[name].as_str().unwrap().to_owned());
+    }
+    let mut refusals = Vec::new();
+    for secret in &secrets {
+        world.bearing("GET /acme/bert", secret).await;
+        refusals.push(world.bearing("GET /globex/vision", secret).await);
+        refusals.push(world.bearing("GET /globex/vision/settings", secret).await);
+        let git = "GET /globex/vision.git/info/refs?service=git-upload-pack";
+        refusals.push(world.bearing(git, secret).await);
+    }
+    // Used twice: the family ends.
+    refusals.push(world.refreshed(&tokens.refresh).await);
+    refusals.push(waiting.poll().await);
+    let mut browser = world.browser();
+    refusals.push(recovery::enter(&mut browser, "acme", &wrong.expose()).await);
+    recovery::enter(&mut browser, "acme", &code.expose()).await.expect(303);
+    refusals.push(recovery::enter(&mut world.browser(), "acme", &code.expose()).await);
+    assert!(refusals.iter().all(|refusal| refusal.status >= 400));
+    told_nowhere(&world, &secrets, &refusals);
+}
+
+#[tokio::test]
+async fn no_log_no_metric_and_no_refusal_shows_a_credential_of_the_hub() {
+    let world = World::with(|setup| {
+        setup.with_accounts();
+        for (account, name) in setup.accounts.iter_mut().zip(["1", "2", "3", "4", "5", "6"]) {
+            account.token = format!("hf_a_secret_of_the_hub_{name}");
+        }
+    })
+    .await;
+    let secrets: Vec<String> = (1..8).map(|n| format!("hf_a_secret_of_the_hub_{n}")).collect();
+    let mut refusals = Vec::new();
+    for fault in [None, Some(hubgate::demo::Fault::Status(500))] {
+        world.hub.fail("/api/whoami-v2", fault);
+        world.clock.advance(minutes(2));
+        for secret in &secrets {
+            let cookie = format!("Cookie: token={secret}\r\n");
+            let both = format!("{cookie}Authorization: Bearer hf_a_secret_of_the_hub_6\r\n");
+            for headers in [cookie, both] {
+                let answer = tool::ask(world.gate.address, "GET /acme/bert", &headers).await;
+                refusals.push(answer);
+            }
+            refusals.push(world.bearing("GET /acme/bert", secret).await);
+            refusals.push(world.bearing("GET /api/models?author=acme", secret).await);
+        }
+    }
+    assert!(refusals.iter().any(|refusal| refusal.reason() == "whoami-unavailable"));
+    assert!(refusals.iter().any(|refusal| refusal.reason() == "ambiguous-headers"));
+    told_nowhere(&world, &secrets, &refusals);
 }
 
 #[tokio::test]

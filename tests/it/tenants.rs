@@ -5,8 +5,13 @@ use hubgate::demo::provider::{Algorithm, Endpoint};
 use serde_json::{Map, Value, json};
 use url::Url;
 
+use crate::recovery;
+use crate::service_accounts::{self, CLAIMS, Ci};
 use crate::support::browser::{Ask, Browser};
+use crate::support::moving_clock::days;
+use crate::support::program::{Program, Tokens};
 use crate::support::setup::SITE;
+use crate::support::tool;
 use crate::support::world::World;
 
 /// Nobody is signed in to Globex in this browser, as the gate and the hub see it.
@@ -337,4 +342,92 @@ async fn an_organization_that_is_not_here_has_no_pages() {
     }
     let metrics = world.gate.metrics();
     assert!(!metrics.contains("initech") && !metrics.contains("ACME"), "{metrics}");
+}
+
+#[tokio::test]
+async fn what_programs_and_machines_of_one_organization_hold_opens_nothing_of_another() {
+    let ci = Ci::start().await;
+    let (machine, code) = (service_accounts::token('N'), recovery::code());
+    let world = World::with(|setup| {
+        service_accounts::account(setup, "acme", "nightly", &machine, "role = \"admin\"");
+        ci.workload(setup, "acme", CLAIMS);
+        recovery::with(setup, "acme", &[&code]);
+    })
+    .await;
+    let mut alice = world.signed_in("acme", "alice").await;
+    let tokens = world.program_of(&mut alice).await;
+    let program = Program::begin(world.gate.address).await;
+    let job = ci.sign(&ci.job());
+    for credential in [&tokens.access, &machine, &job] {
+        world.bearing("GET /acme/bert", credential).await.expect(200);
+        let before = world.hub.received().len();
+        for line in [
+            "GET /globex/vision",
+            "GET /globex/vision/resolve/main/config.json",
+            "GET /api/models/globex/vision",
+            "GET /globex/vision.git/info/refs?service=git-upload-pack",
+            "PUT /api/models/globex/vision/settings",
+            "GET /organizations/globex/settings",
+        ] {
+            world.bearing(line, credential).await.refused(403, "sign-in-required");
+        }
+        assert_eq!(world.hub.received().len(), before, "nothing has reached the hub");
+    }
+    // What is no bearer's credential opens nothing anywhere.
+    let unused = recovery::code().expose();
+    for credential in [&tokens.refresh, &program.device_code, &program.user_code, &unused] {
+        let before = world.hub.received().len();
+        for line in ["GET /acme/bert", "GET /globex/vision"] {
+            assert_eq!(world.bearing(line, credential).await.status, 403, "{line}");
+        }
+        assert_eq!(world.hub.received().len(), before);
+    }
+    let mut restored = world.browser();
+    restored.load("/-/sso/globex/recovery").await.expect(404);
+    recovery::enter(&mut restored, "acme", &code.expose()).await.expect(303);
+    nobody_at_globex(&world, &mut restored).await;
+
+    // What Alice was asked is not Gina's to answer: she is asked anew.
+    let mut gina = world.signed_in("globex", "gina").await;
+    let page = program.question(&mut alice).await.expect(200);
+    let form = page.forms().remove(0);
+    gina.submit(&page, &form, Some(("answer", "allow"))).await.expect(200);
+    assert_eq!(program.poll().await.status, 400);
+    // A code that Gina allows gives what is hers.
+    program.answered(&mut gina, "allow").await.expect(200);
+    world.clock.advance(std::time::Duration::from_secs(10));
+    let theirs = Tokens::of(&program.poll().await.expect(200).json());
+    world.bearing("GET /globex/vision", &theirs.access).await.expect(200);
+    world.bearing("GET /acme/bert", &theirs.access).await.refused(403, "sign-in-required");
+}
+
+#[tokio::test]
+async fn a_token_of_the_hub_and_a_link_count_where_the_sign_in_was_made() {
+    let world = World::with(|setup| {
+        setup.with_accounts().set("globex", "link_by", "\"membership\"");
+        for id in ["acme", "globex"] {
+            setup.set(id, "tokens", "\"authorized-once\"");
+        }
+        setup.accounts[1].organizations.push(("globex".to_owned(), "read".to_owned()));
+    })
+    .await;
+    // The same name at both providers: a name means something at its issuer only.
+    world.globex.change("hank", |hank| hank.subject = "00u-acme-bob".to_owned());
+    let mut bob = world.browser();
+    bob.plant("token", "hf_bob");
+    bob.sign_in("globex", "hank").await;
+    world.bearing("GET /globex/vision", "hf_bob").await.expect(200);
+    world.bearing("GET /acme/bert", "hf_bob").await.refused(403, "sign-in-required");
+    bob.sign_in("acme", "bob").await;
+    world.clock.advance(days(8));
+    world.bearing("GET /acme/bert", "hf_bob").await.expect(200);
+    world.bearing("GET /globex/vision", "hf_bob").await.expect(200);
+    // ACME's word ends what is ACME's.
+    let token = world.acme.logout_token("hub-at-acme", Some("00u-acme-bob"), None).unwrap();
+    let kind = "Content-Type: application/x-www-form-urlencoded\r\n";
+    let line = "POST /-/sso/acme/oidc/backchannel-logout";
+    let form = format!("logout_token={token}");
+    tool::send(world.gate.address, line, kind, form.as_bytes()).await.expect(200);
+    world.bearing("GET /acme/bert", "hf_bob").await.refused(403, "session-revoked");
+    world.bearing("GET /globex/vision", "hf_bob").await.expect(200);
 }

@@ -56,7 +56,10 @@ impl Explainer<'_> {
         // Addresses that identity providers' existing applications already use.
         let consumes = self.config.hub.profile == HubProfile::Huggingface
             && matches!(segments.as_slice(), ["organizations", _, "oidc" | "saml", "consume"]);
-        if consumes || segments.first() == Some(&"-") {
+        // What programs that sign in by way of a browser ask for.
+        let programs = self.config.tokens.cli_sign_in
+            && matches!(segments.as_slice(), ["oauth", "device" | "token"] | ["api", "whoami-v2"]);
+        if consumes || programs || segments.first() == Some(&"-") {
             report.row("which is", "a page of the gate's own, which never reaches the hub");
             report.outcome("own", None, None);
             return Ok(None);

@@ -6,8 +6,9 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::{Method, Response, StatusCode};
 use serde_json::Value;
 
+use super::identity::Caller;
 use super::repositories::Repository;
-use super::{Refusal, State, Visit};
+use super::{Access, Refusal, State, Visit};
 use crate::demo::answer::Body;
 use crate::demo::lock;
 use crate::demo::page::Look;
@@ -30,6 +31,8 @@ use crate::demo::page::Look;
 <table>{% for header in identity %}
 <tr><th>{{ header.0 }}</th><td>{{ header.1 }}</td></tr>{% endfor %}
 </table>{% endif %}
+{% if let Some(name) = account %}<p>At the hub you are <strong>{{ name }}</strong>. <a href="/logout">Sign out of the hub</a></p>
+{% else if has_accounts %}<p>At the hub you are nobody. <a href="/login">Sign in to the hub</a></p>{% endif %}
 {% if let Some(page) = account_page %}<p><a href="{{ page }}">Sign-ins</a></p>{% endif %}"#
 )]
 struct Listing<'p> {
@@ -39,6 +42,8 @@ struct Listing<'p> {
     files: Vec<(String, String, usize)>,
     identity: Vec<(String, String)>,
     account_page: Option<&'p str>,
+    account: Option<&'p str>,
+    has_accounts: bool,
 }
 
 struct Row {
@@ -107,7 +112,13 @@ impl State {
     ) -> Response<Body> {
         let identity = identity(visit);
         let account_page = self.settings.account_page.as_deref();
-        let listing = Listing { title, sentence, rows, files, identity, account_page };
+        let account = match &visit.caller {
+            Caller::Account(account) => Some(account.name.as_str()),
+            Caller::Told(_) | Caller::Anonymous => None,
+        };
+        let has_accounts = matches!(self.settings.access, Access::Accounts(_));
+        let listing =
+            Listing { title, sentence, rows, files, identity, account_page, account, has_accounts };
         self.look().page(StatusCode::OK, title, &listing)
     }
 }

@@ -307,7 +307,7 @@ impl Case {
                 principal = principal.with(sign_in);
             }
         }
-        let past = links.past(&account.id);
+        let past = links.past(&account.id, |_| true);
         let showing = match carrier {
             Carrier::Cookie => Showing::Browser(account),
             Carrier::Token => Showing::Token(account),

@@ -1,6 +1,7 @@
 //! Message bodies: one enum, streamed, without a box on the way of an ordinary request.
 
 mod guarded;
+mod inserted;
 mod keeping;
 mod lifeline;
 mod prefixed;

@@ -1,7 +1,7 @@
 //! The one file that reads the clock; everywhere else, now is an argument.
 
 use std::sync::Arc;
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 /// Where the time comes from; tests bring their own.
 #[derive(Clone)]
@@ -43,4 +43,12 @@ fn system_now() -> SystemTime {
 #[expect(clippy::disallowed_methods, reason = "this is the file that reads the clock")]
 pub fn stopwatch() -> Instant {
     Instant::now()
+}
+
+/// What the clock shows by which service managers tell an old message from a new one
+/// (`CLOCK_MONOTONIC`, sd_notify(3)).
+#[must_use]
+pub fn monotonic() -> Duration {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+    Duration::try_from(now).unwrap_or_default()
 }

@@ -22,6 +22,7 @@ mod secret;
 mod section;
 mod server;
 mod session;
+mod stamp;
 mod tokens;
 mod warnings;
 mod whoami;

@@ -4,6 +4,7 @@ mod cookie;
 mod devices;
 mod grant;
 mod grants;
+mod guest;
 mod known;
 mod machines;
 mod pledge;
@@ -45,7 +46,7 @@ pub use devices::{Devices, INTERVAL, PATIENCE, Standing, UserCode, Waiting};
 pub use grant::{Grant, Program};
 pub use grants::{Grants, Issued};
 pub use pledge::{Pledge, Refused};
-pub use token::{Hash as TokenHash, Kind as TokenKind, Token, parse as parse_token};
+pub use token::{HEADERS, Hash as TokenHash, Kind as TokenKind, Token, parse as parse_token};
 
 /// Reads credentials, and keeps them fresh.
 #[derive(Debug)]
@@ -149,12 +150,22 @@ impl Credential {
         }
     }
 
-    /// Tells a proxy that asks us to send the hub nothing in the place of what was shown.
-    pub fn blank(&self, headers: &mut HeaderMap) {
+    /// Tells a proxy that asks us what is left of the client's credentials for the hub: its own, and
+    /// nothing in the place of a token of ours.
+    pub fn leave(&self, asked: &HeaderMap, told: &mut HeaderMap) {
+        for name in HEADERS {
+            let mut values = asked.get_all(&name).iter();
+            if let Some(first) = values.next() {
+                told.insert(&name, first.clone());
+            }
+            for other in values {
+                told.append(&name, other.clone());
+            }
+        }
         match self {
             Self::Anonymous | Self::Session(_) | Self::Visitor(_) => {}
             Self::Token(_, header) => {
-                headers.insert(header, const { HeaderValue::from_static("") });
+                told.insert(header, const { HeaderValue::from_static("") });
             }
         }
     }
@@ -230,7 +241,7 @@ impl Credentials {
         peer: &Peer,
         now: SystemTime,
     ) -> Result<Reading<'c>, Error> {
-        let refused = |reason| Err(Error::Refused(Refused { reason, organization: None }));
+        let refused = |reason| Err(Error::Refused(Refused::of(reason)));
         let cookie = self.cookie.value(headers);
         match token::find(headers) {
             Shown::Nothing => {}

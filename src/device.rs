@@ -21,6 +21,7 @@ use crate::credential::{
 };
 use crate::directory::Directory;
 use crate::headers::is_same_site;
+use crate::observe::{AuditEvent, Happening};
 use crate::respond::{self, Answer};
 use crate::session::{self, BrowserId, Sessions};
 
@@ -141,13 +142,18 @@ impl Device {
     ///
     /// # Errors
     /// When the store cannot say, or the system has no random bytes.
-    pub fn token(&self, body: &[u8], now: SystemTime) -> Result<Answer, session::Error> {
+    pub fn token(
+        &self,
+        body: &[u8],
+        now: SystemTime,
+        notes: &mut Vec<Happening>,
+    ) -> Result<Answer, session::Error> {
         let issued = match Form::parse(body) {
             None => Err(Refusal::InvalidRequest),
             Some(form) => match form.field("grant_type") {
                 None => Err(Refusal::InvalidRequest),
-                Some(DEVICE_CODE) => self.allowed(&form, now)?,
-                Some("refresh_token") => self.refreshed(&form, now)?,
+                Some(DEVICE_CODE) => self.allowed(&form, now, notes)?,
+                Some("refresh_token") => self.refreshed(&form, now, notes)?,
                 Some(_) => Err(Refusal::UnsupportedGrantType),
             },
         };
@@ -169,7 +175,12 @@ impl Device {
     ///
     /// # Errors
     /// When the form came from another site, or the store cannot say.
-    pub fn revoke(&self, headers: &HeaderMap, body: &[u8]) -> Result<Answer, Error> {
+    pub fn revoke(
+        &self,
+        headers: &HeaderMap,
+        body: &[u8],
+        notes: &mut Vec<Happening>,
+    ) -> Result<Answer, Error> {
         if !is_same_site(headers, self.public_url.origin()) {
             return Err(Error::CrossSite);
         }
@@ -179,8 +190,9 @@ impl Device {
             Some(key) => self.sessions.find(&key)?,
             None => None,
         };
-        if session.is_some_and(|session| self.grants.revoke(&session, id)) {
+        if let Some(grant) = session.and_then(|session| self.grants.revoke(&session, id)) {
             tracing::info!(event = "token-revoked", grant = id, "a person revoked a program");
+            notes.extend(grant.happened(&AuditEvent::TokenRevoked { grant: grant.id.clone() }));
         }
         Ok(respond::see_other("/-/sso/"))
     }
@@ -189,6 +201,7 @@ impl Device {
         &self,
         form: &Form,
         now: SystemTime,
+        notes: &mut Vec<Happening>,
     ) -> Result<Result<Issued, Refusal>, session::Error> {
         let (Some(device_code), Some(client_id)) =
             (form.field("device_code"), form.field("client_id"))
@@ -204,7 +217,7 @@ impl Device {
             Standing::Spent(given) => {
                 // RFC 6749 §4.1.2: a code that is used twice takes back what it gave.
                 if let Some(given) = given {
-                    self.grants.take_back(given);
+                    self.grants.take_back(given, notes);
                 }
                 return Ok(Err(Refusal::InvalidGrant));
             }
@@ -213,6 +226,7 @@ impl Device {
         match self.grants.give(pledge, program, &self.sessions, self.lifetime, now)? {
             Ok((grant, issued)) => {
                 self.programs.0.devices.given(device_code, issued.refresh.hash());
+                notes.extend(grant.happened(&AuditEvent::TokenIssued { grant: grant.id.clone() }));
                 tracing::info!(
                     event = "token-issued",
                     grant = grant.id,
@@ -232,6 +246,7 @@ impl Device {
         &self,
         form: &Form,
         now: SystemTime,
+        notes: &mut Vec<Happening>,
     ) -> Result<Result<Issued, Refusal>, session::Error> {
         let Some(token) = form.field("refresh_token") else {
             return Ok(Err(Refusal::InvalidRequest));
@@ -239,7 +254,7 @@ impl Device {
         let Some((TokenKind::Refresh, hash)) = parse_token(token) else {
             return Ok(Err(Refusal::InvalidGrant));
         };
-        let refreshed = self.grants.refresh(hash, &self.sessions, self.lifetime, now)?;
+        let refreshed = self.grants.refresh(hash, &self.sessions, self.lifetime, now, notes)?;
         Ok(refreshed.map(|(_, issued)| issued).map_err(|_| Refusal::InvalidGrant))
     }
 }

@@ -201,6 +201,18 @@ impl Directory {
         self.entries.get(id)
     }
 
+    /// How many organizations there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.order.len()
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.order.is_empty()
+    }
+
     /// Every organization, in the configuration's order.
     pub fn iter(&self) -> impl Iterator<Item = &Arc<Entry>> {
         self.order.iter().filter_map(|id| self.entries.get(id))

@@ -80,9 +80,11 @@ impl From<credential::Error> for Error {
         match error {
             credential::Error::Session(error) => Self::Session(error),
             // Where it is known whose sign-in has ended, signing in again helps.
-            credential::Error::Refused(Refused { reason, organization: Some(organization) }) => {
-                Self::Challenge(Challenge { organization, reason })
-            }
+            credential::Error::Refused(Refused {
+                reason,
+                organization: Some(organization),
+                ..
+            }) => Self::Challenge(Challenge { organization, reason }),
             credential::Error::Refused(refused) => Self::Credential(refused),
         }
     }

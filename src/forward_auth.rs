@@ -14,7 +14,8 @@ use http::{Method, Request, Response, StatusCode};
 
 use crate::body::Body;
 use crate::config::PublicUrl;
-use crate::headers::{Forwarding, Identity, Managed, without_ours};
+use crate::credential::HEADERS;
+use crate::headers::{Forwarding, Identity, Managed, others};
 use crate::peer::Peer;
 use crate::policy::{Ambiguity, Permit, Reason};
 
@@ -129,8 +130,9 @@ impl Contract {
     /// Tells the proxy that its client's request may pass, and who asks: a permit buys a 200.
     ///
     /// Every managed header is there, empty where there is nothing to say: a proxy that copies
-    /// what it finds would otherwise leave the client's own in place. So is `Cookie`: what is left
-    /// of the client's without ours.
+    /// what it finds would otherwise leave the client's own in place, or write the name of a variable.
+    /// So are `Cookie`, which is what is left of the client's without ours, and the places of
+    /// credentials.
     #[must_use]
     pub fn allow(
         permit: Permit<'_>,
@@ -141,21 +143,27 @@ impl Contract {
     ) -> Response<Body> {
         // The permit was the key to this door: it has opened it, and opens no other.
         let _used = permit;
+        let prepared = identity.answer(|| {
+            let mut headers = HeaderMap::with_capacity(16);
+            headers.insert(header::CACHE_CONTROL, const { HeaderValue::from_static("no-store") });
+            let shown = HEADERS;
+            let clients = shown.iter().chain([&header::COOKIE]);
+            for name in managed.names().names().chain(clients) {
+                headers.insert(name, const { HeaderValue::from_static("") });
+            }
+            for (name, value) in identity.iter() {
+                headers.insert(name, value.clone());
+            }
+            headers
+        });
         let mut response = Response::new(Body::Empty);
-        let headers = response.headers_mut();
-        headers.insert(header::CACHE_CONTROL, const { HeaderValue::from_static("no-store") });
-        for name in managed.names().names() {
-            headers.insert(name, const { HeaderValue::from_static("") });
-        }
-        for (name, value) in identity.iter() {
-            headers.insert(name, value.clone());
-        }
-        headers.insert(header::COOKIE, others(asked, cookie));
+        *response.headers_mut() = prepared.clone();
+        response.headers_mut().insert(header::COOKIE, others(asked, cookie));
         response
     }
 
     /// Makes a refusal one that the proxy passes on, and never one that it takes for a yes.
-    pub fn refuse(self, response: &mut Response<Body>, public_url: &PublicUrl) {
+    pub fn refuse(self, response: &mut Response<Body>, reason: Reason, public_url: &PublicUrl) {
         if let Some(location) = response.headers().get(header::LOCATION)
             && let Some(path) = location.to_str().ok().filter(|path| path.starts_with('/'))
             && let Ok(absolute) = HeaderValue::from_str(&public_url.join(path))
@@ -164,7 +172,7 @@ impl Contract {
             response.headers_mut().insert(header::LOCATION, absolute);
         }
         let status = match self {
-            Self::Nginx => nginx::refusal(response.status()),
+            Self::Nginx => nginx::refusal(response.status(), reason),
             Self::Forward | Self::Envoy | Self::Grpc => response.status(),
         };
         let passes = status.is_success() || status.is_informational();
@@ -214,21 +222,10 @@ fn path(raw: &[u8]) -> Result<PathAndQuery, Ambiguity> {
 /// A header that a hub could take for one of ours, in a spelling that the proxy does not replace:
 /// it copies the managed names from our answer, and leaves everything else as it came.
 fn forged(headers: &HeaderMap, managed: &Managed, fields: &[&str]) -> Option<HeaderName> {
-    let replaced = |name: &HeaderName| {
-        fields.contains(&name.as_str()) || managed.names().names().any(|own| own == name)
+    let replaced = |name: &HeaderName| managed.names().names().any(|own| own == name);
+    let forged = |name: &&HeaderName| {
+        // What every question holds is looked at first.
+        !fields.contains(&name.as_str()) && managed.is_ours(name) && !replaced(name)
     };
-    headers.keys().find(|name| managed.is_ours(name) && !replaced(name)).cloned()
-}
-
-/// The client's cookies without ours, as one value.
-fn others(asked: &HeaderMap, cookie: &str) -> HeaderValue {
-    let mut headers = HeaderMap::new();
-    for value in asked.get_all(header::COOKIE) {
-        headers.append(header::COOKIE, value.clone());
-    }
-    without_ours(&mut headers, cookie);
-    let all: Vec<&[u8]> =
-        headers.get_all(header::COOKIE).iter().map(HeaderValue::as_bytes).collect();
-    HeaderValue::from_bytes(&all.join(b"; ".as_slice()))
-        .unwrap_or(const { HeaderValue::from_static("") })
+    headers.keys().find(forged).cloned()
 }

@@ -2,6 +2,7 @@
 
 mod admit;
 mod asker;
+mod banner;
 mod call;
 mod current;
 mod endpoint;
@@ -18,23 +19,22 @@ mod target;
 
 use std::cell::Cell;
 use std::sync::Arc;
+use std::time::{Instant, SystemTime};
 
 use http::{Request, Response};
-use hyper::body::Incoming;
 
 use crate::body::Body;
 use crate::clock::stopwatch;
 use crate::error::Error;
 use crate::headers::Hop;
 use crate::hub::Found;
-use crate::observe::{Access, Outcome, Recorder};
+use crate::observe::{Access, Happening, Outcome, Recorder};
 use crate::peer::{Door, Peer};
 use crate::policy::{Decision, OrganizationId, Reason, Subject, decide};
 use crate::proxy::Proxy;
 
 use endpoint::Endpoint;
 use mode::Mode;
-use noted::Note;
 use request_id::RequestIds;
 
 pub use current::{Current, Gates};
@@ -65,7 +65,7 @@ struct Trace {
     organization: Option<OrganizationId>,
     subject: Option<Subject>,
     /// What stands in the audit log, where it is more than a refusal.
-    notes: Vec<Note>,
+    notes: Vec<Happening>,
 }
 
 impl Gate {
@@ -88,12 +88,12 @@ impl Gate {
         Self { site, proxy, recorder, ids: RequestIds::new(), hop: Cell::new(None) }
     }
 
-    /// Answers whatever comes in.
-    async fn serve(&self, request: Request<Incoming>, peer: Peer) -> Response<Body> {
+    /// Answers whatever comes in. The request is lent: it stands in one place all the while, and is
+    /// not moved from one future into the next.
+    async fn serve(&self, request: &mut Request<Body>, peer: &Peer) -> Response<Body> {
         match peer.door {
-            Door::Web => {
-                let request = request.map(Body::from);
-                let mode = self.mode(&request);
+            Door::Web | Door::Asked => {
+                let mode = self.mode(request, peer.door);
                 self.respond(request, mode, peer).await
             }
             Door::Grpc => Box::pin(self.called(request, peer)).await,
@@ -103,15 +103,15 @@ impl Gate {
     /// Answers a request, whatever happens, and notes it.
     async fn respond(
         &self,
-        mut request: Request<Body>,
+        request: &mut Request<Body>,
         mode: Option<Mode<'_>>,
-        peer: Peer,
+        peer: &Peer,
     ) -> Response<Body> {
         let started = stopwatch();
         let at = self.site.clock.now();
-        let request_id = self.ids.of(&request, &self.site.forwarding, &peer);
-        let opened = self.open(mode, &mut request, &peer);
-        let about = refuse::About::of(&request, &self.site.forwarding, &peer);
+        let request_id = self.ids.of(request, &self.site.forwarding, peer);
+        let opened = self.open(mode, request, peer);
+        let about = refuse::About::of(request, &self.site.forwarding, peer);
         let mut trace = Trace {
             outcome: Outcome::Allow,
             reason: None,
@@ -121,7 +121,7 @@ impl Gate {
         };
         request_id.write(request.headers_mut());
         let answered = match opened {
-            Ok(()) => self.answer(mode, request, &peer, &mut trace).await,
+            Ok(()) => self.answer(mode, request, peer, started, at, &mut trace).await,
             Err(error) => Err(error),
         };
         let mut response = match answered {
@@ -153,30 +153,30 @@ impl Gate {
     async fn answer(
         &self,
         mode: Option<Mode<'_>>,
-        mut request: Request<Body>,
+        request: &mut Request<Body>,
         peer: &Peer,
+        started: Instant,
+        now: SystemTime,
         trace: &mut Trace,
     ) -> Result<Response<Body>, Error> {
         let site = &*self.site;
-        let now = site.clock.now();
-        let target = target::parse(&mut request, &site.public_url)?;
+        let target = target::parse(request, &site.public_url)?;
         if let Some(endpoint) = Endpoint::of(&target, site.profile, site.cli_sign_in) {
             trace.outcome = Outcome::Own;
             let endpoint = endpoint.map_err(Error::Page)?;
             // In a box: a sign-in's state is large, and would be moved about with every request.
+            let request = std::mem::take(request);
             return Box::pin(self.own_page(mode, endpoint, request, &target, peer, now, trace))
                 .await;
         }
         let Some(mode) = mode else { return Err(Error::Elsewhere) };
         let claimed = match site.hub.find(&target)? {
             Found::Claimed(claimed) => claimed,
-            Found::InBody(rule) => {
-                let (claimed, again) = Box::pin(in_body::read(mode, &rule, request)).await?;
-                request = again;
-                claimed
-            }
+            Found::InBody(rule) => Box::pin(in_body::read(mode, &rule, request)).await?,
         };
         let credential = self.credential(request.headers(), &claimed, peer, now).await?;
+        let client = || site.forwarding.client(request.headers(), peer.address).address;
+        self.machine(&credential, client, trace);
         match decide(&claimed, credential.principal(), now) {
             Decision::Allow(permit) => {
                 // Of whoever should sign in, what is known of the last time.
@@ -187,7 +187,7 @@ impl Gate {
                 let noticed = permit.notice().map(|notice| notice.organization.clone());
                 let own = || permit.organization().map(|o| o.id.clone());
                 trace.organization = noticed.or_else(own);
-                self.admit(mode, permit, &credential, request, peer, now).await
+                self.admit(mode, permit, &credential, request, peer, started, now).await
             }
             Decision::Challenge(challenge) => Err(Error::Challenge(challenge)),
             Decision::Deny { reason, organization } => Err(Error::Deny { reason, organization }),
@@ -202,7 +202,9 @@ mod tests {
     /// The future of a request is moved from hand to hand; what it weighs is paid for each time.
     #[test]
     fn a_request_does_not_weigh_much() {
-        fn weight<'g, F: Future>(_: impl FnOnce(&'g Gate, Request<Incoming>, Peer) -> F) -> usize {
+        fn weight<'g, F: Future>(
+            _: impl FnOnce(&'g Gate, &'g mut Request<Body>, &'g Peer) -> F,
+        ) -> usize {
             std::mem::size_of::<F>()
         }
         let weight = weight(|gate, request, peer| gate.serve(request, peer));

@@ -11,7 +11,7 @@ use http::header::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::config;
 
-pub use cookies::{cookie, pairs, without_ours};
+pub use cookies::{cookie, others, pairs};
 pub use forwarded::{Client, Forwarding, Hop};
 pub use hop::{Upgrade, is_hop_by_hop, strip_named, strip_request, strip_response};
 pub use identity::{Identity, stable_subject, stable_user};

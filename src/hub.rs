@@ -10,6 +10,7 @@ mod gitea;
 mod huggingface;
 mod json;
 mod lists;
+mod names;
 mod odd;
 mod query;
 mod shown;
@@ -32,23 +33,32 @@ use crate::config::{
 use crate::policy::{Ambiguity, Claim, Claimed, Namespace, Need, Organization, Target};
 use body::Reads;
 use claims::{Claims, Readings};
+use names::ByName;
 use table::{Asks, Part, Profile, Row};
 
 /// The hub's URLs, and whose namespaces they name.
 #[derive(Debug)]
 pub struct Hub {
-    organizations: HashMap<Namespace, Arc<OrganizationConfig>>,
+    organizations: HashMap<Namespace, Arc<OrganizationConfig>, ByName>,
     rules: Vec<HubRule>,
     profile: &'static Profile,
-    reserved: &'static [&'static str],
-    /// The rows that begin with a certain word.
-    rows: HashMap<&'static str, Vec<&'static Row>>,
+    /// What it means that a path begins with a certain word.
+    words: HashMap<&'static str, Word, ByName>,
     /// The rows that begin with the namespace.
     open: Vec<&'static Row>,
     unclaimed: Unclaimed,
     body_unknown: BodyUnknown,
     identity: Identity,
     kind: HubProfile,
+}
+
+/// A word that a path may begin with.
+#[derive(Debug, Default)]
+struct Word {
+    /// The rows that begin with it.
+    rows: Vec<&'static Row>,
+    /// Whether no namespace is called so.
+    reserved: bool,
 }
 
 /// What the path says of whose content a request is about.
@@ -72,20 +82,23 @@ impl Hub {
             HubProfile::Gitea => &gitea::PROFILE,
             HubProfile::Generic => &generic::PROFILE,
         };
-        let mut rows: HashMap<&'static str, Vec<&'static Row>> = HashMap::new();
+        let mut words: HashMap<&'static str, Word, ByName> = HashMap::default();
+        for word in config.profile.reserved() {
+            words.entry(word).or_default().reserved = true;
+        }
         let mut open = Vec::new();
         for row in profile.rows {
             match row.path.first() {
-                Some(Part::Is(word)) => rows.entry(word).or_default().push(row),
+                Some(Part::Is(word)) => words.entry(word).or_default().rows.push(row),
                 Some(Part::Type) => {
                     for kind in profile.types {
-                        rows.entry(kind).or_default().push(row);
+                        words.entry(kind).or_default().rows.push(row);
                     }
                 }
                 Some(Part::Any | Part::Org | Part::Repo) | None => open.push(row),
             }
         }
-        let mut claimed = HashMap::new();
+        let mut claimed: HashMap<_, _, ByName> = HashMap::default();
         for organization in organizations {
             for namespace in &organization.policy.namespaces {
                 claimed.entry(namespace.clone()).or_insert_with(|| Arc::clone(organization));
@@ -95,8 +108,7 @@ impl Hub {
             organizations: claimed,
             rules: config.rules.clone(),
             profile,
-            reserved: config.profile.reserved(),
-            rows,
+            words,
             open,
             unclaimed: config.unclaimed,
             body_unknown: config.body_unknown,
@@ -179,11 +191,14 @@ impl Hub {
     ) -> Result<(), Ambiguity> {
         let Some(first) = target.name(from)? else { return Ok(()) };
         let mut buffer = [0; LONGEST_NAME];
-        let word = lower(first, &mut buffer);
-        let known = word.and_then(|word| self.rows.get(word));
-        let reserved = word.is_some_and(|word| self.reserved.contains(&word));
-        let open = if reserved { [].iter() } else { self.open.iter() };
-        for row in known.into_iter().flatten().chain(open) {
+        let word = lower(first, &mut buffer).and_then(|word| self.words.get(word));
+        let known = word.map_or([].as_slice(), |word| word.rows.as_slice());
+        let open = if word.is_some_and(|word| word.reserved) {
+            [].as_slice()
+        } else {
+            self.open.as_slice()
+        };
+        for row in known.iter().chain(open) {
             self.read_row(row, target, from, readings)?;
         }
         Ok(())
@@ -239,8 +254,8 @@ impl Hub {
         };
         let name = without_suffix(repository, ".git").unwrap_or(repository);
         let other = |word: &&str| name.eq_ignore_ascii_case(word);
-        !self.profile.no_repositories.iter().any(other)
-            && organization.public.iter().any(|pattern| pattern.covers(kind, name))
+        organization.public.iter().any(|pattern| pattern.covers(kind, name))
+            && !self.profile.no_repositories.iter().any(other)
     }
 
     /// The organization whose namespace this is, glued suffixes aside.
@@ -332,7 +347,7 @@ mod tests {
     fn rows_are_looked_up_by_words_in_lower_case() {
         for profile in ["huggingface", "gitea", "generic"] {
             let hub = hub(profile);
-            for word in hub.rows.keys().chain(hub.reserved) {
+            for word in hub.words.keys() {
                 assert_eq!(*word, word.to_ascii_lowercase());
                 assert!(word.len() <= LONGEST_NAME, "{word}");
             }

@@ -7,9 +7,12 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::SystemTime;
 
+use crate::observe::{Audit, AuditEvent, Happening, InRequest};
 use crate::policy::{
-    Account, AccountId, EmailAddress, LinkBy, Organization, OrganizationId, Past, Role, SignIn,
+    Account, AccountId, EmailAddress, LinkBy, Organization, OrganizationId, Past, Reason, Role,
+    SignIn,
 };
 
 pub use file::{Error, Line};
@@ -51,6 +54,7 @@ pub struct Links {
     table: RwLock<Table>,
     file: Option<File>,
     generation: AtomicU64,
+    audit: Audit,
 }
 
 #[derive(Debug, Default)]
@@ -65,10 +69,17 @@ impl Links {
     /// # Errors
     /// When the file is there and cannot be read.
     pub fn open(path: Option<PathBuf>) -> Result<Self, Error> {
-        let file = path.map(File::new);
-        let links = Self { table: RwLock::default(), file, generation: AtomicU64::new(0) };
-        links.read_again()?;
+        let (file, generation) = (path.map(File::new), AtomicU64::new(0));
+        let links = Self { table: RwLock::default(), file, generation, audit: Audit::off() };
+        links.reread()?;
         Ok(links)
+    }
+
+    /// The same, noting in this audit log what is linked.
+    #[must_use]
+    pub fn audited(mut self, audit: Audit) -> Self {
+        self.audit = audit;
+        self
     }
 
     /// Changes whenever a link does.
@@ -122,14 +133,28 @@ impl Links {
         organization: &Organization,
         account: &Account,
         sign_in: &SignIn,
+        now: SystemTime,
     ) -> Result<(), Refused> {
-        match self.try_join(organization, account, sign_in) {
+        let joined = match self.try_join(organization, account, sign_in) {
             // An administrator may have allowed the change meanwhile.
-            Err(Refused::Linked) if self.read_again()? => {
+            Err(Refused::Linked) if self.read_again(now)? => {
                 self.try_join(organization, account, sign_in)
             }
             other => other,
-        }
+        };
+        let name = || account.id.as_str().to_owned();
+        let (happening, joined) = match joined {
+            Ok(Joined::Already) => return Ok(()),
+            Ok(Joined::Now) => (AuditEvent::LinkMade { account: name() }, Ok(())),
+            Err(refused) => (AuditEvent::LinkRefused { account: name() }, Err(refused)),
+        };
+        let happening = Happening::to(happening, sign_in);
+        let happening = match &joined {
+            Ok(()) => happening,
+            Err(refused) => happening.because(refused.reason()),
+        };
+        self.audit.note(now, &happening, &InRequest::default());
+        joined
     }
 
     fn try_join(
@@ -137,7 +162,7 @@ impl Links {
         organization: &Organization,
         account: &Account,
         sign_in: &SignIn,
-    ) -> Result<(), Refused> {
+    ) -> Result<Joined, Refused> {
         let link = Link {
             organization: organization.id.clone(),
             account: account.id.clone(),
@@ -148,10 +173,11 @@ impl Links {
         let mut table = self.table.write().unwrap_or_else(PoisonError::into_inner);
         let by_account = table.of(&account.id, &organization.id);
         let by_subject = table.by_subject.get(&link.person());
+        let mut joined = Joined::Now;
         match (by_account, by_subject) {
             (Some(earlier), _) if !earlier.is_of(sign_in) => return Err(Refused::Linked),
-            (Some(earlier), _) if earlier.role == sign_in.role => return Ok(()),
-            (Some(_), _) => {}
+            (Some(earlier), _) if earlier.role == sign_in.role => return Ok(Joined::Already),
+            (Some(_), _) => joined = Joined::Already,
             (None, Some(_)) => return Err(Refused::Linked),
             (None, None) if is_one_person(organization, account, sign_in) => {}
             (None, None) => return Err(Refused::Unmatched),
@@ -162,17 +188,27 @@ impl Links {
         }
         table.put(link);
         self.generation.fetch_add(1, Ordering::Release);
-        Ok(())
+        Ok(joined)
     }
 
     /// Reads the file again if somebody else has changed it; says whether it was read.
     ///
     /// # Errors
     /// When it cannot be read.
-    pub fn read_again(&self) -> Result<bool, Error> {
-        let Some(file) = &self.file else { return Ok(false) };
+    pub fn read_again(&self, now: SystemTime) -> Result<bool, Error> {
+        let read = self.reread()?;
+        if let Some(links) = read {
+            let happening = Happening::new(AuditEvent::LinksRead { links });
+            self.audit.note(now, &happening, &InRequest::default());
+        }
+        Ok(read.is_some())
+    }
+
+    /// How many links there are, if the file was read.
+    fn reread(&self) -> Result<Option<u64>, Error> {
+        let Some(file) = &self.file else { return Ok(None) };
         let mut table = self.table.write().unwrap_or_else(PoisonError::into_inner);
-        let Some(lines) = file.read_if_changed()? else { return Ok(false) };
+        let Some(lines) = file.read_if_changed()? else { return Ok(None) };
         *table = Table::default();
         for line in lines {
             match line.link() {
@@ -181,7 +217,27 @@ impl Links {
             }
         }
         self.generation.fetch_add(1, Ordering::Release);
-        Ok(true)
+        Ok(Some(table.by_subject.len().try_into().unwrap_or(u64::MAX)))
+    }
+}
+
+/// What came of putting two together.
+enum Joined {
+    /// They are, from now on.
+    Now,
+    /// They were.
+    Already,
+}
+
+impl Refused {
+    /// The stable cause.
+    #[must_use]
+    pub const fn reason(&self) -> Reason {
+        match self {
+            Self::Linked => Reason::AccountLinked,
+            Self::Unmatched => Reason::AccountUnmatched,
+            Self::File(_) => Reason::StoreUnavailable,
+        }
     }
 }
 

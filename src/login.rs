@@ -14,6 +14,7 @@ use moka::sync::Cache;
 use crate::config::PublicUrl;
 use crate::credential::SessionCookie;
 use crate::links::{self, Links};
+use crate::observe::BegunBy;
 use crate::oidc;
 use crate::policy::{OrganizationId, Reason, ReturnTo, SignIn};
 use crate::respond::{self, Answer};
@@ -90,11 +91,8 @@ impl Error {
             Self::Saml(error) => error.reason(),
             Self::Protocol => Reason::NoSuchPage,
             Self::Membership(reason) => *reason,
-            Self::Link(links::Refused::Linked) => Reason::AccountLinked,
-            Self::Link(links::Refused::Unmatched) => Reason::AccountUnmatched,
-            Self::Session(session::Error::Unavailable) | Self::Link(links::Refused::File(_)) => {
-                Reason::StoreUnavailable
-            }
+            Self::Link(refused) => refused.reason(),
+            Self::Session(session::Error::Unavailable) => Reason::StoreUnavailable,
             Self::Sealer(SealerError::NoRandom | SealerError::TooShort) => Reason::Internal,
         }
     }
@@ -130,6 +128,8 @@ pub struct Finished {
     pub answer: Answer,
     /// The sign-in, if this callback made one: a state that was used before makes none.
     pub sign_in: Option<SignIn>,
+    /// Who began it.
+    pub begun_by: BegunBy,
 }
 
 impl<E: Into<Error>> From<E> for Failure {

@@ -18,7 +18,7 @@ use crate::credential::SessionCookie;
 use crate::directory::{Directory, Provider};
 use crate::headers::is_same_site;
 use crate::oidc;
-use crate::policy::{OrganizationId, Reason, SignIn};
+use crate::policy::{OrganizationId, Reason, SignIn, Subject};
 use crate::respond::{self, Answer, SignOut, SignedOut};
 use crate::saml::NameId;
 use crate::service_provider;
@@ -48,6 +48,15 @@ struct Visit {
     id_token: Option<Secret>,
     name_id: Option<NameId>,
     session_index: Option<String>,
+}
+
+/// Whom a provider's word has signed out.
+#[derive(Debug)]
+pub struct Named {
+    /// Who, where it named somebody.
+    pub subject: Option<Subject>,
+    /// How many sessions that were.
+    pub sessions: usize,
 }
 
 /// Why a sign-out did not come about.

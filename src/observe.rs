@@ -20,7 +20,7 @@ use std::sync::Arc;
 use crate::policy::{OrganizationId, Reason};
 
 pub use access::{Access, Outcome};
-pub use audit::{Audit, AuditEvent, AuditRecord};
+pub use audit::{Audit, AuditEvent, BegunBy, Happening, InRequest, SignedOutBy};
 pub use labels::{Connection, Flow, Protocol, Reload, SignInResult, UpstreamError};
 pub use logs::{LogError, Logs};
 pub use metrics::Metrics;

@@ -19,8 +19,10 @@ pub struct Peer {
 /// What a port is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Door {
-    /// Clients, and the questions of proxies by HTTP.
+    /// Clients; and the questions of proxies by HTTP, where those have no port of their own.
     Web,
+    /// The questions of proxies by HTTP, and nothing else.
+    Asked,
     /// The questions of proxies by gRPC.
     Grpc,
 }

@@ -5,6 +5,7 @@ mod direct;
 mod error;
 mod local;
 mod outgoing;
+mod patience;
 mod pool;
 mod resting;
 mod tunnel;
@@ -27,7 +28,7 @@ pub use connect::{Connector, ConnectorError};
 pub use error::{Cause, Error};
 pub use local::Local;
 
-use outgoing::{Sent, copy, prepare, to_origin_form, trailer_rule, wait};
+use outgoing::{Sent, copy, prepare, to_origin_form, trailer_rule};
 use pool::{Kind, Needs, Pool, Sender};
 
 /// Bodies of at most this many bytes are over before their session could end.
@@ -77,7 +78,7 @@ impl Proxy {
     pub async fn forward(
         &self,
         permit: Permit<'_>,
-        mut request: Request<Body>,
+        request: &mut Request<Body>,
         told: Told,
         upgrade: Option<Upgrade>,
         lifeline: Lifeline,
@@ -85,17 +86,20 @@ impl Proxy {
         // The permit was the key to this door: it has opened it, and opens no other.
         let _used = permit;
         let result = async {
-            let sent = prepare(&mut request, upgrade, &lifeline, &self.trailers)?;
+            let sent = prepare(request, upgrade, &lifeline, &self.trailers)?;
             // In a box, so that the futures around it are moved about without its weight.
             let answer = Box::pin(self.exchange(request, &told, &sent));
             let timeout = self.pool.connector().response_timeout();
-            let mut response = match wait(timeout, sent.upload.as_ref(), answer).await? {
-                Answer::Ready(response) => response,
-                Answer::Raw(response) if response.status() == StatusCode::SWITCHING_PROTOCOLS => {
-                    return tunnel::join(response, sent.switch, lifeline);
-                }
-                Answer::Raw(response) => stripped(response),
-            };
+            let mut response =
+                match self.pool.timers().wait(timeout, sent.upload.as_ref(), answer).await? {
+                    Answer::Ready(response) => response,
+                    Answer::Raw(response)
+                        if response.status() == StatusCode::SWITCHING_PROTOCOLS =>
+                    {
+                        return tunnel::join(response, sent.switch, lifeline);
+                    }
+                    Answer::Raw(response) => stripped(response),
+                };
             if sent.upload.is_some() || !response.body().is_end_stream() {
                 let mut body = std::mem::take(response.body_mut()).guarded(&lifeline, SMALL);
                 if let Some(kept) = sent.upload.as_ref().and_then(UploadHandle::answered) {
@@ -120,9 +124,9 @@ impl Proxy {
     /// # Errors
     /// As [`Self::forward`].
     pub async fn ask(&self, question: Question) -> Result<Response<Body>, Error> {
-        let request = question.into_request().map(|()| Body::Empty);
+        let mut request = question.into_request().map(|()| Body::Empty);
         let sent = Sent { upload: None, switch: None, replayable: true };
-        Ok(match Box::pin(self.exchange(request, &Told::nothing(), &sent)).await? {
+        Ok(match Box::pin(self.exchange(&mut request, &Told::nothing(), &sent)).await? {
             Answer::Ready(response) => response,
             Answer::Raw(response) => stripped(response),
         })
@@ -133,7 +137,7 @@ impl Proxy {
     /// sent twice is sent once more.
     async fn exchange(
         &self,
-        mut request: Request<Body>,
+        request: &mut Request<Body>,
         told: &Told,
         sent: &Sent,
     ) -> Result<Answer, Error> {
@@ -143,8 +147,8 @@ impl Proxy {
             let Sender { kind, reused } = self.pool.sender(needs).await?;
             match kind {
                 Kind::Direct(link) => {
-                    to_origin_form(&mut request)?;
-                    match direct::exchange(link, &mut request, told, sent, &self.pool).await {
+                    to_origin_form(request)?;
+                    match direct::exchange(link, request, told, sent, &self.pool).await {
                         Ok(response) => return Ok(Answer::Ready(response)),
                         Err(failure) if reused && failure.allows_another(needs) => {}
                         Err(failure) => return Err(failure.error),
@@ -152,20 +156,19 @@ impl Proxy {
                 }
                 Kind::Upgrade(mut sender) => {
                     told.insert(request.headers_mut());
-                    to_origin_form(&mut request)?;
-                    let response = sender.send_request(request).await;
+                    to_origin_form(request)?;
+                    let response = sender.send_request(std::mem::take(request)).await;
                     return response.map(Answer::Raw).map_err(Error::from_hyper);
                 }
                 Kind::Http2(mut sender, generation) => {
                     told.insert(request.headers_mut());
-                    to_http2(&mut request, self.pool.connector().scheme())?;
+                    to_http2(request, self.pool.connector().scheme())?;
                     // The body need not wait where it has a window of its own.
                     if let Some(upload) = &sent.upload {
                         upload.release();
                     }
-                    let spare =
-                        (reused && needs.replayable && !needs.fresh).then(|| copy(&request));
-                    match sender.try_send_request(request).await {
+                    let spare = (reused && needs.replayable && !needs.fresh).then(|| copy(request));
+                    match sender.try_send_request(std::mem::take(request)).await {
                         Ok(response) => return Ok(Answer::Raw(response)),
                         Err(mut failure) => {
                             let again = failure.take_message().filter(|_| reused).or(spare);
@@ -173,7 +176,7 @@ impl Proxy {
                                 return Err(Error::from_hyper(failure.into_error()));
                             };
                             self.pool.forget(generation);
-                            request = again;
+                            *request = again;
                         }
                     }
                 }

@@ -1,5 +1,6 @@
 //! Answers of our own: refusals in the client's dialect, redirects, pages.
 
+mod banner;
 mod carry;
 mod device_pages;
 mod dialect;
@@ -12,11 +13,12 @@ use bytes::Bytes;
 use http::header::{self, HeaderValue};
 use http::{Response, StatusCode};
 
+pub use banner::banner;
 pub use carry::{Carry, carry};
 pub use device_pages::{
     DeviceAnswered, DeviceCode, DeviceQuestion, DeviceSignIn, OrganizationLink,
 };
-pub use dialect::Dialect;
+pub use dialect::{Dialect, Telling};
 pub use pages::{
     Account, AccountProgram, AccountRow, Notice, Page, SignOut, SignedOut, Theme, page,
 };

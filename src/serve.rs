@@ -1,5 +1,6 @@
 //! One gate from a configuration: everything is set up before any port is bound, then served.
 
+mod notify;
 mod reload;
 
 use std::future::Future;
@@ -8,12 +9,17 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::Request;
+
+use crate::body::Body;
 use crate::clock::Clock;
 use crate::config::{Config, Loader};
 use crate::gate::{Current, Gates, Kept, SetupError, Site};
 use crate::observe::Observer;
+use crate::peer::Peer;
 use crate::server::{self, Context, Listeners, Live};
 
+pub use notify::{Notify, NotifyError};
 pub use reload::{Reloaded, Reloader};
 
 /// How often the keys of the upstream assertion are looked at.
@@ -29,6 +35,7 @@ pub struct Prepared {
     kept: Arc<Kept>,
     context: Context,
     loader: Option<Loader>,
+    notify: Notify,
 }
 
 /// Why a gate cannot begin.
@@ -48,13 +55,12 @@ impl Prepared {
     /// # Errors
     /// When something that the configuration names cannot work, or a port cannot be had.
     pub fn new(config: &Config, observer: Observer, clock: Clock) -> Result<Self, StartError> {
-        let kept = Kept::new(config, clock.clone())?.audited(observer.audit().clone());
-        let kept = Arc::new(kept);
+        let kept = Arc::new(Kept::new(config, clock.clone(), &observer)?);
         let current = Current::new(Site::new(config, &kept, None)?);
         let listeners = Listeners::bind(&config.server)?;
         observer.metrics().configured(clock.now(), config.organizations.len(), 0);
         let context = Context { live: Live::new(config.server.clone()), observer, clock };
-        Ok(Self { listeners, current, kept, context, loader: None })
+        Ok(Self { listeners, current, kept, context, loader: None, notify: Notify::default() })
     }
 
     /// Lets the configuration be read again by `loader`, which has read it first: at SIGHUP, and
@@ -65,10 +71,23 @@ impl Prepared {
         self
     }
 
+    /// Tells the service manager how it goes.
+    #[must_use]
+    pub fn telling(mut self, notify: Notify) -> Self {
+        self.notify = notify;
+        self
+    }
+
     /// Where clients connect, with the ports that the machine chose.
     #[must_use]
     pub fn addresses(&self) -> &[SocketAddr] {
         self.listeners.addresses()
+    }
+
+    /// Where proxies ask, by HTTP and by gRPC, if those are places of their own.
+    pub fn asked_addresses(&self) -> impl Iterator<Item = SocketAddr> {
+        let listeners = &self.listeners;
+        listeners.asked_address().into_iter().chain(listeners.grpc_address())
     }
 
     /// Where health and metrics are.
@@ -88,12 +107,13 @@ impl Prepared {
     /// # Errors
     /// When serving cannot begin, or a thread ends that should not.
     pub async fn serve(self, shutdown: impl Future<Output = ()>) -> Result<(), server::Error> {
-        let Self { listeners, current, kept, context, loader } = self;
+        let Self { listeners, current, kept, context, loader, notify } = self;
         let keys = rotate_keys(Arc::clone(&kept), context.clock.clone());
         let reloader = loader.map(|loader| {
             let (live, clock) = (context.live.clone(), context.clock.clone());
             let observer = context.observer.clone();
             Reloader::new(loader, current.clone(), kept, live, observer, clock)
+                .telling(notify.clone())
         });
         let reloads = async {
             match reloader {
@@ -101,16 +121,25 @@ impl Prepared {
                 None => std::future::pending().await,
             }
         };
+        // It is asked for once the threads serve, and completes when they shall not any more.
+        let (told, site) = (notify.clone(), current.clone());
+        let shutdown = async move {
+            told.ready(site.site().directory().len());
+            shutdown.await;
+            told.stopping();
+        };
+        let alive = notify.live(context.live.clone());
         let providers = tend_providers(current.clone(), context.clone());
         let make = move |recorder: crate::observe::Recorder| {
             let gates = Rc::new(Gates::new(&current, recorder));
-            async move |request, peer| gates.serve(request, peer).await
+            async move |request: &mut Request<Body>, peer: &Peer| gates.serve(request, peer).await
         };
         tokio::select! {
             served = server::run(listeners, &context, make, shutdown) => served,
             never = keys => match never {},
             never = providers => match never {},
             never = reloads => match never {},
+            never = alive => match never {},
         }
     }
 }

@@ -9,6 +9,7 @@ mod head_guard;
 mod incoming;
 mod listeners;
 mod live;
+mod pulse;
 mod registry;
 mod stage;
 mod tls;
@@ -22,7 +23,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::{Request, Response};
-use hyper::body::Incoming;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
@@ -103,7 +103,7 @@ pub async fn run<Make, Serve>(
 ) -> Result<(), Error>
 where
     Make: Fn(Recorder) -> Serve + Send + Sync + 'static,
-    Serve: AsyncFn(Request<Incoming>, Peer) -> Response<Body> + 'static,
+    Serve: AsyncFn(&mut Request<Body>, &Peer) -> Response<Body> + 'static,
 {
     let Context { live, observer, clock } = context;
     let config = live.config();

@@ -1,5 +1,7 @@
 -- HAProxy asks hubgate about each request (contract `forward`); haproxy.cfg loads this file.
-local MANAGED = {"x-auth-user", "x-auth-email", "x-auth-name", "x-auth-org", "x-auth-role", "x-auth-orgs", "x-auth-groups", "x-auth-assertion", "cookie"}
+local MANAGED = {"x-auth-user", "x-auth-email", "x-auth-name", "x-auth-org", "x-auth-role", "x-auth-orgs", "x-auth-groups", "x-auth-assertion",
+  -- The client's own without hubgate's session and tokens.
+  "cookie", "authorization", "x-hf-authorization"}
 -- These are the question's own, or speak of one connection.
 local OWN = {host = true, connection = true, ["content-length"] = true, ["transfer-encoding"] = true, ["keep-alive"] = true, te = true, trailer = true, upgrade = true, expect = true,
   ["proxy-connection"] = true, ["x-forwarded-method"] = true, ["x-forwarded-proto"] = true, ["x-forwarded-host"] = true, ["x-forwarded-uri"] = true, ["x-forwarded-for"] = true}

@@ -6,7 +6,7 @@ use crate::clock::Clock;
 use crate::config::{self, AuditTo, Config, Loader};
 use crate::observe::{Audit, Logs, Observer, Sink};
 pub(super) use crate::serve::chain;
-use crate::serve::{Prepared, StartError};
+use crate::serve::{Notify, Prepared, StartError};
 use crate::server;
 
 use super::Exit;
@@ -60,8 +60,13 @@ async fn serve(
     observer: Observer,
     terminal: &mut Terminal,
 ) -> Exit {
+    let notify = Notify::from_environment().unwrap_or_else(|error| {
+        // A manager that waits for a word ends us by itself; one that is long gone does not matter.
+        tracing::warn!(error = chain(&error), "the service manager cannot be told");
+        Notify::default()
+    });
     let prepared = match Prepared::new(config, observer, Clock::system()) {
-        Ok(prepared) => prepared.reloading(loader),
+        Ok(prepared) => prepared.reloading(loader).telling(notify),
         Err(error) => {
             terminal.error(&chain(&error));
             return match error {
@@ -78,6 +83,9 @@ async fn serve(
     }
     for address in prepared.addresses() {
         tracing::info!(%address, public_url = config.public_url.origin(), "listening");
+    }
+    for address in prepared.asked_addresses() {
+        tracing::info!(%address, "proxies ask here");
     }
     if let Some(address) = prepared.admin_address() {
         tracing::info!(%address, "health and metrics");

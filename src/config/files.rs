@@ -1,6 +1,8 @@
 //! Finds and reads the files: TOML syntax, and the pattern that names organizations' files.
 
-use std::path::{Path, PathBuf};
+use std::ffi::OsString;
+use std::path::Path;
+use std::sync::Arc;
 
 use toml::de::DeTable;
 use toml::{Table, Value};
@@ -9,6 +11,10 @@ use super::section::{Place, Reader};
 
 /// Reads TOML; notes each mistake by line and column, without the line, which may hold a secret.
 pub(super) fn syntax(reader: &Reader, place: &Place, text: &str) -> Option<Table> {
+    // Most files are whole; only one that is not is read a second time, for all of its mistakes.
+    if let Ok(table) = toml::from_str(text) {
+        return Some(table);
+    }
     let (_, mut errors) = DeTable::parse_recoverable(text);
     errors.sort_by_key(|error| error.span().map(|span| span.start));
     for error in &errors {
@@ -19,20 +25,16 @@ pub(super) fn syntax(reader: &Reader, place: &Place, text: &str) -> Option<Table
         let what = format!("line {line}, column {column}: {}", error.message());
         reader.note(place, "", what, "correct the TOML there (https://toml.io/en/v1.0.0)");
     }
-    if !errors.is_empty() {
-        return None;
-    }
-    let table = toml::from_str(text);
-    if table.is_err() {
+    if errors.is_empty() {
         // What `parse_recoverable` does not see: numbers that do not fit.
         reader.note(place, "", "holds a value that is out of range", "correct the TOML");
     }
-    table.ok()
+    None
 }
 
 /// The files that a pattern names, in the order of their names; `*` stands for any run of
 /// characters in the last part, and not for a leading dot.
-pub(super) fn matching(reader: &Reader, place: &Place, pattern: &str) -> Vec<PathBuf> {
+pub(super) fn matching(reader: &Reader, place: &Place, pattern: &str) -> Vec<Arc<Path>> {
     let whole = place.base.join(pattern);
     let (Some(folder), Some(name)) = (whole.parent(), whole.file_name().and_then(|n| n.to_str()))
     else {
@@ -45,7 +47,7 @@ pub(super) fn matching(reader: &Reader, place: &Place, pattern: &str) -> Vec<Pat
         return Vec::new();
     }
     if !name.contains('*') {
-        return vec![whole];
+        return vec![whole.into()];
     }
     let entries = match std::fs::read_dir(folder) {
         Ok(entries) => entries,
@@ -55,7 +57,7 @@ pub(super) fn matching(reader: &Reader, place: &Place, pattern: &str) -> Vec<Pat
             return Vec::new();
         }
     };
-    let mut files: Vec<PathBuf> = entries
+    let mut files: Vec<OsString> = entries
         .filter_map(Result::ok)
         .filter(|entry| entry.file_name().to_str().is_some_and(|file| fits(name, file)))
         // One question to the file system less for each file that is no link.
@@ -64,10 +66,10 @@ pub(super) fn matching(reader: &Reader, place: &Place, pattern: &str) -> Vec<Pat
             Ok(kind) => !kind.is_dir(),
             Err(_) => true,
         })
-        .map(|entry| entry.path())
+        .map(|entry| entry.file_name())
         .collect();
-    files.sort();
-    files
+    files.sort_unstable();
+    files.iter().map(|name| folder.join(name).into()).collect()
 }
 
 /// The organizations in one file: its own keys, or `[[organization]]`.

@@ -54,6 +54,7 @@ pub(super) const ROOT: &[Key] = &[
 pub(super) const SERVER: &[Key] = &[
     key("listen", List),
     key("admin", Text),
+    key("forward_auth", Text),
     key("grpc", Text),
     key("tls", Section(TLS)),
     key("trusted_proxies", List),

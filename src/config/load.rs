@@ -38,11 +38,11 @@ pub fn admin_address(
     environment: impl IntoIterator<Item = (String, String)>,
 ) -> Result<Option<SocketAddr>, Problems> {
     let environment = Arc::new(environment.into_iter().collect());
-    let (reader, place) = begin(path, &environment);
+    let (reader, place) = begin(path, &environment, SystemTime::UNIX_EPOCH);
     let admin = files::syntax(&reader, &place, &text_of(path)?).map(|mut table| {
         overrides::apply(&reader, &mut table, |first| first == "server");
         reader.problems.take();
-        let root = Section::open(&reader, place, table, ROOT);
+        let root = Section::open(&reader, place, &table, ROOT);
         reader.problems.take();
         let section = root.section_or_empty("server")?;
         reader.problems.take();
@@ -66,9 +66,13 @@ pub(super) fn text_of(path: &Path) -> Result<String, Problems> {
     })
 }
 
-pub(super) fn begin(path: &Path, environment: &Arc<Environment>) -> (Reader, Place) {
-    let base = path.parent().unwrap_or(Path::new("")).to_owned();
-    (Reader::new(Arc::clone(environment)), Place { file: None, base, key: String::new() })
+pub(super) fn begin(
+    path: &Path,
+    environment: &Arc<Environment>,
+    now: SystemTime,
+) -> (Reader, Place) {
+    let base = path.parent().unwrap_or(Path::new("")).into();
+    (Reader::new(Arc::clone(environment), now), Place { file: None, base, key: String::new() })
 }
 
 /// Reads a configuration's text; `path` is where it stands: other paths are relative to its folder.
@@ -97,7 +101,7 @@ pub(super) struct Root {
 
 impl Root {
     /// Reads the tables of the main file.
-    pub(super) fn read(reader: &Reader, place: &Place, table: Table) -> Self {
+    pub(super) fn read(reader: &Reader, place: &Place, table: &Table) -> Self {
         let root = Section::open(reader, place.clone(), table, ROOT);
         let public_url = public_url(&root);
         let server = root.section_or_empty("server").map(|section| Server::read(&section));

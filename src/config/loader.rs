@@ -3,9 +3,9 @@
 
 mod changes;
 mod entries;
+mod many;
 mod merge;
 mod organizations;
-mod stamp;
 
 use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
@@ -18,18 +18,18 @@ use toml::Table;
 use super::disjoint::disjoint;
 use super::load::{Root, begin, text_of};
 use super::section::{Environment, Place, Reader};
+use super::stamp::{Stamp, Touched};
 use super::{Config, Problem, Problems, files, overrides};
 use crate::policy::OrganizationId;
 
 pub use changes::Changes;
 
-use entries::{Entry, Files};
+use entries::{Entry, Files, Found};
 use merge::{AtWork, Candidate, merge};
 use organizations::{Organizations, Readings, sections};
-use stamp::{Stamp, Touched};
 
 /// The file that an organization stands in, when it is not the main one.
-type Origin = Option<PathBuf>;
+type Origin = Option<Arc<Path>>;
 
 /// Reads one configuration, first as a whole, and then again whenever it may have changed.
 #[derive(Debug)]
@@ -40,6 +40,7 @@ pub struct Loader {
     readings: Readings,
     /// The patterns of organizations' files, as they were read last.
     patterns: Vec<String>,
+    looked: u64,
     /// The main file's tables when the process began.
     began_with: Table,
     at_work: State,
@@ -88,6 +89,7 @@ impl Loader {
             files: Files::default(),
             readings: Readings::default(),
             patterns: Vec::new(),
+            looked: 0,
             began_with: Table::new(),
             at_work: State::default(),
         }
@@ -102,8 +104,8 @@ impl Loader {
     }
 
     pub(super) fn first_of(&mut self, text: &str, now: SystemTime) -> Result<Config, Problems> {
-        let (reader, place) = begin(&self.path, &self.environment);
-        let pass = self.pass(&reader, &place, text, false, now);
+        let (reader, place) = begin(&self.path, &self.environment, now);
+        let pass = self.pass(&reader, &place, text, false, None);
         let mut problems = reader.problems.take();
         let Some(mut pass) = pass else { return Err(Problems::new(&self.path, problems)) };
         problems.append(&mut pass.organizations.broken);
@@ -132,9 +134,10 @@ impl Loader {
     /// # Errors
     /// When something outside of the organizations is broken: then nothing of it can be used.
     pub fn again(&mut self, now: SystemTime) -> Result<Reading, Problems> {
+        let looked = self.look_around(now);
         let text = text_of(&self.path)?;
-        let (reader, place) = begin(&self.path, &self.environment);
-        let pass = self.pass(&reader, &place, &text, true, now);
+        let (reader, place) = begin(&self.path, &self.environment, now);
+        let pass = self.pass(&reader, &place, &text, true, looked);
         let mut problems = reader.problems.take();
         let Some(pass) = pass else { return Err(Problems::new(&self.path, problems)) };
         let Pass { root, table, touched, entries: _, organizations } = pass;
@@ -146,12 +149,16 @@ impl Loader {
                 return Err(Problems::new(&self.path, problems));
             }
         };
-        let read: HashSet<&OrganizationId> = good.iter().map(|one| &one.config.policy.id).collect();
-        let at_work = self.at_work.organizations.values();
-        let stays = |one: &&Candidate| {
-            broken_in.contains(&one.origin) && !read.contains(&one.config.policy.id)
+        let stay = if broken_in.is_empty() {
+            Vec::new()
+        } else {
+            let read: HashSet<&OrganizationId> =
+                good.iter().map(|one| &one.config.policy.id).collect();
+            let stays = |one: &&Candidate| {
+                broken_in.contains(&one.origin) && !read.contains(&one.config.policy.id)
+            };
+            self.at_work.organizations.values().filter(stays).cloned().collect()
         };
-        let stay: Vec<Candidate> = at_work.filter(stays).cloned().collect();
         let organizations = merge(good, stay, &self.at_work.organizations, &mut broken);
         let changes = Changes::default();
         let mut reading = Reading { config, broken, changes, table, touched, organizations };
@@ -166,7 +173,8 @@ impl Loader {
         let origin = reading.organizations.iter().find(is).and_then(|one| one.origin.clone());
         let remedy = "correct it; until then the organization stays as it was".to_owned();
         let key = format!("organization[{id}]");
-        reading.broken.push(Problem { file: origin, key, what, remedy });
+        let file = origin.as_deref().map(Path::to_owned);
+        reading.broken.push(Problem { file, key, what, remedy });
         let mut others = std::mem::take(&mut reading.organizations);
         others.retain(|one| one.config.policy.id != *id);
         let stay = self.at_work.organizations.get(id).cloned().into_iter().collect();
@@ -184,41 +192,67 @@ impl Loader {
     /// A number that changes when any of the files does. Nothing is read but the names of files and
     /// what the file system says of them.
     #[must_use]
-    pub fn look(&self, now: SystemTime) -> u64 {
-        let (reader, place) = begin(&self.path, &self.environment);
-        let mut hasher = DefaultHasher::new();
-        Stamp::of(&self.path, now).hash(&mut hasher);
-        let organizations = entries::paths(&reader, &place, &self.patterns);
-        let touched = self.at_work.touched.iter().map(|touched| &touched.path);
-        let touched: Vec<&PathBuf> = touched.chain(self.readings.touched()).collect();
-        for path in organizations.iter().chain(touched) {
-            path.hash(&mut hasher);
-            Stamp::of(path, now).hash(&mut hasher);
-        }
-        hasher.finish()
+    pub fn look(&mut self, now: SystemTime) -> u64 {
+        self.look_around(now);
+        self.looked
     }
 
+    /// The number of the last look; reading again begins with one.
+    #[must_use]
+    pub const fn looked(&self) -> u64 {
+        self.looked
+    }
+
+    /// The organizations' files and how they stand; `None` when they cannot be found.
+    fn look_around(&mut self, now: SystemTime) -> Option<Vec<Found>> {
+        let (reader, place) = begin(&self.path, &self.environment, now);
+        let mut seen = DefaultHasher::new();
+        Stamp::of(&self.path, now).hash(&mut seen);
+        let found = entries::found(&reader, &place, &self.patterns);
+        for (path, stamp) in &found {
+            path.as_os_str().hash(&mut seen);
+            stamp.hash(&mut seen);
+        }
+        for touched in &self.at_work.touched {
+            touched.path.as_os_str().hash(&mut seen);
+            Stamp::of(&touched.path, now).hash(&mut seen);
+        }
+        self.readings.look(now, &mut seen);
+        self.looked = seen.finish();
+        reader.problems.take().is_empty().then_some(found)
+    }
+
+    /// `looked` are the organizations' files as a look has found them.
     fn pass(
         &mut self,
         reader: &Reader,
         place: &Place,
         text: &str,
         again: bool,
-        now: SystemTime,
+        looked: Option<Vec<Found>>,
     ) -> Option<Pass> {
         let mut table = files::syntax(reader, place, text)?;
         // Overrides reach the organizations in files too, so those are read in between.
         overrides::apply(reader, &mut table, |first| first == "organizations");
-        self.patterns = entries::patterns(reader, place, &table);
-        let found = self.files.gather(reader, place, &mut table, &self.patterns, again, now);
+        let patterns = entries::patterns(reader, place, &table);
+        let found = match looked {
+            Some(looked) if patterns == self.patterns => looked,
+            Some(_) | None => entries::found(reader, place, &patterns),
+        };
+        self.patterns = patterns;
+        if again && !reader.problems.borrow().is_empty() {
+            // A folder that is gone says nothing about the organizations in it.
+            return None;
+        }
+        let found = self.files.gather(reader, place, &mut table, found, again);
         overrides::apply(reader, &mut table, |first| {
             first != "organizations" && first != "organization"
         });
-        let root = Root::read(reader, place, table.clone());
-        let touched = reader.touched.take().into_iter();
-        let touched = touched.map(|(key, path)| Touched::new(key, path, now)).collect();
-        let mut organizations = self.readings.read(reader, &found.list, root.around(), now);
-        organizations.broken_in.extend(found.broken.iter().map(|problem| problem.file.clone()));
+        let root = Root::read(reader, place, &table);
+        let touched = reader.take_touched();
+        let mut organizations = self.readings.read(reader, &found.list, root.around());
+        let files = found.broken.iter().map(|problem| problem.file.as_deref().map(Arc::from));
+        organizations.broken_in.extend(files);
         organizations.broken.splice(0..0, found.broken);
         Some(Pass { root, table, touched, entries: found.list, organizations })
     }

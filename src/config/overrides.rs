@@ -18,8 +18,8 @@ pub(super) fn apply(reader: &Reader, root: &mut Table, wanted: impl Fn(&str) -> 
             continue;
         }
         if let Err((what, remedy)) = write(root, ROOT, &steps, text) {
-            let place =
-                Place { file: None, base: std::path::PathBuf::new(), key: variable.clone() };
+            let base = std::path::Path::new("").into();
+            let place = Place { file: None, base, key: variable.clone() };
             reader.note(&place, "", what, &remedy);
         }
     }

@@ -8,14 +8,15 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 use std::ops::RangeInclusive;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use toml::{Table, Value};
 
 use super::Problem;
 use super::keys::{Key, distance, meant};
+use super::stamp::Touched;
 
 /// The variables by which a process is told things.
 pub(super) type Environment = BTreeMap<String, String>;
@@ -25,16 +26,17 @@ pub(super) struct Reader {
     pub(super) problems: RefCell<Vec<Problem>>,
     pub(super) environment: Arc<Environment>,
     /// Every file that was looked into beside the configuration itself, with the key that names it.
-    pub(super) touched: RefCell<Vec<(String, PathBuf)>>,
+    pub(super) touched: RefCell<Vec<Touched>>,
+    pub(super) now: SystemTime,
 }
 
 /// Where a table stands.
 #[derive(Clone, Debug)]
 pub(super) struct Place {
     /// The file, when it is not the main one.
-    pub(super) file: Option<PathBuf>,
+    pub(super) file: Option<Arc<Path>>,
     /// The folder that its paths are relative to.
-    pub(super) base: PathBuf,
+    pub(super) base: Arc<Path>,
     /// The table's own key; empty for the whole file.
     pub(super) key: String,
 }
@@ -43,13 +45,20 @@ pub(super) struct Place {
 pub(super) struct Section<'r> {
     reader: &'r Reader,
     place: Place,
-    table: Table,
+    table: &'r Table,
     keys: &'static [Key],
 }
 
 impl Reader {
-    pub(super) fn new(environment: Arc<Environment>) -> Self {
-        Self { problems: RefCell::default(), environment, touched: RefCell::default() }
+    pub(super) fn new(environment: Arc<Environment>, now: SystemTime) -> Self {
+        Self { problems: RefCell::default(), environment, touched: RefCell::default(), now }
+    }
+
+    /// The files that were looked into since it was asked last.
+    pub(super) fn take_touched(&self) -> Vec<Touched> {
+        let mut touched = self.touched.take();
+        touched.iter_mut().for_each(Touched::settle);
+        touched
     }
 
     pub(super) fn note(&self, place: &Place, key: &str, what: impl Into<String>, remedy: &str) {
@@ -58,7 +67,7 @@ impl Reader {
             (true, false) => key.to_owned(),
             (false, false) => format!("{}.{key}", place.key),
         };
-        let file = place.file.clone();
+        let file = place.file.as_deref().map(Path::to_owned);
         let problem = Problem { file, key, what: what.into(), remedy: remedy.to_owned() };
         let mut problems = self.problems.borrow_mut();
         if !problems.contains(&problem) {
@@ -68,11 +77,11 @@ impl Reader {
 }
 
 impl<'r> Section<'r> {
-    /// Takes a table over and notes the keys in it that are none.
+    /// Opens a table and notes the keys in it that are none.
     pub(super) fn open(
         reader: &'r Reader,
         place: Place,
-        table: Table,
+        table: &'r Table,
         keys: &'static [Key],
     ) -> Self {
         for name in table.keys() {
@@ -106,17 +115,17 @@ impl<'r> Section<'r> {
         self.value(key).is_some()
     }
 
-    fn value(&self, key: &str) -> Option<&Value> {
+    fn value(&self, key: &str) -> Option<&'r Value> {
         debug_assert!(self.keys.iter().any(|known| known.name == key), "{key} is not in keys.rs");
         self.table.get(key)
     }
 
     /// What `read` makes of the value; notes when it is of another type.
-    fn typed<'v, T>(
-        &'v self,
+    fn typed<T>(
+        &self,
         key: &str,
         remedy: &str,
-        read: impl Fn(&'v Value) -> Option<T>,
+        read: impl Fn(&'r Value) -> Option<T>,
     ) -> Option<T> {
         let value = self.value(key)?;
         let typed = read(value);

@@ -15,6 +15,8 @@ pub struct Server {
     pub listen: Vec<SocketAddr>,
     /// Where health and metrics are; `None`: nowhere.
     pub admin: Option<SocketAddr>,
+    /// Where proxies ask by HTTP, and nobody else connects; `None`: where clients do.
+    pub forward_auth: Option<SocketAddr>,
     /// Where proxies ask by gRPC; `None`: nowhere.
     pub grpc: Option<SocketAddr>,
     /// Our own TLS, for standalone use.
@@ -83,6 +85,33 @@ impl Server {
         read.ok()
     }
 
+    /// Where proxies ask; nobody else's address.
+    fn read_apart(
+        section: &Section<'_>,
+        key: &str,
+        nobody: bool,
+        taken: &mut Vec<SocketAddr>,
+    ) -> Option<SocketAddr> {
+        let text = section.filled(key)?;
+        let address = match address(&text) {
+            Ok(address) => address,
+            Err((what, remedy)) => {
+                section.note(key, what.as_str(), &remedy);
+                return None;
+            }
+        };
+        if nobody {
+            let what = "has nobody who may ask";
+            section.note(key, what, "name the proxies in server.trusted_proxies");
+        }
+        // Port 0 is another port each time.
+        if address.port() != 0 && taken.contains(&address) {
+            section.note(key, format!("{address} is taken twice"), "choose another port");
+        }
+        taken.push(address);
+        Some(address)
+    }
+
     /// Reads `[server]`.
     pub(super) fn read(section: &Section<'_>) -> Self {
         let second = Duration::from_secs(1);
@@ -102,26 +131,13 @@ impl Server {
             }
         }
         let networks = section.texts("trusted_proxies").unwrap_or_default();
-        let grpc = section.filled("grpc").and_then(|text| {
-            let read = address(&text);
-            if let Err((what, remedy)) = &read {
-                section.note("grpc", what.as_str(), remedy);
-            }
-            read.ok()
-        });
-        if let Some(address) = grpc {
-            if networks.is_empty() {
-                let what = "has nobody who may ask";
-                section.note("grpc", what, "name the proxies in server.trusted_proxies");
-            }
-            if address.port() != 0 && (listen.contains(&address) || admin == Some(address)) {
-                let what = format!("{address} is taken twice");
-                section.note("grpc", what, "choose another port");
-            }
-        }
+        let mut taken: Vec<SocketAddr> = listen.iter().copied().chain(admin).collect();
+        let mut apart = |key| Self::read_apart(section, key, networks.is_empty(), &mut taken);
+        let (forward_auth, grpc) = (apart("forward_auth"), apart("grpc"));
         Self {
             listen,
             admin,
+            forward_auth,
             grpc,
             tls: section.section("tls").and_then(|tls| TlsFiles::read(&tls)),
             trusted_proxies: section

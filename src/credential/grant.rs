@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::pledge::Pledge;
 use super::token::Hash;
+use crate::observe::{AuditEvent, Happening};
 
 /// A program that asked, as far as it can be known.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,6 +63,11 @@ impl Grant {
     #[must_use]
     pub fn used_at(&self) -> SystemTime {
         UNIX_EPOCH + Duration::from_secs(self.used_at.load(Ordering::Relaxed))
+    }
+
+    /// What has happened to it, once for each person whose sign-in it rests on.
+    pub fn happened(&self, event: &AuditEvent) -> impl Iterator<Item = Happening> {
+        self.pledge.people().map(|(whose, who)| Happening::of(event.clone(), whose, who))
     }
 
     /// The organizations in which it began, for the log.

@@ -9,6 +9,7 @@ use moka::sync::Cache;
 use super::grant::{Grant, Program};
 use super::pledge::{Pledge, Refused};
 use super::token::{Hash, Kind, Token};
+use crate::observe::{AuditEvent, Happening};
 use crate::policy::Reason;
 use crate::session::{self, BrowserId, Session, Sessions};
 
@@ -155,6 +156,7 @@ impl Grants {
         sessions: &Sessions,
         lifetime: Duration,
         now: SystemTime,
+        notes: &mut Vec<Happening>,
     ) -> Result<Result<(Arc<Grant>, Issued), Refused>, session::Error> {
         let Some(grant) = self.refresh.get(&token) else {
             return Ok(Err(Refused::of(Reason::TokenUnknown)));
@@ -180,11 +182,14 @@ impl Grants {
                 "a refresh token was used twice; its grant has ended"
             );
             grant.end();
+            let event = AuditEvent::TokenReplayed { grant: grant.id.clone() };
+            notes.extend(grant.happened(&event));
             return Ok(Err(Refused::of(Reason::TokenRevoked)));
         }
         self.refresh.insert(next.hash(), Arc::clone(&grant));
         grant.used(now);
         let issued = self.issue(&grant, next, &session, lifetime, now)?;
+        notes.extend(grant.happened(&AuditEvent::TokenRefreshed { grant: grant.id.clone() }));
         Ok(Ok((grant, issued)))
     }
 
@@ -207,18 +212,16 @@ impl Grants {
         Ok(held)
     }
 
-    /// Ends one of a session's grants; says whether it was one.
-    pub fn revoke(&self, session: &Session, id: &str) -> bool {
+    /// Ends one of a session's grants; `None` if it has none of that name.
+    pub fn revoke(&self, session: &Session, id: &str) -> Option<Arc<Grant>> {
         let all = self.browsers.get(&session.browser).unwrap_or_default();
-        let found = all.iter().find(|grant| grant.id == id);
-        if let Some(grant) = found {
-            grant.end();
-        }
-        found.is_some()
+        let found = all.into_iter().find(|grant| grant.id == id)?;
+        found.end();
+        Some(found)
     }
 
     /// Ends the grant that this refresh token was given with.
-    pub fn take_back(&self, refresh: Hash) {
+    pub fn take_back(&self, refresh: Hash, notes: &mut Vec<Happening>) {
         if let Some(grant) = self.refresh.get(&refresh) {
             tracing::warn!(
                 event = "token-replayed",
@@ -227,6 +230,8 @@ impl Grants {
                 "a device code was used twice; its grant has ended"
             );
             grant.end();
+            let event = AuditEvent::TokenReplayed { grant: grant.id.clone() };
+            notes.extend(grant.happened(&event));
         }
     }
 

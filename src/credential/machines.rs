@@ -65,8 +65,10 @@ impl Machines {
         client: impl FnOnce() -> IpAddr,
         now: SystemTime,
     ) -> Result<Arc<Session>, Refused> {
-        let refused = |reason| Refused { reason, organization: None };
-        let account = self.by_token.get(&token).ok_or_else(|| refused(Reason::TokenUnknown))?;
+        let account = self.by_token.get(&token).ok_or_else(|| Refused::of(Reason::TokenUnknown))?;
+        let whose = account.session.principal.sign_ins().first();
+        let whose = whose.map(|own| Box::new((own.organization.clone(), own.subject.clone())));
+        let refused = |reason| Refused { whose: whose.clone(), ..Refused::of(reason) };
         if account.expires.is_some_and(|end| now >= end) {
             return Err(refused(Reason::ServiceAccountExpired));
         }

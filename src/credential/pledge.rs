@@ -29,17 +29,19 @@ pub struct Refused {
     pub reason: Reason,
     /// Whose.
     pub organization: Option<OrganizationId>,
+    /// Whose token it is, where that is known; for the logs alone.
+    pub whose: Option<Box<(OrganizationId, Subject)>>,
 }
 
 impl Refused {
     pub(super) const fn of(reason: Reason) -> Self {
-        Self { reason, organization: None }
+        Self { reason, organization: None, whose: None }
     }
 
     /// The same, of a token that rested on these sign-ins: the next one begins with one of them.
     pub(super) fn resting(reason: Reason, pledge: &Pledge) -> Self {
         let organization = pledge.accounts.first().map(|account| account.organization.clone());
-        Self { reason, organization }
+        Self { reason, organization, whose: None }
     }
 }
 
@@ -87,9 +89,14 @@ impl Pledge {
                 Standing::Revoked(_) => Reason::SessionRevoked,
                 Standing::Unknown => continue,
             };
-            refused = Refused { reason, organization: Some(organization.clone()) };
+            refused = Refused { organization: Some(organization.clone()), ..Refused::of(reason) };
         }
         Ok(Err(refused))
+    }
+
+    /// Each of those whose sign-in was pledged.
+    pub(super) fn people(&self) -> impl Iterator<Item = (&OrganizationId, &Subject)> {
+        self.accounts.iter().map(|account| (&account.organization, &account.subject))
     }
 
     /// The organizations in which it began, for the log.

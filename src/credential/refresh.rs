@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use crate::clock::Clock;
 use crate::directory::{Directory, Entry, Provider};
-use crate::observe::{Audit, AuditEvent, AuditRecord};
+use crate::observe::{Audit, AuditEvent, Happening, InRequest};
 use crate::oidc::{self, RefreshError, RelyingParty, Tokens};
 use crate::policy::{OrganizationId, SignIn};
 use crate::session::{Session, SessionKey, Sessions};
@@ -72,6 +72,10 @@ impl Refreshing {
         }
     }
 
+    fn note(&self, happening: &Happening) {
+        self.audit.note(self.clock.now(), happening, &InRequest::default());
+    }
+
     async fn refresh(&self, entry: &Entry, session: &Session) {
         let id = &entry.config.policy.id;
         // What the request found may be older than the last refresh, whose token is spent.
@@ -92,16 +96,14 @@ impl Refreshing {
                 if let Some(was) = before.filter(|was| *was != sign_in.role) {
                     tracing::info!(organization = %id, role = %sign_in.role, "role changed at refresh");
                     let event = AuditEvent::RoleChange { was, is: sign_in.role };
-                    let record = AuditRecord::new(self.clock.now(), event);
-                    self.audit.note(&record.of(id, &sign_in.subject));
+                    self.note(&Happening::to(event, &sign_in));
                 }
                 self.sessions.refreshed(&session.key, &sign_in, Some(&tokens))
             }
             Err(Outcome::Over(why)) => {
                 tracing::info!(organization = %id, reason = why, "sign-in ended at refresh");
-                let record = AuditRecord::new(self.clock.now(), AuditEvent::SignInEnded);
-                let record = record.of(id, &sign_in.subject);
-                self.audit.note(&AuditRecord { reason: Some(why), ..record });
+                let ended = Happening::to(AuditEvent::SignInEnded, sign_in);
+                self.note(&Happening { reason: Some(why), ..ended });
                 self.sessions.end(&session.key, id)
             }
             Err(Outcome::Later(error, tokens)) => {

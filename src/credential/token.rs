@@ -17,6 +17,9 @@ const PREFIX: &str = "hf_hubgate_";
 /// The clients' own header, for what `Authorization` is taken by something else.
 const X_HF_AUTHORIZATION: HeaderName = HeaderName::from_static("x-hf-authorization");
 
+/// Where clients put credentials, theirs for the hub and ours.
+pub const HEADERS: [HeaderName; 2] = [header::AUTHORIZATION, X_HF_AUTHORIZATION];
+
 /// What a token is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -75,7 +78,7 @@ impl Token {
     /// What is kept of it.
     #[must_use]
     pub fn hash(&self) -> Hash {
-        Hash::of(&self.0)
+        parse(&self.0).map_or_else(|| Hash::of(&self.0), |(_, hash)| hash)
     }
 }
 
@@ -113,7 +116,16 @@ pub fn parse(text: &str) -> Option<(Kind, Hash)> {
     let kind = Kind::ALL.into_iter().find(|kind| kind.mark() == mark)?;
     let shaped = secret.len() == 43
         && secret.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
-    shaped.then(|| (kind, Hash::of(text)))
+    shaped.then(|| {
+        let hashed = match kind {
+            // The configuration holds the hash of the whole.
+            Kind::Service => text,
+            // The random part alone fits into one block of SHA-256 (FIPS 180-4 §5.1.1); what it is
+            // for is told by where it is looked up.
+            Kind::Access | Kind::Refresh => secret,
+        };
+        (kind, Hash::of(hashed))
+    })
 }
 
 /// What a request's headers show beside cookies.
@@ -147,7 +159,7 @@ impl Shown<'_> {
 /// for git and git-lfs, and `X-HF-Authorization`.
 pub(super) fn find(headers: &HeaderMap) -> Shown<'_> {
     let mut found = Shown::Nothing;
-    for name in [header::AUTHORIZATION, X_HF_AUTHORIZATION] {
+    for name in HEADERS {
         for value in headers.get_all(&name) {
             let here = read(value, &name);
             found = match (found, here) {

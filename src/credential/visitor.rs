@@ -5,15 +5,17 @@ use std::sync::{Arc, PoisonError};
 use std::time::SystemTime;
 
 use http::HeaderMap;
+use http::header::HeaderName;
 
-use super::known::{Acquaintances, Known, Unknown, Whose};
+use super::guest::Guest;
+use super::known::{Acquaintances, Unknown};
 use super::refresh::Refreshing;
 use crate::body::Cord;
 use crate::directory::Directory;
 use crate::headers::Identity;
-use crate::hub::{Carrier, Contradiction, Said, Shown, Whoami};
+use crate::hub::{Carrier, Said, Shown, Whoami};
 use crate::links::{Link, Links};
-use crate::policy::{Account, OrganizationId, Principal, Showing, SignIn};
+use crate::policy::{Account, Machine, OrganizationId, Principal, Showing, SignIn};
 use crate::session::{self, Person, Prepared, Session, Sessions};
 
 /// A caller at a hub that has accounts.
@@ -46,47 +48,6 @@ pub enum Error {
     /// The store.
     #[error(transparent)]
     Session(#[from] session::Error),
-}
-
-/// The one account that all credentials of a request belong to.
-#[derive(Debug)]
-pub(super) enum Guest {
-    Nobody,
-    Unidentified,
-    Browser(Arc<Account>, Arc<Known>),
-    Token(Arc<Account>, Arc<Known>),
-}
-
-impl Guest {
-    /// Puts the credentials of a request together.
-    ///
-    /// A page's script may send a token beside the browser's cookie, and which of them a hub goes
-    /// by is the hub's secret: so both must be one person's. What the hub refuses is no
-    /// credential, and does not count.
-    ///
-    /// # Errors
-    /// When they belong to different accounts.
-    pub(super) fn of(all: &[(Shown, Arc<Known>)]) -> Result<Self, Contradiction> {
-        let mut guest = Self::Nobody;
-        for (shown, known) in all {
-            let account = match &known.whose {
-                Whose::Nobody => continue,
-                Whose::Unidentified => return Ok(Self::Unidentified),
-                Whose::Account(account) => account,
-            };
-            if let Self::Browser(other, _) | Self::Token(other, _) = &guest
-                && other.id != account.id
-            {
-                return Err(Contradiction("the credentials belong to different accounts"));
-            }
-            let (account, known) = (Arc::clone(account), Arc::clone(known));
-            guest = match shown.carrier {
-                Carrier::Cookie => Self::Browser(account, known),
-                Carrier::Header(_) => Self::Token(account, known),
-            };
-        }
-        Ok(guest)
-    }
 }
 
 impl Visitor {
@@ -166,6 +127,19 @@ impl Reception {
         Ok(self.receive(guest, session, now)?)
     }
 
+    /// Whether a request shows the hub a credential beside `own`, the header of a token of ours:
+    /// the gate would go by one of them and the hub by the other.
+    ///
+    /// # Errors
+    /// When what is shown has two readings.
+    pub fn shows_another(&self, headers: &HeaderMap, own: &HeaderName) -> Result<bool, Error> {
+        let shown = self.acquaintances.whoami().shown(headers).map_err(Unknown::from)?;
+        Ok(shown.iter().any(|shown| match &shown.carrier {
+            Carrier::Cookie => true,
+            Carrier::Header(name) => name != own,
+        }))
+    }
+
     /// The account that a request shows to the hub, if it shows exactly one.
     ///
     /// # Errors
@@ -219,7 +193,14 @@ impl Reception {
         let mut sign_ins: Vec<SignIn> = Vec::new();
         for session in &sessions {
             for sign_in in session.principal.sign_ins() {
-                if self.belongs(&account, sign_in, now) && (!token || sign_in.is_live(now)) {
+                // Break-glass names no person whom an account could be linked to: it holds for
+                // whoever uses the hub in the browser that it was entered in.
+                let mine = if Machine::Recovery.made(sign_in) {
+                    !token
+                } else {
+                    self.belongs(&account, sign_in, now) && (!token || sign_in.is_live(now))
+                };
+                if mine {
                     sign_ins.push(sign_in.clone());
                 }
             }
@@ -269,7 +250,7 @@ impl Reception {
         self.links.joins(&account.id, sign_in) || {
             let entry = self.directory.find(&sign_in.organization);
             let joined = entry.filter(|_| sign_in.is_live(now));
-            joined.is_some_and(|e| self.links.join(&e.config.policy, account, sign_in).is_ok())
+            joined.is_some_and(|e| self.links.join(&e.config.policy, account, sign_in, now).is_ok())
         }
     }
 }

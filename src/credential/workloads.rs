@@ -126,7 +126,7 @@ impl Workloads {
                     Reason::WorkloadRefused
                 }
             };
-            return Err(Error::Refused(Refused { reason, organization: None }));
+            return Err(Error::Refused(Refused::of(reason)));
         };
         let session = Arc::new(Session::standing(principal, hash.bytes()));
         let verdict = Verdict { session: Arc::clone(&session), until: end.min(now + KEPT) };

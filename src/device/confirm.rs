@@ -10,6 +10,7 @@ use super::{Device, Form, PAGE};
 use crate::budget::network;
 use crate::credential::{Pledge, UserCode, Waiting};
 use crate::headers::is_same_site;
+use crate::observe::{AuditEvent, Happening};
 use crate::policy::{OrganizationId, Reason, SignIn};
 use crate::respond::{
     self, Answer, DeviceAnswered, DeviceCode, DeviceQuestion, DeviceSignIn, OrganizationLink,
@@ -77,6 +78,7 @@ impl Device {
         body: &[u8],
         client: IpAddr,
         now: SystemTime,
+        notes: &mut Vec<Happening>,
     ) -> Result<Answer, Error> {
         if !is_same_site(headers, self.public_url.origin()) {
             return Err(Error::CrossSite);
@@ -109,6 +111,9 @@ impl Device {
             client.address = %client,
             "a person answered for a program"
         );
+        let event = if allowed { AuditEvent::DeviceAllowed } else { AuditEvent::DeviceRefused };
+        let live = session.principal.live(now);
+        notes.extend(live.map(|sign_in| Happening::to(event.clone(), sign_in)));
         Ok(respond::page(StatusCode::OK, &DeviceAnswered { allowed }))
     }
 

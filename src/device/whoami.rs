@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::directory::Directory;
 use crate::headers::stable_subject;
-use crate::policy::{Principal, SignIn};
+use crate::policy::{Need, Principal, SignIn};
 use crate::respond::{self, Answer};
 
 const X_ERROR_MESSAGE: HeaderName = HeaderName::from_static("x-error-message");
@@ -32,6 +32,12 @@ pub fn whoami(principal: &Principal, directory: &Directory, now: SystemTime) -> 
     };
     let organizations: Vec<Value> = std::iter::once(first).chain(live).map(organization).collect();
     let name = short_name(first);
+    // Versions of the clients before 1.0 read what a token may do, and stop without it.
+    let writes = principal.live(now).any(|sign_in| sign_in.role.suffices(Need::Write));
+    let access = json!({
+        "displayName": format!("oauth-{name}"),
+        "role": if writes { "write" } else { "read" },
+    });
     let until = principal.live(now).map(|sign_in| sign_in.expires_at).max();
     let expires_at = until.and_then(|at| Timestamp::try_from(at).ok()).map(|at| at.to_string());
     respond::json(
@@ -45,7 +51,7 @@ pub fn whoami(principal: &Principal, directory: &Directory, now: SystemTime) -> 
             "emailVerified": first.email.is_some(),
             "canPay": false, "isPro": false, "periodEnd": null, "avatarUrl": "",
             "orgs": organizations,
-            "auth": { "type": "oauth", "expiresAt": expires_at },
+            "auth": { "type": "oauth", "expiresAt": expires_at, "accessToken": access },
         }),
     )
 }

@@ -13,6 +13,7 @@ use prost::Message;
 
 use super::{Asked, Error, path};
 use crate::body::{Body, ReadError};
+use crate::credential::HEADERS;
 use crate::headers::Managed;
 use messages::{
     CheckRequest, CheckResponse, DeniedHttpResponse, HeaderValueOption, HealthCheckRequest,
@@ -194,7 +195,7 @@ pub fn answer(answered: Response<Body>, managed: &Managed, sent: &[HeaderName]) 
 /// first and takes out afterwards.
 fn allowed(headers: &HeaderMap, managed: &Managed, sent: &[HeaderName]) -> OkHttpResponse {
     let mut allowed = OkHttpResponse::default();
-    for name in managed.names().names().chain([&header::COOKIE]) {
+    for name in managed.names().names().chain([&header::COOKIE]).chain(&HEADERS) {
         let Some(value) = headers.get(name) else { continue };
         match option(name, value).filter(|_| !value.is_empty()) {
             Some(option) => allowed.headers.push(option),

@@ -1,8 +1,10 @@
-//! nginx's `auth_request`: the whole address in one field, and 401 or 403 for every no.
+//! nginx's `auth_request`: the whole address in one field, and 401 or 403 for every no that is its
+//! client's to hear.
 
 use http::{HeaderMap, StatusCode};
 
 use super::{Asked, Error, method, once, path};
+use crate::policy::Reason;
 
 /// The client's address as nginx has received it: `$scheme://$http_host$request_uri`.
 pub(super) const URL: &str = "x-original-url";
@@ -28,9 +30,13 @@ pub(super) fn asked(headers: &HeaderMap) -> Result<Asked, Error> {
 
 /// nginx passes on 401 and 403, and makes a 500 of everything else: a redirect becomes a 401 whose
 /// `Location` the configuration picks up.
-pub(super) const fn refusal(status: StatusCode) -> StatusCode {
-    match status {
-        StatusCode::UNAUTHORIZED | StatusCode::SEE_OTHER => StatusCode::UNAUTHORIZED,
+///
+/// A question that is not whole is a mistake of whoever configured nginx. It stays the 400 that it
+/// is: nginx writes `auth request unexpected status: 400` into its log, and its client gets a 500.
+pub(super) const fn refusal(status: StatusCode, reason: Reason) -> StatusCode {
+    match (status, reason) {
+        (_, Reason::ForwardAuthFields) => StatusCode::BAD_REQUEST,
+        (StatusCode::UNAUTHORIZED | StatusCode::SEE_OTHER, _) => StatusCode::UNAUTHORIZED,
         _ => StatusCode::FORBIDDEN,
     }
 }

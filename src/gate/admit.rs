@@ -2,15 +2,15 @@
 //! is.
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use http::header;
 use http::{Request, Response};
 
+use super::banner::Banner;
 use super::offer::Beside;
 use super::{Gate, Mode, Site};
 use crate::body::{Body, Lifeline};
-use crate::clock::stopwatch;
 use crate::credential::Credential;
 use crate::error::Error;
 use crate::forward_auth::Contract;
@@ -21,31 +21,36 @@ use crate::policy::Permit;
 
 impl Gate {
     /// Lets through what was permitted.
+    #[expect(clippy::too_many_arguments, reason = "a request, its judgement, and two clocks")]
     pub(super) async fn admit(
         &self,
         mode: Mode<'_>,
         permit: Permit<'_>,
         credential: &Credential,
-        mut request: Request<Body>,
+        request: &mut Request<Body>,
         peer: &Peer,
+        started: Instant,
         now: SystemTime,
     ) -> Result<Response<Body>, Error> {
         let site = &*self.site;
         let identity = site.identity(&permit, credential, now);
         let notice = permit.notice().cloned();
-        let beside = Beside::of(site, &permit, &request);
+        let mut beside = Beside::of(site, &permit, request);
         let mut response = match mode {
             Mode::Proxy(proxy) => {
-                let lifeline = lifeline(&permit, credential, now);
+                if let Some(notice) = &notice {
+                    beside = Banner::of(site, notice, request).map(Beside::banner);
+                }
+                let lifeline = lifeline(&permit, credential, started, now);
                 credential.strip(request.headers_mut());
-                let (upgrade, told) = self.rewrite(&mut request, identity, peer);
+                let (upgrade, told) = self.rewrite(request, identity, peer);
                 proxy.forward(permit, request, told, upgrade, lifeline).await?
             }
             Mode::Asked(_) => {
                 let (managed, cookie) = (&site.managed, site.cookie.name());
                 let asked = request.headers();
                 let mut response = Contract::allow(permit, asked, managed, &identity, cookie);
-                credential.blank(response.headers_mut());
+                credential.leave(asked, response.headers_mut());
                 response
             }
         };
@@ -134,13 +139,19 @@ impl Site {
     }
 }
 
-/// How long what is forwarded may go on: as long as the sign-in that it rests on.
-fn lifeline(permit: &Permit<'_>, credential: &Credential, now: SystemTime) -> Lifeline {
+/// How long what is forwarded may go on: as long as the sign-in that it rests on. `started` and
+/// `now` are the same moment by two clocks.
+fn lifeline(
+    permit: &Permit<'_>,
+    credential: &Credential,
+    started: Instant,
+    now: SystemTime,
+) -> Lifeline {
     let Some(caller) = permit.caller() else { return Lifeline::endless() };
     let Some(session) = credential.session_of(&caller.organization) else {
         return Lifeline::endless();
     };
     let left = caller.expires_at.duration_since(now).unwrap_or(Duration::ZERO);
     let cord = session.life(&caller.organization).cloned();
-    Lifeline::new(stopwatch().checked_add(left), cord)
+    Lifeline::new(started.checked_add(left), cord)
 }

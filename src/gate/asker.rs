@@ -51,7 +51,18 @@ impl Gate {
         let session = match own {
             Credential::Session(session) => Some(session),
             Credential::Anonymous => None,
-            known @ (Credential::Visitor(_) | Credential::Token(..)) => return Ok(known),
+            Credential::Token(_, ref header) => {
+                if reception.shows_another(headers, header)? {
+                    let reason = Reason::MixedCredentials;
+                    return Err(Error::Credential(Refused {
+                        reason,
+                        organization: None,
+                        whose: None,
+                    }));
+                }
+                return Ok(own);
+            }
+            known @ Credential::Visitor(_) => return Ok(known),
         };
         let welcomed = reception.welcome(headers, session.clone(), now, self.asking()).await;
         match (welcomed, claimed) {
@@ -93,7 +104,11 @@ impl Gate {
 fn refused_at(claimed: &Claimed<'_>, error: credential::Error) -> Error {
     let unknown = matches!(
         &error,
-        credential::Error::Refused(Refused { reason: Reason::TokenUnknown, organization: None })
+        credential::Error::Refused(Refused {
+            reason: Reason::TokenUnknown,
+            organization: None,
+            ..
+        })
     );
     match claimed.organizations().next().filter(|_| unknown) {
         Some(organization) => Error::Challenge(Challenge {

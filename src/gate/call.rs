@@ -1,7 +1,6 @@
 //! Calls on the gRPC port: a question is answered as any other, in Envoy's own messages.
 
 use http::{HeaderName, Request, Response};
-use hyper::body::Incoming;
 
 use super::{Gate, Mode};
 use crate::body::Body;
@@ -11,7 +10,7 @@ use crate::peer::Peer;
 
 impl Gate {
     /// Answers a call, whatever happens.
-    pub(super) async fn called(&self, request: Request<Incoming>, peer: Peer) -> Response<Body> {
+    pub(super) async fn called(&self, request: &mut Request<Body>, peer: &Peer) -> Response<Body> {
         self.call(request, peer).await.unwrap_or_else(|failure| {
             tracing::info!(client = %peer.address, ?failure, "a call failed");
             failure.response()
@@ -20,21 +19,21 @@ impl Gate {
 
     async fn call(
         &self,
-        request: Request<Incoming>,
-        peer: Peer,
+        request: &mut Request<Body>,
+        peer: &Peer,
     ) -> Result<Response<Body>, Failure> {
-        let call = Call::of(&request)?;
+        let call = Call::of(request)?;
         if call == Call::Check && !self.site.forwarding.trusts(peer.address.ip()) {
             return Err(Failure::PermissionDenied);
         }
-        let message = grpc::message(request.into_body().into()).await?;
+        let message = grpc::message(std::mem::take(request.body_mut())).await?;
         match call {
             Call::Health => grpc::health(message),
             Call::Check => {
-                let question = grpc::question(message)?;
+                let mut question = grpc::question(message)?;
                 let sent: Vec<HeaderName> = question.headers().keys().cloned().collect();
                 let mode = Some(Mode::Asked(Contract::Grpc));
-                let answered = self.respond(question, mode, peer).await;
+                let answered = self.respond(&mut question, mode, peer).await;
                 Ok(grpc::answer(answered, &self.site.managed, &sent))
             }
         }

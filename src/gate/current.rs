@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use arc_swap::{ArcSwap, Cache};
 use http::{Request, Response};
-use hyper::body::Incoming;
 
 use super::{Gate, Site};
 use crate::body::Body;
@@ -63,7 +62,7 @@ impl Gates {
     }
 
     /// Answers a request by the configuration that is at work when it comes, whatever happens.
-    pub async fn serve(&self, request: Request<Incoming>, peer: Peer) -> Response<Body> {
+    pub async fn serve(&self, request: &mut Request<Body>, peer: &Peer) -> Response<Body> {
         self.gate().serve(request, peer).await
     }
 

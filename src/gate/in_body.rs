@@ -13,30 +13,30 @@ fn is_partial(headers: &HeaderMap) -> bool {
     headers.get_all("x-envoy-auth-partial-body").iter().any(|value| value != "false")
 }
 
-/// Reads the body by its rule; the request that comes back says the same bytes. Proxies that ask may
-/// do so without the body.
+/// Reads the body by its rule; afterwards the request says the same bytes. Proxies that ask may do so
+/// without the body.
 ///
 /// # Errors
 /// When the body is too large or too slow, breaks off, or has two readings.
 pub(super) async fn read<'h>(
     mode: Mode<'_>,
     rule: &BodyRule<'h>,
-    request: Request<Body>,
-) -> Result<(Claimed<'h>, Request<Body>), Error> {
+    request: &mut Request<Body>,
+) -> Result<Claimed<'h>, Error> {
     if let Mode::Asked(_) = mode {
         if http_body::Body::is_end_stream(request.body()) {
-            return Ok((rule.unread()?, request));
+            return Ok(rule.unread()?);
         }
         if is_partial(request.headers()) {
-            let claimed = rule.oversized().ok_or(ReadError::TooLarge(BODY_LIMIT))?;
-            return Ok((claimed, request));
+            return Ok(rule.oversized().ok_or(ReadError::TooLarge(BODY_LIMIT))?);
         }
     }
     rule.admit(request.headers())?;
-    let (parts, body) = request.into_parts();
+    let body = std::mem::take(request.body_mut());
     let (claimed, again) = match body.read_within(BODY_LIMIT).await? {
         Within::Whole(bytes, again) => (rule.read(&bytes)?, again),
         Within::Longer(again) => (rule.oversized().ok_or(ReadError::TooLarge(BODY_LIMIT))?, again),
     };
-    Ok((claimed, Request::from_parts(parts, again)))
+    *request.body_mut() = again;
+    Ok(claimed)
 }

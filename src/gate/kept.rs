@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::noted::Noted;
 use super::{SetupError, Site};
 use crate::clock::Clock;
 use crate::config::{Config, LONGEST_SESSION};
@@ -13,7 +14,7 @@ use crate::jose::AssertionKeys;
 use crate::links::Links;
 use crate::login::ConsumedStates;
 use crate::logout::SignOuts;
-use crate::observe::Audit;
+use crate::observe::{Audit, Observer};
 use crate::policy::OrganizationId;
 use crate::recovery::Tries;
 use crate::session::{self, Sealer, Sessions};
@@ -49,7 +50,11 @@ pub struct Kept {
     pub(super) own_sealer: Arc<Sealer>,
     /// Which account of the hub is which person.
     pub(super) links: Arc<Links>,
+    /// Whether proxies ask at a port of its own; ports are bound once.
+    pub(super) asked_apart: bool,
+    /// Notes what happens beside requests.
     pub(super) audit: Audit,
+    pub(super) noted: Noted,
     generations: AtomicU64,
 }
 
@@ -58,7 +63,8 @@ impl Kept {
     ///
     /// # Errors
     /// When the machine cannot make keys, or has no usable trust store.
-    pub fn new(config: &Config, clock: Clock) -> Result<Self, SetupError> {
+    pub fn new(config: &Config, clock: Clock, observer: &Observer) -> Result<Self, SetupError> {
+        let audit = observer.audit().clone();
         Ok(Self {
             http: HttpClient::new()?,
             sessions: Arc::new(Sessions::open(&config.session)),
@@ -70,18 +76,13 @@ impl Kept {
             refreshes: Refreshes::default(),
             assertion_keys: AssertionKeys::generate(clock.now())?,
             own_sealer: Arc::new(Sealer::new(&[])?),
-            links: Arc::new(Links::open(config.hub.links.clone())?),
-            audit: Audit::off(),
+            links: Arc::new(Links::open(config.hub.links.clone())?.audited(audit.clone())),
+            asked_apart: config.server.forward_auth.is_some(),
+            audit,
+            noted: Noted::default(),
             generations: AtomicU64::new(0),
             clock,
         })
-    }
-
-    /// Notes in this audit log what happens beside requests.
-    #[must_use]
-    pub fn audited(mut self, audit: Audit) -> Self {
-        self.audit = audit;
-        self
     }
 
     /// The keys of the upstream assertion, for whoever rotates them.

@@ -6,7 +6,8 @@ use super::Gate;
 use crate::body::Body;
 use crate::error::Error;
 use crate::forward_auth::Contract;
-use crate::peer::Peer;
+use crate::peer::{Door, Peer};
+use crate::policy::Reason;
 use crate::proxy::Proxy;
 
 /// How a request is let through.
@@ -19,12 +20,14 @@ pub(super) enum Mode<'g> {
 }
 
 impl Gate {
-    /// The mode of a request, by its address; `None` where others forward, and this is no question
-    /// of theirs.
-    pub(super) fn mode(&self, request: &Request<Body>) -> Option<Mode<'_>> {
+    /// The mode of a request, by its address and the port that it came to; `None` where others
+    /// forward, and this is no question of theirs.
+    pub(super) fn mode(&self, request: &Request<Body>, door: Door) -> Option<Mode<'_>> {
+        // Where questions have a port of their own, nobody can write one who does not reach it.
+        let questions = door == Door::Asked || !self.site.kept.asked_apart;
         match Contract::of(request.uri()) {
-            Some(contract) => Some(Mode::Asked(contract)),
-            None => self.proxy.as_ref().map(Mode::Proxy),
+            Some(contract) if questions => Some(Mode::Asked(contract)),
+            Some(_) | None => self.proxy.as_ref().map(Mode::Proxy),
         }
     }
 
@@ -47,6 +50,10 @@ impl Gate {
                 &site.managed,
                 &site.public_url,
             )?),
+            // Where proxies ask, nothing is served and nothing forwarded.
+            Some(Mode::Proxy(_)) | None if peer.door == Door::Asked => {
+                Err(Error::Page(Reason::NoSuchPage))
+            }
             Some(Mode::Proxy(_)) | None => Ok(()),
         }
     }

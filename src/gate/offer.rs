@@ -4,6 +4,7 @@ use http::header::{self, HeaderName, HeaderValue};
 use http::{Request, Response, StatusCode};
 
 use super::Site;
+use super::banner::Banner;
 use crate::body::Body;
 use crate::headers::value;
 use crate::login;
@@ -13,16 +14,22 @@ use crate::respond::{self, Dialect};
 const X_HUB_SSO: HeaderName = HeaderName::from_static("x-hub-sso");
 const X_HF_WARNING: HeaderName = HeaderName::from_static("x-hf-warning");
 
-/// What may have to be said beside the hub's answer, where the hub has accounts.
+/// What may have to be said beside the hub's answer.
 #[derive(Debug)]
 pub(super) enum Beside {
     /// A page load of nobody's: our page in the place of a refusal.
     Offer { organization: OrganizationId, place: Option<ReturnTo>, request_id: String },
     /// A list across organizations, for an account.
     List,
+    /// A page load of somebody who has not signed in where that is optional.
+    Banner(Banner),
 }
 
 impl Beside {
+    pub(super) fn banner(banner: Banner) -> Box<Self> {
+        Box::new(Self::Banner(banner))
+    }
+
     pub(super) fn of(
         site: &Site,
         permit: &Permit<'_>,
@@ -71,6 +78,7 @@ impl Site {
                 self.offered(status, &organization, place.as_ref(), &request_id).unwrap_or(response)
             }
             Beside::Offer { .. } => response,
+            Beside::Banner(banner) => banner.into(response),
         }
     }
 

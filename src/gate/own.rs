@@ -13,7 +13,7 @@ use crate::device;
 use crate::directory::{Entry, Provider};
 use crate::error::Error;
 use crate::login::{self, Failure};
-use crate::observe::{AuditEvent, Protocol, SignInResult};
+use crate::observe::{AuditEvent, Protocol, SignInResult, SignedOutBy};
 use crate::peer::Peer;
 use crate::policy::{OrganizationId, Reason, Target};
 use crate::respond::{self, Answer};
@@ -68,7 +68,7 @@ impl Gate {
             Endpoint::DevicePage => site.device.page(query, headers, client(), now)?,
             Endpoint::DeviceAnswer => {
                 let (form, _) = body.read_whole(FORM_LIMIT).await?;
-                site.device.answer(headers, &form, client(), now)?
+                site.device.answer(headers, &form, client(), now, &mut trace.notes)?
             }
             Endpoint::DeviceBegin => {
                 let (form, _) = body.read_whole(FORM_LIMIT).await?;
@@ -76,11 +76,11 @@ impl Gate {
             }
             Endpoint::DeviceToken => {
                 let (form, _) = body.read_whole(FORM_LIMIT).await?;
-                site.device.token(&form, now)?
+                site.device.token(&form, now, &mut trace.notes)?
             }
             Endpoint::RevokeToken => {
                 let (form, _) = body.read_whole(FORM_LIMIT).await?;
-                site.device.revoke(headers, &form)?
+                site.device.revoke(headers, &form, &mut trace.notes)?
             }
             Endpoint::Whoami => {
                 let read = match site.credentials.read(headers, peer, now) {
@@ -106,10 +106,15 @@ impl Gate {
             Endpoint::Recovery(id) => {
                 let entry = self.recoverable(&id)?;
                 let (form, _) = body.read_whole(FORM_LIMIT).await?;
-                let (answer, sign_in) =
-                    site.recovery.enter(entry, headers, &form, client(), now)?;
-                trace.subject = sign_in.map(|sign_in| sign_in.subject);
-                answer
+                let entered = site.recovery.enter(entry, headers, &form, client(), now);
+                match entered.as_ref().ok().and_then(|(_, sign_in)| sign_in.as_ref()) {
+                    Some(sign_in) => {
+                        trace.note(AuditEvent::BreakGlass, sign_in);
+                        trace.subject = Some(sign_in.subject.clone());
+                    }
+                    None => trace.happened(AuditEvent::BreakGlassRefused),
+                }
+                entered?.0
             }
             Endpoint::CallbackForm(id) => {
                 self.entry(&id)?;
@@ -126,14 +131,12 @@ impl Gate {
             Endpoint::BackChannelLogout(id) => {
                 let entry = self.entry(&id)?;
                 let (form, _) = body.read_whole(FORM_LIMIT).await?;
-                let answer = site.logout.back_channel(entry, &form, now).await?;
-                trace.happened(AuditEvent::SignOutByProvider);
-                answer
+                let answer = site.logout.back_channel(entry, &form, now).await;
+                trace.by_provider(SignedOutBy::BackChannel, answer.map(|(a, n)| (a, Some(n))))?
             }
             Endpoint::FrontChannelLogout(id) => {
-                let answer = site.logout.front_channel(self.entry(&id)?, query, now)?;
-                trace.happened(AuditEvent::SignOutByProvider);
-                answer
+                let answer = site.logout.front_channel(self.entry(&id)?, query, now);
+                trace.by_provider(SignedOutBy::FrontChannel, answer.map(|(a, n)| (a, Some(n))))?
             }
             Endpoint::SamlMetadata(id) => match &self.entry(&id)?.provider {
                 Provider::Saml(provider) => {
@@ -151,17 +154,15 @@ impl Gate {
                 self.finished(&id, finished, trace)?
             }
             Endpoint::Slo(id) => {
-                let answer =
-                    site.logout.slo_redirect(self.entry(&id)?, query, client(), now).await?;
-                trace.happened(AuditEvent::SignOutByProvider);
-                answer
+                let entry = self.entry(&id)?;
+                let answer = site.logout.slo_redirect(entry, query, client(), now).await;
+                trace.by_provider(SignedOutBy::Saml, answer)?
             }
             Endpoint::SloForm(id) => {
                 let entry = self.entry(&id)?;
                 let (form, _) = body.read_whole(SAML_FORM_LIMIT).await?;
-                let answer = site.logout.slo_post(entry, &form, client(), now).await?;
-                trace.happened(AuditEvent::SignOutByProvider);
-                answer
+                let answer = site.logout.slo_post(entry, &form, client(), now).await;
+                trace.by_provider(SignedOutBy::Saml, answer)?
             }
         };
         Ok(answer.map(Body::full))
@@ -210,7 +211,8 @@ impl Gate {
                         role = %sign_in.role,
                         "signed in"
                     );
-                    trace.note(AuditEvent::SignIn(sign_in.role), &sign_in);
+                    let (role, begun_by) = (sign_in.role, finished.begun_by);
+                    trace.note(AuditEvent::SignIn { role, protocol, begun_by }, &sign_in);
                     trace.subject = Some(sign_in.subject);
                 }
                 Ok(finished.answer)
@@ -225,7 +227,7 @@ impl Gate {
                 );
                 let result = if failing { SignInResult::Failed } else { SignInResult::Refused };
                 metrics.signed_in(id, protocol, result);
-                trace.happened(AuditEvent::SignInRefused);
+                trace.happened(AuditEvent::SignInRefused { protocol });
                 Err(failed(id.clone(), failure))
             }
         }

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::net::IpAddr;
 
-use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use http::header::{self, HeaderValue};
 use http::{Method, Request, Response, Uri};
 use url::Url;
 
@@ -16,7 +16,7 @@ use crate::login;
 use crate::observe::Outcome;
 use crate::peer::Peer;
 use crate::policy::{OrganizationId, ReturnTo};
-use crate::respond::{self, Dialect, Party, Refusal};
+use crate::respond::{self, Dialect, Party, Refusal, Telling};
 
 /// What is kept of a request for its answer and its log line; the request itself moves on.
 #[derive(Debug)]
@@ -24,43 +24,40 @@ pub(super) struct About {
     pub(super) method: Method,
     uri: Uri,
     client: IpAddr,
-    /// What tells how the client wants to be spoken to; read when it is refused.
-    telling: Vec<(HeaderName, HeaderValue)>,
-}
-
-/// Whether a header is kept for the answer or the log line.
-fn is_telling(name: &HeaderName) -> bool {
-    *name == header::HOST || *name == header::REFERER || Dialect::is_told_by(name)
+    host: Option<HeaderValue>,
+    referer: Option<HeaderValue>,
+    /// How the client wants to be spoken to; read when it is refused.
+    telling: Telling,
 }
 
 impl About {
     pub(super) fn of(request: &Request<Body>, forwarding: &Forwarding, peer: &Peer) -> Self {
         let headers = request.headers();
-        let mut telling = Vec::with_capacity(8);
-        telling.extend(
-            headers
-                .iter()
-                .filter(|(name, _)| is_telling(name))
-                .map(|(name, value)| (name.clone(), value.clone())),
-        );
-        Self {
+        let mut about = Self {
             method: request.method().clone(),
             uri: request.uri().clone(),
             client: forwarding.client(headers, peer.address).address,
-            telling,
+            host: None,
+            referer: None,
+            telling: Telling::default(),
+        };
+        // One pass, and of two headers with one name the first.
+        for (name, value) in headers {
+            let kept = match *name {
+                header::HOST => &mut about.host,
+                header::REFERER => &mut about.referer,
+                _ => {
+                    about.telling.note(name, value);
+                    continue;
+                }
+            };
+            kept.get_or_insert_with(|| value.clone());
         }
-    }
-
-    fn header(&self, wanted: &HeaderName) -> Option<&HeaderValue> {
-        self.telling.iter().find(|(name, _)| name == wanted).map(|(_, value)| value)
+        about
     }
 
     fn dialect(&self) -> Dialect {
-        let mut headers = HeaderMap::new();
-        for (name, value) in &self.telling {
-            headers.append(name, value.clone());
-        }
-        Dialect::of(&self.method, self.path(), &headers)
+        self.telling.dialect(&self.method, self.path())
     }
 
     pub(super) fn path(&self) -> &str {
@@ -68,7 +65,7 @@ impl About {
     }
 
     pub(super) fn host(&self) -> Cow<'_, str> {
-        match (self.header(&header::HOST), self.uri.authority()) {
+        match (&self.host, self.uri.authority()) {
             (Some(host), _) => String::from_utf8_lossy(host.as_bytes()),
             (None, Some(authority)) => Cow::Borrowed(authority.as_str()),
             (None, None) => Cow::Borrowed(""),
@@ -83,7 +80,7 @@ impl About {
     fn return_to(&self, origin: &str) -> Option<ReturnTo> {
         match self.dialect() {
             Dialect::Form => {
-                let referer = Url::parse(self.header(&header::REFERER)?.to_str().ok()?).ok()?;
+                let referer = Url::parse(self.referer.as_ref()?.to_str().ok()?).ok()?;
                 (referer.origin().ascii_serialization() == origin)
                     .then(|| {
                         ReturnTo::parse(
@@ -134,6 +131,7 @@ impl Gate {
         if let Some(organization) = error.organization() {
             trace.organization = self.known(organization);
         }
+        trace.refused(error);
         report(error, request_id);
         // Only where a sign-in, or the organization's rule, is the matter: a hub that is down is
         // nobody's rule, and no sign-in would help.
@@ -169,7 +167,7 @@ impl Gate {
             retry_after: error.retry_after(),
             request_id,
             command_line: self.site.cli_sign_in,
-            credential: about.header(&header::AUTHORIZATION).is_some(),
+            credential: about.telling.shows_credentials(),
         };
         let mut response = respond::refuse(about.dialect(), &refusal);
         if let Error::Login { failure, .. } = error
@@ -179,7 +177,7 @@ impl Gate {
         }
         let mut response = response.map(Body::full);
         if let Some(Mode::Asked(contract)) = mode {
-            contract.refuse(&mut response, &self.site.public_url);
+            contract.refuse(&mut response, reason, &self.site.public_url);
         }
         response
     }

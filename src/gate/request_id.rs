@@ -39,8 +39,8 @@ impl RequestIds {
         forwarding: &Forwarding,
         peer: &Peer,
     ) -> RequestId {
-        if let Some(given) = request.headers().get(&X_REQUEST_ID)
-            && forwarding.trusts(peer.address.ip())
+        if forwarding.trusts(peer.address.ip())
+            && let Some(given) = request.headers().get(&X_REQUEST_ID)
             && is_plain(given)
         {
             return RequestId(given.clone());

@@ -16,6 +16,7 @@ use crate::jose::{AssertionKeys, SigningError};
 use crate::links;
 use crate::login::Login;
 use crate::logout::Logout;
+use crate::policy::OrganizationId;
 use crate::proxy::{Connector, ConnectorError};
 use crate::recovery::Recovery;
 use crate::session::{self, Sealer, SealerError, Sessions};
@@ -83,6 +84,17 @@ pub enum SetupError {
 }
 
 impl Site {
+    /// How many recovery codes an organization has, if they are not those of `before`.
+    #[must_use]
+    pub fn recovery_codes_unlike(&self, before: &Self, id: &OrganizationId) -> Option<u64> {
+        let codes = |site: &Self| {
+            let entry = site.directory.find(id);
+            entry.map_or_else(Vec::new, |entry| entry.config.recovery_codes.clone())
+        };
+        let (old, new) = (codes(before), codes(self));
+        (old != new).then(|| u64::try_from(new.len()).unwrap_or(u64::MAX))
+    }
+
     /// Puts a configuration to work; nothing is fetched yet. What `previous` has learned of
     /// providers and of the hub is taken over where their settings are unchanged.
     ///
@@ -137,7 +149,7 @@ impl Site {
                     None => Arc::new(Acquaintances::new(whoami).map_err(|_| SetupError::NoRandom)?),
                 };
                 let links = Arc::clone(&kept.links);
-                links.read_again()?;
+                links.read_again(kept.clock.now())?;
                 let directory = Arc::clone(&directory);
                 Some(credentials.reception(directory, links, acquaintances))
             }

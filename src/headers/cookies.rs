@@ -1,5 +1,6 @@
 //! Our cookies among the client's.
 
+use bytes::Bytes;
 use http::header::{self, HeaderMap, HeaderValue};
 use memchr::memchr;
 
@@ -35,7 +36,7 @@ pub fn pairs(headers: &HeaderMap) -> impl Iterator<Item = (&str, &str)> {
 }
 
 /// Takes cookies whose names begin with `prefix` out of the request; the others stay as they are.
-pub fn without_ours(headers: &mut HeaderMap, prefix: &str) {
+pub(super) fn without_ours(headers: &mut HeaderMap, prefix: &str) {
     let mut values = headers.get_all(header::COOKIE).iter();
     let (Some(first), second) = (values.next(), values.next()) else { return };
     if second.is_none() {
@@ -64,6 +65,32 @@ pub fn without_ours(headers: &mut HeaderMap, prefix: &str) {
             }
         }
     }
+}
+
+/// The cookies of a request whose names do not begin with `prefix`, as one value; empty when none is
+/// left.
+#[must_use]
+pub fn others(headers: &HeaderMap, prefix: &str) -> HeaderValue {
+    let mut values = headers.get_all(header::COOKIE).iter();
+    let (first, second) = (values.next(), values.next());
+    if let (Some(only), None) = (first, second)
+        && !split(only.as_bytes()).any(|pair| is_ours(pair, prefix))
+    {
+        return only.clone();
+    }
+    let length = headers.get_all(header::COOKIE).iter().map(|value| value.len() + 2).sum();
+    let mut rest: Vec<u8> = Vec::with_capacity(length);
+    for value in headers.get_all(header::COOKIE) {
+        let before = rest.len();
+        if before > 0 {
+            rest.extend_from_slice(b"; ");
+        }
+        if !write_kept(value.as_bytes(), prefix, &mut rest) {
+            rest.truncate(before);
+        }
+    }
+    HeaderValue::from_maybe_shared(Bytes::from(rest))
+        .unwrap_or(const { HeaderValue::from_static("") })
 }
 
 /// Writes a `Cookie` header without those cookies into a head; nothing, when none is left.
@@ -165,6 +192,23 @@ mod tests {
         let mut headers = map(before);
         without_ours(&mut headers, "__Host-hubgate");
         assert_eq!(headers, map(after), "{before:?}");
+    }
+
+    #[track_caller]
+    fn check_others(before: &[&str], after: &str) {
+        assert_eq!(others(&map(before), "__Host-hubgate"), after, "{before:?}");
+    }
+
+    #[test]
+    fn what_is_left_of_the_cookies_is_one_value() {
+        check_others(&[], "");
+        check_others(&["a=1;  b=\"q; z=3"], "a=1;  b=\"q; z=3");
+        check_others(&["a=1; __Host-hubgate=x; b=2"], "a=1; b=2");
+        check_others(&["__Host-hubgate=x"], "");
+        check_others(
+            &["__host-HUBGATE-login-1=x", "a=1", "__Host-hubgate=y", "b=2;c=3"],
+            "a=1; b=2; c=3",
+        );
     }
 
     #[test]

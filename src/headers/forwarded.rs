@@ -144,12 +144,14 @@ fn strip(headers: &mut HeaderMap) {
         .keys()
         .filter(|name| {
             let name = name.as_str();
-            name.starts_with("x-forwarded")
-                || name.starts_with("x_forwarded")
-                || matches!(
-                    name,
-                    "forwarded" | "x-real-ip" | "x_real_ip" | "x-client-ip" | "true-client-ip"
-                )
+            // Most headers are let through by their first letter.
+            matches!(name.as_bytes().first(), Some(b'x' | b'f' | b't'))
+                && (name.starts_with("x-forwarded")
+                    || name.starts_with("x_forwarded")
+                    || matches!(
+                        name,
+                        "forwarded" | "x-real-ip" | "x_real_ip" | "x-client-ip" | "true-client-ip"
+                    ))
         })
         .cloned()
         .collect();

@@ -42,12 +42,13 @@ pub fn strip_response(headers: &mut HeaderMap) -> Option<Upgrade> {
 /// Whether a header of an answer speaks of one connection only, whatever `Connection` says.
 #[must_use]
 pub fn is_hop_by_hop(name: &HeaderName) -> bool {
-    *name == header::CONNECTION
-        || *name == header::TRANSFER_ENCODING
-        || *name == header::UPGRADE
-        || *name == header::PROXY_AUTHENTICATE
-        || *name == KEEP_ALIVE
-        || *name == PROXY_CONNECTION
+    match *name {
+        header::CONNECTION
+        | header::TRANSFER_ENCODING
+        | header::UPGRADE
+        | header::PROXY_AUTHENTICATE => true,
+        _ => *name == KEEP_ALIVE || *name == PROXY_CONNECTION,
+    }
 }
 
 /// Takes out what one option of `Connection` names.

@@ -1,6 +1,8 @@
 //! The headers that tell the upstream who is asking.
 
-use http::header::{HeaderName, HeaderValue};
+use std::sync::OnceLock;
+
+use http::header::{HeaderMap, HeaderName, HeaderValue};
 
 use super::told::Lines;
 use super::{Managed, value};
@@ -12,13 +14,15 @@ pub struct Identity {
     pairs: Vec<(HeaderName, HeaderValue)>,
     /// The same as bytes.
     pub(super) lines: Lines,
+    /// The same as the answer to a question.
+    answer: OnceLock<HeaderMap>,
 }
 
 impl Identity {
     /// Nobody: the upstream is told nothing.
     #[must_use]
     pub const fn anonymous() -> Self {
-        Self { pairs: Vec::new(), lines: Lines::new() }
+        Self { pairs: Vec::new(), lines: Lines::new(), answer: OnceLock::new() }
     }
 
     /// Takes ready pairs.
@@ -26,7 +30,12 @@ impl Identity {
     pub fn from_pairs(pairs: impl IntoIterator<Item = (HeaderName, HeaderValue)>) -> Self {
         let pairs: Vec<_> = pairs.into_iter().collect();
         let lines = Lines::of(pairs.iter().map(|(name, value)| (name, value)));
-        Self { pairs, lines }
+        Self { pairs, lines, answer: OnceLock::new() }
+    }
+
+    /// The answer that a proxy gets, made once: it is good as long as these headers are.
+    pub fn answer(&self, make: impl FnOnce() -> HeaderMap) -> &HeaderMap {
+        self.answer.get_or_init(make)
     }
 
     /// The headers to write.

@@ -10,6 +10,7 @@ use super::admit::Vouched;
 use super::pending::{Asked, Pending, fingerprint, is_handle};
 use super::{Error, Failure, Finished, Login, path, to};
 use crate::directory::{Entry, Provider};
+use crate::observe::BegunBy;
 use crate::policy::{ReturnTo, SignIn};
 use crate::respond::{self, Answer, Carry};
 use crate::saml::UnverifiedForm;
@@ -55,14 +56,18 @@ impl Login {
             let initiated = provider.config().idp_initiated;
             if self.is_from_elsewhere(headers) && (handle.is_some() || initiated) {
                 let answer = again(entry, arrival.1, response, form.relay_state.as_deref());
-                return Ok(Finished { answer, sign_in: None });
+                return Ok(Finished { answer, sign_in: None, begun_by: BegunBy::Us });
             }
             if initiated && handle.is_none() {
                 return self.unsolicited(entry, provider, arrival.0, &form, from, now).await;
             }
             // A second tab, or the way back through the history: whoever is signed in goes on.
             return if self.is_signed_in(id, headers, now) {
-                Ok(Finished { answer: to(&ReturnTo::account_page()), sign_in: None })
+                Ok(Finished {
+                    answer: to(&ReturnTo::account_page()),
+                    sign_in: None,
+                    begun_by: BegunBy::Us,
+                })
             } else {
                 Err(Error::StateUnknown.into())
             };
@@ -74,13 +79,13 @@ impl Login {
             } else {
                 respond::see_other(&path(id, Some(&return_to)))
             };
-            return Ok(Finished { answer: place, sign_in: None });
+            return Ok(Finished { answer: place, sign_in: None, begun_by: BegunBy::Us });
         }
         let clear = self.forget(handle);
         match self.solicited(entry, provider, arrival.0, response, &pending, from, now).await {
             Ok((mut answer, sign_in)) => {
                 respond::set_cookie(&mut answer, &clear);
-                Ok(Finished { answer, sign_in: Some(sign_in) })
+                Ok(Finished { answer, sign_in: Some(sign_in), begun_by: BegunBy::Us })
             }
             Err(error) => Err(Failure { error, return_to: Some(return_to), clear: Some(clear) }),
         }
@@ -125,7 +130,9 @@ impl Login {
             self.admit(entry, vouched(person, begun_at), &return_to, from.headers, None, now)
         });
         match admitted {
-            Ok((answer, sign_in)) => Ok(Finished { answer, sign_in: Some(sign_in) }),
+            Ok((answer, sign_in)) => {
+                Ok(Finished { answer, sign_in: Some(sign_in), begun_by: BegunBy::Provider })
+            }
             Err(error) => Err(Failure { error, return_to: Some(return_to), clear: None }),
         }
     }

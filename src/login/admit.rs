@@ -58,7 +58,7 @@ impl Login {
             ended: None,
         };
         if let Some(account) = account {
-            self.links.join(organization, account, &sign_in)?;
+            self.links.join(organization, account, &sign_in, now)?;
         }
         let previous = self.cookie.key(headers);
         let (session_id, _) = self.sessions.sign_in(

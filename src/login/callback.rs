@@ -8,6 +8,7 @@ use super::admit::Vouched;
 use super::pending::{Asked, Pending, fingerprint};
 use super::{Error, Failure, Finished, Login, path, to};
 use crate::directory::{Entry, Provider};
+use crate::observe::BegunBy;
 use crate::oidc::{CallbackParameters, Verified};
 use crate::policy::{Account, OrganizationId, ReturnTo, SignIn};
 use crate::respond::{self, Answer};
@@ -49,7 +50,11 @@ impl Login {
         let Some(pending) = self.recall(id, &state, headers, now) else {
             // A second tab, or the way back through the history: whoever is signed in goes on.
             return if self.is_signed_in(id, headers, now) {
-                Ok(Finished { answer: to(&ReturnTo::account_page()), sign_in: None })
+                Ok(Finished {
+                    answer: to(&ReturnTo::account_page()),
+                    sign_in: None,
+                    begun_by: BegunBy::Us,
+                })
             } else {
                 Err(Error::StateUnknown.into())
             };
@@ -61,13 +66,13 @@ impl Login {
             } else {
                 respond::see_other(&path(id, Some(&return_to)))
             };
-            return Ok(Finished { answer: place, sign_in: None });
+            return Ok(Finished { answer: place, sign_in: None, begun_by: BegunBy::Us });
         }
         let clear = self.forget(&state);
         match self.finish(entry, &pending, answer, headers, account, now).await {
             Ok((mut answer, sign_in)) => {
                 respond::set_cookie(&mut answer, &clear);
-                Ok(Finished { answer, sign_in: Some(sign_in) })
+                Ok(Finished { answer, sign_in: Some(sign_in), begun_by: BegunBy::Us })
             }
             Err(error) => Err(Failure { error, return_to: Some(return_to), clear: Some(clear) }),
         }

@@ -4,7 +4,7 @@ use std::time::SystemTime;
 
 use http::{StatusCode, header};
 
-use super::{Error, Logout};
+use super::{Error, Logout, Named};
 use crate::directory::{Entry, Provider};
 use crate::respond::{self, Answer};
 use crate::session::Selector;
@@ -20,7 +20,7 @@ impl Logout {
         entry: &Entry,
         form: &[u8],
         now: SystemTime,
-    ) -> Result<Answer, Error> {
+    ) -> Result<(Answer, Named), Error> {
         let mut tokens =
             url::form_urlencoded::parse(form).filter(|(name, _)| name == "logout_token");
         let (Some((_, raw)), None) = (tokens.next(), tokens.next()) else {
@@ -28,6 +28,7 @@ impl Logout {
         };
         let Provider::Oidc(party) = &entry.provider else { return Err(Error::Protocol) };
         let token = party.logout_token(&raw, now).await?;
+        let subject = token.subject.clone();
         let ended = self.sessions.revoke(&Selector {
             organization: entry.config.policy.id.clone(),
             issuer: token.issuer.into(),
@@ -38,7 +39,8 @@ impl Logout {
             until: now,
         })?;
         tracing::info!(organization = %entry.config.policy.id, sessions = ended, "signed out by the identity provider");
-        Ok(respond::answer(StatusCode::OK, "text/plain; charset=utf-8", ""))
+        let answer = respond::answer(StatusCode::OK, "text/plain; charset=utf-8", "");
+        Ok((answer, Named { subject, sessions: ended }))
     }
 
     /// A front-channel call (OIDC Front-Channel Logout 1.0 §2): ends the session that `iss` and
@@ -51,7 +53,7 @@ impl Logout {
         entry: &Entry,
         query: &str,
         now: SystemTime,
-    ) -> Result<Answer, Error> {
+    ) -> Result<(Answer, Named), Error> {
         let (mut issuer, mut sid) = (None, None);
         for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
             let doubled = match name.as_ref() {
@@ -68,7 +70,7 @@ impl Logout {
         if !party.issuer_matches(&issuer) || sid.is_empty() {
             return Err(Error::Parameters);
         }
-        self.sessions.revoke(&Selector {
+        let sessions = self.sessions.revoke(&Selector {
             organization: entry.config.policy.id.clone(),
             issuer: issuer.into(),
             subject: None,
@@ -85,6 +87,6 @@ impl Logout {
             header::CONTENT_SECURITY_POLICY,
             const { http::HeaderValue::from_static("default-src 'none'") },
         );
-        Ok(response)
+        Ok((response, Named { subject: None, sessions }))
     }
 }

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use super::{Error, Logout, Visit};
+use super::{Error, Logout, Named, Visit};
 use crate::directory::{Entry, Provider};
 use crate::policy::Reason;
 use crate::respond::{self, Answer, Carry};
@@ -40,7 +40,7 @@ impl Logout {
         query: &str,
         client: IpAddr,
         now: SystemTime,
-    ) -> Result<Answer, Error> {
+    ) -> Result<(Answer, Option<Named>), Error> {
         let handle = url::form_urlencoded::parse(query.as_bytes())
             .find(|(name, _)| name == RELAY_STATE)
             .map(|(_, value)| value.into_owned());
@@ -57,7 +57,7 @@ impl Logout {
         form: &[u8],
         client: IpAddr,
         now: SystemTime,
-    ) -> Result<Answer, Error> {
+    ) -> Result<(Answer, Option<Named>), Error> {
         let form = UnverifiedForm::parse(form).map_err(service_provider::Error::Refused)?;
         let handle = form.relay_state.clone();
         self.single(entry, Arrived::Post(form), handle, client, now).await
@@ -70,7 +70,7 @@ impl Logout {
         handle: Option<String>,
         client: IpAddr,
         now: SystemTime,
-    ) -> Result<Answer, Error> {
+    ) -> Result<(Answer, Option<Named>), Error> {
         let Provider::Saml(provider) = &entry.provider else { return Err(Error::Protocol) };
         let id = &entry.config.policy.id;
         // A sign-out under way at this organization's provider, and at no other's.
@@ -86,9 +86,9 @@ impl Logout {
                 let rest = handle.and_then(|handle| self.under_way.0.remove(&handle));
                 let Some(rest) = rest else { return Err(Error::Parameters) };
                 match response.outcome {
-                    LogoutOutcome::Complete => Ok(self.next((*rest).clone(), now).await),
+                    LogoutOutcome::Complete => Ok((self.next((*rest).clone(), now).await, None)),
                     LogoutOutcome::Partial | LogoutOutcome::Failed => {
-                        Ok(self.without(&rest, now).await)
+                        Ok((self.without(&rest, now).await, None))
                     }
                 }
             }
@@ -103,7 +103,7 @@ impl Logout {
                     cause = %error,
                     "the identity provider's answer about a sign-out does not verify"
                 );
-                Ok(self.without(&rest, now).await)
+                Ok((self.without(&rest, now).await, None))
             }
         }
     }
@@ -115,7 +115,7 @@ impl Logout {
         request: &VerifiedLogoutRequest,
         known: &Known,
         now: SystemTime,
-    ) -> Result<Answer, Error> {
+    ) -> Result<(Answer, Option<Named>), Error> {
         let selector = |idp_session: Option<String>| Selector {
             organization: entry.config.policy.id.clone(),
             issuer: known.entity_id().into(),
@@ -136,7 +136,8 @@ impl Logout {
         let id = &entry.config.policy.id;
         tracing::info!(organization = %id, sessions = ended, "signed out by the identity provider");
         let answer = known.answer_logout(request, LogoutOutcome::Complete, now);
-        Ok(answer.map_or_else(|| self.signed_out(Vec::new()), deliver))
+        let answer = answer.map_or_else(|| self.signed_out(Vec::new()), deliver);
+        Ok((answer, Some(Named { subject: None, sessions: ended })))
     }
 }
 

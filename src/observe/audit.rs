@@ -1,172 +1,97 @@
 //! The audit log: one line of JSON for each thing that somebody may want to prove later.
 //!
-//! There is no place in it for a secret: every field is an id, a closed word, an address or a time.
+//! There is no place in it for a secret: every field is an id, a closed word, an address, a count
+//! or a time.
 
-use std::fs::{File, OpenOptions};
+mod event;
+mod file;
+mod writer;
+
 use std::io::Write;
 use std::net::IpAddr;
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::sync::Arc;
 use std::time::SystemTime;
 
-use super::sink::{Format, Sink};
+use crate::policy::{OrganizationId, Reason, SignIn, Subject};
+
+pub use event::{AuditEvent, BegunBy, SignedOutBy};
+
+use file::Appended;
+use writer::Writer;
+
+use super::labels::Lost;
 use super::text::{self, Second};
-use crate::policy::{OrganizationId, Reason, Role, Subject};
 
-/// What happened. The names are stable.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum AuditEvent {
-    /// Somebody signed in.
-    SignIn(Role),
-    /// A sign-in did not come about.
-    SignInRefused,
-    /// Somebody signed out here.
-    SignOut,
-    /// An identity provider ended sign-ins.
-    SignOutByProvider,
-    /// A sign-in ended when it was refreshed.
-    SignInEnded,
-    /// A role changed when a sign-in was refreshed.
-    RoleChange {
-        /// What it was.
-        was: Role,
-        /// What it is.
-        is: Role,
-    },
-    /// A sign-in was asked for.
-    Challenge,
-    /// A request was refused.
-    Deny,
-    /// The configuration was reloaded, or something of it was not.
-    Reload,
-    /// Somebody got in by the way for emergencies.
-    BreakGlass,
-    /// A token was made.
-    TokenMade,
-    /// A token was revoked.
-    TokenRevoked,
-}
-
-impl AuditEvent {
-    /// The stable name.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::SignIn(_) => "sign-in",
-            Self::SignInRefused => "sign-in-refused",
-            Self::SignOut => "sign-out",
-            Self::SignOutByProvider => "sign-out-by-provider",
-            Self::SignInEnded => "sign-in-ended",
-            Self::RoleChange { .. } => "role-change",
-            Self::Challenge => "challenge",
-            Self::Deny => "deny",
-            Self::Reload => "reload",
-            Self::BreakGlass => "break-glass",
-            Self::TokenMade => "token-made",
-            Self::TokenRevoked => "token-revoked",
-        }
-    }
-}
-
-/// One event and its circumstances; what is not known is left out.
-#[derive(Clone, Copy, Debug)]
-pub struct AuditRecord<'a> {
-    /// When.
-    pub at: SystemTime,
+/// Something that happened, and to whom.
+#[derive(Clone, Debug)]
+pub struct Happening {
     /// What.
     pub event: AuditEvent,
     /// Whose content, or whose sign-in; one of the configuration's, never the client's word.
-    pub organization: Option<&'a OrganizationId>,
+    pub organization: Option<OrganizationId>,
     /// Who.
-    pub subject: Option<&'a Subject>,
-    /// Why: a reason of the access log.
-    pub reason: Option<&'a str>,
-    /// The request's id in the access log.
-    pub request_id: Option<&'a str>,
-    /// Who sent it.
-    pub client: Option<IpAddr>,
+    pub subject: Option<Subject>,
+    /// Why: a word of the access log.
+    pub reason: Option<&'static str>,
 }
 
-impl<'a> AuditRecord<'a> {
-    /// An event of which nothing more is known yet.
+impl Happening {
+    /// An event of which nothing more is known here.
     #[must_use]
-    pub const fn new(at: SystemTime, event: AuditEvent) -> Self {
+    pub const fn new(event: AuditEvent) -> Self {
+        Self { event, organization: None, subject: None, reason: None }
+    }
+
+    /// An event of one person in one organization.
+    #[must_use]
+    pub fn of(event: AuditEvent, organization: &OrganizationId, subject: &Subject) -> Self {
         Self {
-            at,
-            event,
-            organization: None,
-            subject: None,
-            reason: None,
-            request_id: None,
-            client: None,
+            organization: Some(organization.clone()),
+            subject: Some(subject.clone()),
+            ..Self::new(event)
         }
     }
 
-    /// Why, in a stable word.
+    /// An event of one sign-in.
+    #[must_use]
+    pub fn to(event: AuditEvent, sign_in: &SignIn) -> Self {
+        Self::of(event, &sign_in.organization, &sign_in.subject)
+    }
+
+    /// An event of an organization.
+    #[must_use]
+    pub fn at(event: AuditEvent, organization: &OrganizationId) -> Self {
+        Self { organization: Some(organization.clone()), ..Self::new(event) }
+    }
+
+    /// The same, with its cause.
     #[must_use]
     pub const fn because(mut self, reason: Reason) -> Self {
         self.reason = Some(reason.as_str());
         self
     }
+}
 
-    /// Whose.
-    #[must_use]
-    pub const fn of(mut self, organization: &'a OrganizationId, subject: &'a Subject) -> Self {
-        self.organization = Some(organization);
-        self.subject = Some(subject);
-        self
-    }
-
-    fn write(&self, line: &mut Vec<u8>) {
-        line.extend_from_slice(b"{\"time\":\"");
-        Second::default().write(self.at, line);
-        let mut field = |name: &str, value: &str| {
-            line.extend_from_slice(b"\",\"");
-            line.extend_from_slice(name.as_bytes());
-            line.extend_from_slice(b"\":\"");
-            text::escape(value, line);
-        };
-        field("event", self.event.as_str());
-        if let Some(organization) = self.organization {
-            field("organization", organization.as_str());
-        }
-        if let Some(subject) = self.subject {
-            field("subject", subject.as_str());
-        }
-        match self.event {
-            AuditEvent::SignIn(role) => field("role", role.as_str()),
-            AuditEvent::RoleChange { was, is } => {
-                field("role", is.as_str());
-                field("role.before", was.as_str());
-            }
-            AuditEvent::SignInRefused
-            | AuditEvent::SignOut
-            | AuditEvent::SignOutByProvider
-            | AuditEvent::SignInEnded
-            | AuditEvent::Challenge
-            | AuditEvent::Deny
-            | AuditEvent::Reload
-            | AuditEvent::BreakGlass
-            | AuditEvent::TokenMade
-            | AuditEvent::TokenRevoked => {}
-        }
-        if let Some(reason) = self.reason {
-            field("reason", reason);
-        }
-        if let Some(id) = self.request_id {
-            field("request.id", id);
-        }
-        if let Some(client) = self.client {
-            field("client.address", &client.to_string());
-        }
-        line.extend_from_slice(b"\"}\n");
-    }
+/// The request in which something happened; what the event itself does not say is taken from it.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct InRequest<'r> {
+    /// Whose content it asked for.
+    pub organization: Option<&'r OrganizationId>,
+    /// Who asked.
+    pub subject: Option<&'r Subject>,
+    /// Why it was refused.
+    pub reason: Option<Reason>,
+    /// Its id in the access log.
+    pub request_id: Option<&'r str>,
+    /// Who sent it.
+    pub client: Option<IpAddr>,
 }
 
 /// Where audit lines go; cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Audit {
-    sink: Option<Sink>,
+    writer: Option<Arc<Writer>>,
     /// Whether refusals of requests are noted too, and not only what changes who may do what.
     refusals: bool,
 }
@@ -175,13 +100,13 @@ impl Audit {
     /// Notes nothing.
     #[must_use]
     pub const fn off() -> Self {
-        Self { sink: None, refusals: false }
+        Self { writer: None, refusals: false }
     }
 
-    /// Writes lines to `writer`.
+    /// Writes lines to `output`, from a thread of its own.
     #[must_use]
-    pub fn to(writer: impl Write + Send + 'static, refusals: bool) -> Self {
-        Self { sink: Some(Sink::to(writer, Format::Json)), refusals }
+    pub fn to(output: impl Write + Send + 'static, refusals: bool) -> Self {
+        Self { writer: Some(Writer::start(output)), refusals }
     }
 
     /// Appends to a file, which is made for its owner alone, and made again when somebody has moved
@@ -193,56 +118,94 @@ impl Audit {
         Ok(Self::to(Appended::open(path)?, refusals))
     }
 
-    /// Notes an event.
-    pub fn note(&self, record: &AuditRecord<'_>) {
-        let Some(sink) = &self.sink else { return };
-        if !self.refusals && matches!(record.event, AuditEvent::Challenge | AuditEvent::Deny) {
+    /// Whether anything is noted.
+    #[must_use]
+    pub const fn is_on(&self) -> bool {
+        self.writer.is_some()
+    }
+
+    /// Whether refusals of requests are noted.
+    #[must_use]
+    pub const fn notes_refusals(&self) -> bool {
+        self.writer.is_some() && self.refusals
+    }
+
+    /// Notes what has happened.
+    pub fn note(&self, at: SystemTime, happening: &Happening, request: &InRequest<'_>) {
+        let Some(writer) = &self.writer else { return };
+        if happening.event.is_request_refusal() && !self.refusals {
             return;
         }
         let mut line = Vec::with_capacity(256);
-        record.write(&mut line);
-        sink.write(&mut line);
+        write(at, happening, request, &mut line);
+        writer.take(line, happening.event.is_refusal());
     }
 
-    /// How many lines were dropped because nobody took them.
-    pub(super) fn dropped(&self) -> u64 {
-        self.sink.as_ref().map_or(0, Sink::dropped)
+    /// Leaves a refusal out, since there are too many of them: they are counted, and the count
+    /// stands in the log.
+    pub fn omit(&self, at: SystemTime) {
+        if let Some(writer) = &self.writer {
+            writer.omit(at);
+        }
+    }
+
+    /// How many lines are not in the log, by cause.
+    pub(super) fn lost(&self, cause: Lost) -> u64 {
+        self.writer.as_ref().map_or(0, |writer| writer.lost(cause))
     }
 
     pub(super) fn finish(&self) {
-        if let Some(sink) = &self.sink {
-            sink.finish();
+        if let Some(writer) = &self.writer {
+            writer.finish();
         }
     }
 }
 
-/// A file that is appended to.
-struct Appended {
-    path: PathBuf,
-    file: File,
-    inode: u64,
-}
-
-impl Appended {
-    fn open(path: &Path) -> std::io::Result<Self> {
-        let file = OpenOptions::new().create(true).append(true).mode(0o600).open(path)?;
-        let inode = file.metadata()?.ino();
-        Ok(Self { path: path.to_owned(), file, inode })
+fn write(at: SystemTime, happening: &Happening, request: &InRequest<'_>, line: &mut Vec<u8>) {
+    begin(at, happening.event.as_str(), line);
+    let mut field = |name: &str, value: &str| {
+        line.extend_from_slice(b"\",\"");
+        line.extend_from_slice(name.as_bytes());
+        line.extend_from_slice(b"\":\"");
+        text::escape(value, line);
+    };
+    if let Some(organization) = happening.organization.as_ref().or(request.organization) {
+        field("organization", organization.as_str());
+    }
+    if let Some(subject) = happening.subject.as_ref().or(request.subject) {
+        field("subject", subject.as_str());
+    }
+    happening.event.details(&mut field);
+    if let Some(reason) = happening.reason.or(request.reason.map(Reason::as_str)) {
+        field("reason", reason);
+    }
+    if let Some(id) = request.request_id {
+        field("request.id", id);
+    }
+    if let Some(client) = request.client {
+        field("client.address", &client.to_string());
+    }
+    match happening.event.count() {
+        Some((name, count)) => end_with(name, count, line),
+        None => line.extend_from_slice(b"\"}\n"),
     }
 }
 
-impl Write for Appended {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        let there = std::fs::metadata(&self.path).is_ok_and(|file| file.ino() == self.inode);
-        if !there && let Ok(again) = Self::open(&self.path) {
-            *self = again;
-        }
-        self.file.write(bytes)
-    }
+/// A line up to the end of the event's name.
+fn begin(at: SystemTime, event: &str, line: &mut Vec<u8>) {
+    line.extend_from_slice(b"{\"time\":\"");
+    Second::default().write(at, line);
+    line.extend_from_slice(b"\",\"event\":\"");
+    line.extend_from_slice(event.as_bytes());
+}
 
-    fn flush(&mut self) -> std::io::Result<()> {
-        self.file.flush()
-    }
+/// Ends a line with a number.
+fn end_with(name: &str, count: u64, line: &mut Vec<u8>) {
+    line.extend_from_slice(b"\",\"");
+    line.extend_from_slice(name.as_bytes());
+    line.extend_from_slice(b"\":");
+    text::decimal(count, line);
+    line.extend_from_slice(b"}\n");
 }
 
 #[cfg(test)]
@@ -250,43 +213,40 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::policy::Role;
 
-    #[test]
-    fn a_line_is_one_object_whatever_stands_in_it() {
+    #[track_caller]
+    fn check(event: AuditEvent, expected: &str) {
         let organization = OrganizationId::parse("acme").unwrap();
         let subject = Subject::parse("bob").unwrap();
         let at = SystemTime::UNIX_EPOCH + Duration::from_millis(1_764_000_000_042);
-        let event = AuditEvent::RoleChange { was: Role::Write, is: Role::Read };
-        let record = AuditRecord {
+        let request = InRequest {
             request_id: Some("a\"b\n\u{1b}"),
             client: Some(IpAddr::from([10, 0, 0, 1])),
-            ..AuditRecord::new(at, event).of(&organization, &subject)
+            ..InRequest::default()
         };
         let mut line = Vec::new();
-        record.write(&mut line);
+        write(at, &Happening::of(event, &organization, &subject), &request, &mut line);
         let text = String::from_utf8(line).unwrap();
-        assert_eq!(
-            text,
-            "{\"time\":\"2025-11-24T16:00:00.042Z\",\"event\":\"role-change\",\
-             \"organization\":\"acme\",\"subject\":\"bob\",\"role\":\"read\",\
-             \"role.before\":\"write\",\"request.id\":\"a\\\"b\\u000a\\u001b\",\
-             \"client.address\":\"10.0.0.1\"}\n"
-        );
+        assert_eq!(text, expected);
         assert!(serde_json::from_str::<serde_json::Value>(&text).is_ok());
     }
 
     #[test]
-    fn a_file_that_was_moved_away_is_made_again() {
-        let folder = std::env::temp_dir().join(format!("hubgate-audit-{}", std::process::id()));
-        std::fs::create_dir_all(&folder).unwrap();
-        let (path, moved) = (folder.join("audit.log"), folder.join("audit.log.1"));
-        let mut file = Appended::open(&path).unwrap();
-        file.write_all(b"one\n").unwrap();
-        std::fs::rename(&path, &moved).unwrap();
-        file.write_all(b"two\n").unwrap();
-        assert_eq!(std::fs::read(&moved).unwrap(), b"one\n");
-        assert_eq!(std::fs::read(&path).unwrap(), b"two\n");
-        assert_eq!(std::fs::metadata(&path).unwrap().mode() & 0o777, 0o600);
-        std::fs::remove_dir_all(&folder).unwrap();
+    fn a_line_is_one_object_whatever_stands_in_it() {
+        check(
+            AuditEvent::RoleChange { was: Role::Write, is: Role::Read },
+            "{\"time\":\"2025-11-24T16:00:00.042Z\",\"event\":\"role-change\",\
+             \"organization\":\"acme\",\"subject\":\"bob\",\"role\":\"read\",\
+             \"role.before\":\"write\",\"request.id\":\"a\\\"b\\u000a\\u001b\",\
+             \"client.address\":\"10.0.0.1\"}\n",
+        );
+        check(
+            AuditEvent::SignOutByProvider { by: SignedOutBy::BackChannel, sessions: 3 },
+            "{\"time\":\"2025-11-24T16:00:00.042Z\",\"event\":\"sign-out-by-provider\",\
+             \"organization\":\"acme\",\"subject\":\"bob\",\"by\":\"back-channel\",\
+             \"request.id\":\"a\\\"b\\u000a\\u001b\",\
+             \"client.address\":\"10.0.0.1\",\"sessions\":3}\n",
+        );
     }
 }

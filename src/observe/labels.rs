@@ -9,6 +9,29 @@ pub enum Protocol {
     Saml,
 }
 
+/// Why a line of the audit log is not in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Lost {
+    /// It was one refusal of very many.
+    Budget,
+    /// Too many waited to be written.
+    Queue,
+    /// It could not be written.
+    Write,
+}
+
+impl Lost {
+    pub(super) const ALL: [Self; 3] = [Self::Budget, Self::Queue, Self::Write];
+
+    pub(super) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Budget => "budget",
+            Self::Queue => "queue",
+            Self::Write => "write",
+        }
+    }
+}
+
 impl Protocol {
     pub(super) const fn as_str(self) -> &'static str {
         match self {

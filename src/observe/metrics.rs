@@ -25,7 +25,7 @@
 //! | `hubgate_organizations` | | organizations of the configuration at work |
 //! | `hubgate_tls_certificate_expiry_timestamp_seconds` | | when the certificate that is served ends |
 //! | `hubgate_log_lines_dropped_total` | | lines that were dropped because nobody read them |
-//! | `hubgate_audit_lines_dropped_total` | | lines of the audit log that were dropped because nobody took them |
+//! | `hubgate_audit_lines_lost_total` | `cause` | events that are not in the audit log: `budget` (refusals of very many), `queue` (nobody took them), `write` (a full disk) |
 //! | `hubgate_build_info` | `version` | always 1 |
 
 use std::sync::atomic::{AtomicI64, Ordering};

@@ -7,6 +7,7 @@ use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 
 use super::audit::Audit;
+use super::labels::Lost;
 use super::sink::Sink;
 
 /// What is known of the process itself.
@@ -22,13 +23,16 @@ impl Collector for Process {
             MetricType::Counter,
         )?;
         ConstCounter::new(self.0.dropped()).encode(dropped)?;
-        let dropped = encoder.encode_descriptor(
-            "audit_lines_dropped",
-            "Lines of the audit log that were dropped because nobody took them",
+        let mut lost = encoder.encode_descriptor(
+            "audit_lines_lost",
+            "Events that are not in the audit log, by cause",
             None,
             MetricType::Counter,
         )?;
-        ConstCounter::new(self.1.dropped()).encode(dropped)?;
+        for cause in Lost::ALL {
+            let labels = [("cause", cause.as_str())];
+            ConstCounter::new(self.1.lost(cause)).encode(lost.encode_family(&labels)?)?;
+        }
         let mut build = encoder.encode_descriptor(
             "build_info",
             "The version that runs",

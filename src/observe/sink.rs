@@ -76,17 +76,18 @@ impl Sink {
         self.dropped.load(Ordering::Relaxed)
     }
 
-    /// Hands lines over, and empties `lines`.
+    /// Hands lines over, and leaves `lines` empty, with as much room as it had.
     pub(super) fn write(&self, lines: &mut Vec<u8>) {
         let Some(queue) = &self.queue else { return lines.clear() };
-        match queue.try_send(Batch::Lines(lines.clone())) {
+        let fresh = Vec::with_capacity(lines.capacity());
+        match queue.try_send(Batch::Lines(std::mem::replace(lines, fresh))) {
             Ok(()) => {}
-            Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {
-                let count = lines.iter().filter(|&&b| b == b'\n').count();
+            Err(TrySendError::Full(batch) | TrySendError::Disconnected(batch)) => {
+                let Batch::Lines(lost) = batch else { return };
+                let count = lost.iter().filter(|&&b| b == b'\n').count();
                 self.dropped.fetch_add(u64::try_from(count).unwrap_or(1), Ordering::Relaxed);
             }
         }
-        lines.clear();
     }
 
     /// Waits until what was handed over is written, but not for ever.

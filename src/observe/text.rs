@@ -27,6 +27,9 @@ pub(super) fn escape(text: &str, line: &mut Vec<u8>) {
     }
 }
 
+/// How many digits the largest number has.
+const DIGITS: usize = 20;
+
 /// A number in decimal.
 pub(super) fn decimal(number: u64, line: &mut Vec<u8>) {
     padded(number, 1, line);
@@ -34,16 +37,17 @@ pub(super) fn decimal(number: u64, line: &mut Vec<u8>) {
 
 /// A number in decimal, with zeros in front up to `width`.
 pub(super) fn padded(mut number: u64, width: usize, line: &mut Vec<u8>) {
-    let start = line.len();
-    let mut written = 0;
-    while number > 0 || written < width {
-        line.push(b'0' + u8::try_from(number % 10).unwrap_or_default());
+    let mut digits = [b'0'; DIGITS];
+    let mut start = DIGITS;
+    for (place, digit) in digits.iter_mut().enumerate().rev() {
+        if number == 0 && DIGITS - start >= width {
+            break;
+        }
+        *digit = b'0' + u8::try_from(number % 10).unwrap_or_default();
         number /= 10;
-        written += 1;
+        start = place;
     }
-    if let Some(digits) = line.get_mut(start..) {
-        digits.reverse();
-    }
+    line.extend_from_slice(digits.get(start..).unwrap_or_default());
 }
 
 /// An address as text.

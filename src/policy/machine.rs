@@ -75,12 +75,24 @@ impl Machine {
         }
     }
 
+    /// What kind of caller has this subject; `None` for people.
+    #[must_use]
+    pub fn of(subject: &Subject) -> Option<Self> {
+        Self::ALL.into_iter().find(|machine| subject.as_str().starts_with(machine.prefix()))
+    }
+
     /// Whether a provider's subject could be taken for one of these.
     pub(super) fn is_like(subject: &str) -> bool {
         Self::ALL.iter().any(|machine| {
             let start = subject.get(..machine.prefix().len());
             start.is_some_and(|start| start.eq_ignore_ascii_case(machine.prefix()))
         })
+    }
+
+    /// Whether a sign-in is one of these: no provider's subject begins so.
+    #[must_use]
+    pub fn made(self, sign_in: &SignIn) -> bool {
+        sign_in.subject.as_str().starts_with(self.prefix())
     }
 
     /// The sign-in as which such a caller counts.

@@ -122,6 +122,13 @@ impl Principal {
         own.iter().filter(move |sign_in| sign_in.is_live(now))
     }
 
+    /// Whether no hub with accounts was asked who this is: where the hub has accounts, only the
+    /// bearer of a token of ours is spared the question.
+    #[must_use]
+    pub const fn bears_own_token(&self) -> bool {
+        self.hub.is_none() && !self.sign_ins.is_empty()
+    }
+
     /// The same caller at a hub that has accounts: what is shown to it, and the sign-ins of the
     /// account's past. The sign-ins are those that are linked to the account, if there is one.
     #[must_use]

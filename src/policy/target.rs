@@ -79,7 +79,9 @@ impl Target {
         let plain = !path.contains('%');
         let mut segments = Vec::with_capacity(8);
         let mut start = 1;
-        for text in after_slash.split('/') {
+        // Bytes are split for less than a text is; it is ASCII, as was just seen.
+        for bytes in after_slash.as_bytes().split(|b| *b == b'/') {
+            let text = path.get(start..start + bytes.len()).ok_or(Ambiguity::RawByte)?;
             if segments.len() == MAX_SEGMENTS {
                 return Err(Ambiguity::TooManySegments);
             }

@@ -9,6 +9,7 @@ mod answer;
 mod chunks;
 mod download;
 mod head;
+mod lines;
 mod link;
 mod names;
 mod sending;

@@ -1,7 +1,5 @@
 //! A request as it goes to the hub.
 
-use std::future::Future;
-use std::pin::pin;
 use std::time::Duration;
 
 use http::header::{self, HeaderName, HeaderValue};
@@ -142,27 +140,4 @@ pub(super) fn copy(request: &Request<Body>) -> Request<Body> {
     *copy.version_mut() = request.version();
     *copy.headers_mut() = request.headers().clone();
     copy
-}
-
-/// Waits for the head of an answer. The time counts from the last piece of the request: a large
-/// upload takes as long as it takes, while it moves.
-pub(super) async fn wait<T>(
-    patience: Duration,
-    upload: Option<&UploadHandle>,
-    answer: impl Future<Output = Result<T, Error>>,
-) -> Result<T, Error> {
-    let mut answer = pin!(answer);
-    loop {
-        let before = upload.map(UploadHandle::frames);
-        if let Ok(answer) = tokio::time::timeout(patience, answer.as_mut()).await {
-            return answer;
-        }
-        match upload {
-            Some(upload) if Some(upload.frames()) != before => {}
-            Some(upload) if upload.client_is_slow() => {
-                return Err(Error::Client(Cause::Stalled));
-            }
-            Some(_) | None => return Err(Error::Timeout),
-        }
-    }
 }

@@ -13,6 +13,7 @@ use tracing::debug;
 
 use super::connect::{Connector, Protocol, Stream};
 use super::direct::{Link, Names};
+use super::patience::Timers;
 use super::resting::{Open, Resting};
 use super::{Error, local::Local};
 use crate::body::Body;
@@ -42,6 +43,7 @@ pub(super) struct Pool {
     sharing: tokio::sync::Mutex<()>,
     open: Arc<AtomicUsize>,
     names: Names,
+    timers: Timers,
 }
 
 #[derive(Clone, Debug)]
@@ -89,6 +91,7 @@ impl Pool {
             sharing: tokio::sync::Mutex::default(),
             open: Arc::default(),
             names: Names::default(),
+            timers: Timers::default(),
         })
     }
 
@@ -98,6 +101,10 @@ impl Pool {
 
     pub(super) const fn names(&self) -> &Names {
         &self.names
+    }
+
+    pub(super) const fn timers(&self) -> &Timers {
+        &self.timers
     }
 
     pub(super) const fn connector(&self) -> &Connector {

@@ -1,7 +1,7 @@
 //! How a client wants to be spoken to: known from the request, never guessed from a session.
 
-use http::header::{self, HeaderMap};
-use http::{HeaderName, Method};
+use http::Method;
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 
 /// The client's dialect (contract, section 8).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,64 +28,96 @@ pub enum Dialect {
     Tool,
 }
 
-static SEC_FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
-static SEC_FETCH_DEST: HeaderName = HeaderName::from_static("sec-fetch-dest");
-static X_REQUESTED_WITH: HeaderName = HeaderName::from_static("x-requested-with");
 const LFS: &str = "application/vnd.git-lfs+json";
 
 impl Dialect {
-    /// Whether [`of`](Self::of) looks at headers of this name.
+    /// The dialect of a request for `path` (without the query).
     #[must_use]
-    pub fn is_told_by(name: &HeaderName) -> bool {
-        *name == header::ACCEPT
-            || *name == header::USER_AGENT
-            || *name == header::AUTHORIZATION
-            || *name == header::UPGRADE
-            || *name == SEC_FETCH_MODE
-            || *name == SEC_FETCH_DEST
-            || *name == X_REQUESTED_WITH
+    pub fn of(method: &Method, path: &str, headers: &HeaderMap) -> Self {
+        let mut telling = Telling::default();
+        for (name, value) in headers {
+            telling.note(name, value);
+        }
+        telling.dialect(method, path)
+    }
+}
+
+/// What tells how a client wants to be spoken to, kept of a request that moves on: it is asked for
+/// only when the request is refused.
+#[derive(Clone, Debug, Default)]
+pub struct Telling {
+    accept: Option<HeaderValue>,
+    agent: Option<HeaderValue>,
+    fetch_mode: Option<HeaderValue>,
+    fetch_dest: Option<HeaderValue>,
+    credentials: bool,
+    upgrade: bool,
+    requested_with: bool,
+}
+
+impl Telling {
+    /// Keeps of a header what it tells; of two with one name, the first.
+    pub fn note(&mut self, name: &HeaderName, value: &HeaderValue) {
+        let kept = match *name {
+            header::ACCEPT => &mut self.accept,
+            header::USER_AGENT => &mut self.agent,
+            header::AUTHORIZATION => return self.credentials = true,
+            header::UPGRADE => return self.upgrade = true,
+            _ => match name.as_str() {
+                "sec-fetch-mode" => &mut self.fetch_mode,
+                "sec-fetch-dest" => &mut self.fetch_dest,
+                "x-requested-with" => return self.requested_with = true,
+                _ => return,
+            },
+        };
+        kept.get_or_insert_with(|| value.clone());
+    }
+
+    /// Whether there was an `Authorization`.
+    #[must_use]
+    pub const fn shows_credentials(&self) -> bool {
+        self.credentials
     }
 
     /// The dialect of a request for `path` (without the query).
     #[must_use]
-    pub fn of(method: &Method, path: &str, headers: &HeaderMap) -> Self {
-        let text = |name: &HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
-        let credentials = headers.contains_key(header::AUTHORIZATION);
-        let accept = text(&header::ACCEPT).unwrap_or_default();
-        if path.contains("/info/lfs/") || accept.contains(LFS) {
-            return Self::Lfs { credentials };
+    pub fn dialect(&self, method: &Method, path: &str) -> Dialect {
+        fn text(value: Option<&HeaderValue>) -> Option<&str> {
+            value.and_then(|value| value.to_str().ok())
         }
-        let agent = text(&header::USER_AGENT).unwrap_or_default();
+        let credentials = self.credentials;
+        let accept = text(self.accept.as_ref()).unwrap_or_default();
+        if path.contains("/info/lfs/") || accept.contains(LFS) {
+            return Dialect::Lfs { credentials };
+        }
+        let agent = text(self.agent.as_ref()).unwrap_or_default();
         if agent.starts_with("git/")
             || ["/info/refs", "/git-upload-pack", "/git-receive-pack"]
                 .iter()
                 .any(|end| path.ends_with(end))
         {
-            return Self::Git { credentials };
+            return Dialect::Git { credentials };
         }
         let asks_for_html = accept.contains("text/html");
         let loads = method == Method::GET || method == Method::HEAD;
-        if let Some(mode) = text(&SEC_FETCH_MODE) {
+        if let Some(mode) = text(self.fetch_mode.as_ref()) {
             // Fetch Metadata §2: what the browser itself says of the request.
-            return match (mode, text(&SEC_FETCH_DEST)) {
+            return match (mode, text(self.fetch_dest.as_ref())) {
                 ("navigate", Some("iframe" | "frame" | "embed" | "object" | "fencedframe")) => {
-                    Self::Frame
+                    Dialect::Frame
                 }
-                ("navigate", _) if loads => Self::Page,
-                ("navigate", _) => Self::Form,
-                _ => Self::Script,
+                ("navigate", _) if loads => Dialect::Page,
+                ("navigate", _) => Dialect::Form,
+                _ => Dialect::Script,
             };
         }
-        if accept.contains("text/event-stream")
-            || headers.contains_key(header::UPGRADE)
-            || headers.contains_key(&X_REQUESTED_WITH)
-        {
-            return Self::Script;
+        if accept.contains("text/event-stream") || self.upgrade || self.requested_with {
+            return Dialect::Script;
         }
         match (asks_for_html, loads) {
-            (true, true) => Self::Page,
-            (true, false) if *method == Method::POST => Self::Form,
-            _ => Self::Tool,
+            (true, true) => Dialect::Page,
+            (true, false) if *method == Method::POST => Dialect::Form,
+            _ => Dialect::Tool,
         }
     }
 }
@@ -93,7 +125,6 @@ impl Dialect {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use http::HeaderValue;
 
     #[track_caller]
     fn check(request: &str, pairs: &[(&'static str, &str)], expected: Dialect) {

@@ -148,10 +148,16 @@ fn sentence(refusal: &Refusal<'_>) -> String {
             party.display_name,
             party.url,
             match (refusal.command_line, refusal.credential) {
-                (false, _) => "",
+                (false, _) => " and try again",
                 (true, false) => ", or run: hf auth login",
                 (true, true) => ", or run: hf auth login --force",
             }
+        ),
+        Some(party) if refusal.reason == Reason::RoleTooLow => format!(
+            "{} {} See {}",
+            refusal.reason.sentence(),
+            wording::way_out(refusal, false),
+            party.url
         ),
         Some(party) => {
             format!("{} ({}; see {})", refusal.reason.sentence(), party.display_name, party.url)
@@ -199,7 +205,11 @@ fn decorate(headers: &mut HeaderMap, refusal: &Refusal<'_>) {
     }
 }
 
-/// ASCII, one line, at most 512 bytes: what `hf` prints.
+/// ASCII, one line, at most 512 bytes: what `hf` prints, and ends with a full stop of its own.
 fn one_line(text: &str) -> String {
-    text.chars().map(|c| if c.is_ascii_graphic() || c == ' ' { c } else { '?' }).take(511).collect()
+    text.trim_end_matches('.')
+        .chars()
+        .map(|c| if c.is_ascii_graphic() || c == ' ' { c } else { '?' })
+        .take(511)
+        .collect()
 }

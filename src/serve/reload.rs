@@ -8,9 +8,11 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::clock::{Clock, stopwatch};
 use crate::config::{Changes, Loader, Problem, Problems, Reading};
 use crate::gate::{Current, Kept, SetupError, Site};
-use crate::observe::{AuditEvent, AuditRecord, Observer, Reload};
+use crate::observe::{AuditEvent, Happening, InRequest, Observer, Reload};
 use crate::policy::OrganizationId;
 use crate::server::Live;
+
+use super::Notify;
 
 /// How often the files are looked at, at least; a look at very many takes a hundredth of the time
 /// at most.
@@ -31,6 +33,7 @@ pub struct Reloader {
     /// Configurations of which requests may still be under way; they are taken apart here, and not
     /// where requests are answered.
     retired: Vec<Arc<Site>>,
+    notify: Notify,
 }
 
 /// How a reload ended.
@@ -52,7 +55,7 @@ pub enum Reloaded {
 impl Reloader {
     /// Reloads the gate whose configuration is `current`, which `loader` has read first.
     #[must_use]
-    pub const fn new(
+    pub fn new(
         loader: Loader,
         current: Current,
         kept: Arc<Kept>,
@@ -60,13 +63,23 @@ impl Reloader {
         observer: Observer,
         clock: Clock,
     ) -> Self {
-        Self { loader, current, kept, live, observer, clock, retired: Vec::new() }
+        let (retired, notify) = (Vec::new(), Notify::default());
+        Self { loader, current, kept, live, observer, clock, retired, notify }
+    }
+
+    /// Tells the service manager of each reload.
+    #[must_use]
+    pub(super) fn telling(mut self, notify: Notify) -> Self {
+        self.notify = notify;
+        self
     }
 
     /// Reads the files again, and puts to work what is good in them.
     pub fn reload(&mut self) -> Reloaded {
         let started = stopwatch();
+        self.notify.reloading();
         let reloaded = self.put_to_work();
+        self.notify.reloaded(&reloaded, self.current.site().directory().len());
         report(&reloaded, started.elapsed());
         let result = match &reloaded {
             Reloaded::Done { changes, broken } => {
@@ -84,9 +97,12 @@ impl Reloader {
             Reloaded::Refused(_) | Reloaded::Impossible(_) => Reload::Failed,
         };
         self.observer.metrics().reloaded(result);
-        let record = AuditRecord::new(self.clock.now(), AuditEvent::Reload);
-        self.observer.audit().note(&AuditRecord { reason: Some(result.as_str()), ..record });
+        self.note(&Happening::new(AuditEvent::Reload { result }));
         reloaded
+    }
+
+    fn note(&self, happening: &Happening) {
+        self.observer.audit().note(self.clock.now(), happening, &InRequest::default());
     }
 
     fn put_to_work(&mut self) -> Reloaded {
@@ -117,8 +133,17 @@ impl Reloader {
             changes.removed.iter().chain(&changes.changed).cloned().collect();
         match self.kept.end_sign_ins(&before, &after, &lost) {
             Ok(0) => {}
-            Ok(count) => tracing::info!(count, "sign-ins ended with their identity provider"),
+            Ok(count) => {
+                tracing::info!(count, "sign-ins ended with their identity provider");
+                let sessions = u64::try_from(count).unwrap_or(u64::MAX);
+                self.note(&Happening::new(AuditEvent::SignOutByReload { sessions }));
+            }
             Err(error) => tracing::error!(%error, "sign-ins could not be ended"),
+        }
+        for id in changes.changed.iter().chain(&changes.added) {
+            if let Some(codes) = after.recovery_codes_unlike(&before, id) {
+                self.note(&Happening::at(AuditEvent::RecoveryCodesChanged { codes }, id));
+            }
         }
         self.retired.push(before);
         self.observer.metrics().configured(self.clock.now(), reading.config.organizations.len(), 0);
@@ -185,26 +210,30 @@ impl Reloader {
             };
             let looked = tokio::task::spawn_blocking(move || {
                 let started = stopwatch();
-                let look = reloader.loader.look(reloader.clock.now());
-                let took = started.elapsed();
                 // Files that are still being written are left alone, unless somebody says they are
                 // whole.
-                let rested = last == look && known != look;
+                let rested = !told && {
+                    let look = reloader.loader.look(reloader.clock.now());
+                    last == look && known != look
+                };
+                let took = started.elapsed();
                 if told || rested {
                     let _ = reloader.reload();
                 }
-                (reloader, look, took, told || rested)
+                (reloader, took, told || rested)
             });
-            let Ok((back, look, took, reloaded)) = looked.await else {
+            let Ok((back, took, reloaded)) = looked.await else {
                 tracing::error!("the configuration is not looked at any more");
                 return std::future::pending().await;
             };
             reloader = back;
+            last = reloader.loader.looked();
             if reloaded {
-                known = look;
+                known = last;
             }
-            last = look;
-            pause = LOOK.max(took * 100);
+            if !told {
+                pause = LOOK.max(took * 100);
+            }
         }
     }
 }

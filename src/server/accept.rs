@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::{Request, Response};
-use hyper::body::Incoming;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::spawn_local;
@@ -25,7 +24,7 @@ pub(super) const PAUSE: Duration = Duration::from_millis(100);
 /// the kernel's queue fills, and clients see that we are slow instead of being turned away.
 pub(super) async fn accept<Serve>(listener: TcpListener, door: Door, thread: Rc<Thread<Serve>>)
 where
-    Serve: AsyncFn(Request<Incoming>, Peer) -> Response<Body> + 'static,
+    Serve: AsyncFn(&mut Request<Body>, &Peer) -> Response<Body> + 'static,
 {
     let mut phases = thread.phases.clone();
     tokio::select! {
@@ -49,7 +48,7 @@ where
 
 async fn accept_all<Serve>(listener: &TcpListener, door: Door, thread: &Rc<Thread<Serve>>)
 where
-    Serve: AsyncFn(Request<Incoming>, Peer) -> Response<Body> + 'static,
+    Serve: AsyncFn(&mut Request<Body>, &Peer) -> Response<Body> + 'static,
 {
     loop {
         let Ok(place) = Arc::clone(&thread.room).acquire_owned().await else { return };
@@ -71,7 +70,7 @@ fn start<Serve>(
     door: Door,
     thread: &Rc<Thread<Serve>>,
 ) where
-    Serve: AsyncFn(Request<Incoming>, Peer) -> Response<Body> + 'static,
+    Serve: AsyncFn(&mut Request<Body>, &Peer) -> Response<Body> + 'static,
 {
     spawn_local(serve(stream, place, door, Rc::clone(thread)));
 }

@@ -34,7 +34,7 @@ pub(super) async fn serve<Serve>(
     door: Door,
     thread: Rc<Thread<Serve>>,
 ) where
-    Serve: AsyncFn(Request<Incoming>, Peer) -> Response<Body> + 'static,
+    Serve: AsyncFn(&mut Request<Body>, &Peer) -> Response<Body> + 'static,
 {
     // A socket whose ends are not known is closed already.
     let (Ok(address), Ok(local)) = (stream.peer_addr(), stream.local_addr()) else { return };
@@ -66,18 +66,19 @@ pub(super) async fn serve<Serve>(
 async fn http<I, Serve>(io: I, watch: Arc<Watch>, peer: Peer, thread: &Rc<Thread<Serve>>)
 where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    Serve: AsyncFn(Request<Incoming>, Peer) -> Response<Body> + 'static,
+    Serve: AsyncFn(&mut Request<Body>, &Peer) -> Response<Body> + 'static,
 {
     let entered = thread.registry.enter(Arc::clone(&watch));
     let io = GuardedIo::new(io, Arc::clone(&watch));
     let serving = Rc::clone(thread);
-    let service = service_fn(move |mut request: Request<Incoming>| {
+    let service = service_fn(move |request: Request<Incoming>| {
         let in_flight = watch.answering();
         let thread = Rc::clone(&serving);
         let watch = Arc::clone(&watch);
         async move {
+            let mut request = request.map(Body::from);
             unify(&mut request);
-            let response = (thread.serve)(request, peer).await;
+            let response = (thread.serve)(&mut request, &peer).await;
             if response.status() == StatusCode::SWITCHING_PROTOCOLS {
                 watch.upgrades();
             }

@@ -23,6 +23,7 @@ pub struct Listeners {
     threads: Vec<Vec<(Door, TcpListener)>>,
     admin: Option<TcpListener>,
     addresses: Vec<SocketAddr>,
+    asked: Option<SocketAddr>,
     grpc: Option<SocketAddr>,
 }
 
@@ -48,6 +49,7 @@ impl Listeners {
         };
         let addresses = config.listen.iter().map(|address| open(*address, Door::Web));
         let addresses = addresses.collect::<Result<_, Error>>()?;
+        let asked = config.forward_auth.map(|address| open(address, Door::Asked)).transpose()?;
         let grpc = config.grpc.map(|address| open(address, Door::Grpc)).transpose()?;
         let admin = match config.admin {
             Some(address) => {
@@ -55,13 +57,19 @@ impl Listeners {
             }
             None => None,
         };
-        Ok(Self { threads, admin, addresses, grpc })
+        Ok(Self { threads, admin, addresses, asked, grpc })
     }
 
     /// Where clients connect, with the ports that the machine chose.
     #[must_use]
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
+    }
+
+    /// Where proxies ask by HTTP, if that is a place of its own.
+    #[must_use]
+    pub const fn asked_address(&self) -> Option<SocketAddr> {
+        self.asked
     }
 
     /// Where proxies ask by gRPC.

@@ -2,10 +2,13 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use tokio::sync::Semaphore;
 
+use super::pulse::Pulse;
+use crate::clock::stopwatch;
 use crate::config;
 
 /// The `[server]` at work; what it says of limits holds for connections and requests that begin
@@ -22,6 +25,7 @@ struct Inner {
     size: Mutex<usize>,
     /// Permits that are to go when connections give them back.
     debt: AtomicUsize,
+    pulse: Pulse,
 }
 
 impl Live {
@@ -34,6 +38,7 @@ impl Live {
             room: Arc::new(Semaphore::new(size)),
             size: Mutex::new(size),
             debt: AtomicUsize::new(0),
+            pulse: Pulse::new(),
         }))
     }
 
@@ -59,6 +64,16 @@ impl Live {
 
     pub(super) fn config(&self) -> Arc<config::Server> {
         self.0.config.load_full()
+    }
+
+    /// Whether each serving thread has turned within this time.
+    #[must_use]
+    pub fn turns_within(&self, time: Duration) -> bool {
+        self.0.pulse.beats_within(time, stopwatch())
+    }
+
+    pub(super) fn pulse(&self) -> &Pulse {
+        &self.0.pulse
     }
 
     pub(super) fn room(&self) -> &Arc<Semaphore> {

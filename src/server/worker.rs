@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::{Request, Response};
-use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper_util::rt::TokioTimer;
 use tokio::sync::{Semaphore, watch};
@@ -22,7 +21,7 @@ use super::stage::Builders;
 use super::watched::{Load, Patience, Ticks};
 use super::{Ended, Phase};
 use crate::body::Body;
-use crate::clock::Clock;
+use crate::clock::{Clock, stopwatch};
 use crate::config;
 use crate::observe::{Connection, Observer, Recorder};
 use crate::peer::{Door, Peer};
@@ -156,7 +155,7 @@ impl Worker {
     /// Serves until the drain is over; `ended` is dropped after everything else.
     pub(super) fn run<Serve>(self, make: &dyn Fn(Recorder) -> Serve, ended: Ended)
     where
-        Serve: AsyncFn(Request<Incoming>, Peer) -> Response<Body> + 'static,
+        Serve: AsyncFn(&mut Request<Body>, &Peer) -> Response<Body> + 'static,
     {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
@@ -170,7 +169,7 @@ impl Worker {
 
     async fn serve<Serve>(self, make: &dyn Fn(Recorder) -> Serve)
     where
-        Serve: AsyncFn(Request<Incoming>, Peer) -> Response<Body> + 'static,
+        Serve: AsyncFn(&mut Request<Body>, &Peer) -> Response<Body> + 'static,
     {
         let recorder = self.observer.recorder();
         let mut phases = self.phases.clone();
@@ -217,7 +216,9 @@ impl Worker {
 impl<Serve> Thread<Serve> {
     /// Looks after the connections, for ever.
     async fn tick(&self) {
+        let heart = self.live.pulse().join();
         loop {
+            heart.beat(stopwatch());
             let limits = self.now().limits.clone();
             let patience = limits.patience();
             tokio::time::sleep(limits.tick()).await;

@@ -21,10 +21,14 @@ FEW, MANY = 2_000, 12_000
 TARGET = "/acme/model/resolve/main/config.json"
 
 
-def hubgate_life(hub, launch):
+ANSWER = "nginx, `return 200`"
+QUESTIONS = {"hubgate asked by nginx's auth_request": "nginx", "hubgate asked as by Traefik, Caddy, HAProxy": "forward"}
+
+
+def hubgate_life(hub, launch, asker=peers.ASKER):
     place = gates.Place()
     provider = peers.provider(place, place.url)
-    peer = peers.hubgate("counted gate", place, hub.url, provider.client("acme"), launch=launch)
+    peer = peers.hubgate("counted gate", place, hub.url, provider.client("acme"), launch=launch, asker=asker)
     visitor = Visitor()
     visitor.sign_in(f"{place.url}/-/sso/acme/login?return_to=/-/sso/", "alice", "x", place.url)
     provider.stop()
@@ -35,13 +39,29 @@ def nginx_life(hub, launch):
     return peers.nginx("counted nginx", hub.url, launch=launch), measure.request_headers("hubgate=x")
 
 
+def asked_life(contract):
+    def life(hub, launch):
+        peer, headers = hubgate_life(hub, launch, asker="127.0.0.1")
+        peer.path, fields = peers.question(contract, peer.url, TARGET)
+        return peer, {**headers, **fields}
+
+    return life
+
+
+def answering_life(hub, launch):
+    peer = peers.nginx("counted nginx", hub.url, location="return 200;", launch=launch)
+    peer.path, fields = peers.question("nginx", peer.url, TARGET)
+    return peer, {**measure.request_headers("hubgate=x"), **fields}
+
+
 LIVES = {"hubgate, session verified": hubgate_life, "nginx, no authentication": nginx_life}
 CREDENTIALS = {kind: functools.partial(tokens.life, kind) for kind in tokens.KINDS}
+FORWARD_AUTH = {**{name: asked_life(contract) for name, contract in QUESTIONS.items()}, ANSWER: answering_life}
 
 
 def load(peer, headers, count, connections):
     flags = [flag for name, value in headers.items() for flag in ("-H", f"{name}: {value}")]
-    done = subprocess.run([program("h2load"), "--h1", "-n", str(count), "-c", str(connections), "-t1", *flags, peer.url + TARGET],
+    done = subprocess.run([program("h2load"), "--h1", "-n", str(count), "-c", str(connections), "-t1", *flags, peer.url + (peer.path or TARGET)],
                           capture_output=True, text=True, timeout=600)
     if f"{count} succeeded" not in done.stdout:
         raise RuntimeError(f"h2load: {done.stdout}{done.stderr}")
@@ -100,6 +120,6 @@ def run(hub, lives=None):
 
 
 def table(found):
-    lines = ["| 1 KiB GET | user instructions per request | system calls per request, 32 connections |", "|---|---:|---:|"]
+    lines = ["| 1 KiB GET, or a question about one | user instructions per request | system calls per request, 32 connections |", "|---|---:|---:|"]
     lines += [f"| {name} | {row['instructions']:,.0f} | {row['system calls']:.2f} |" for name, row in found.items()]
     return "\n".join(lines)

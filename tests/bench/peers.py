@@ -26,6 +26,8 @@ class Peer:
 
     def __init__(self, name, url, processes, note=""):
         self.name, self.url, self.processes, self.note = name, url, processes, note
+        # What is asked for, where that is not the same as for all.
+        self.path = None
 
 
 def pinned(*argv):
@@ -180,8 +182,16 @@ ProxyPass / {upstream}/ keepalive=On
     return Peer(name, url, [process])
 
 
-def hubgate(name, place, upstream, client, launch=(), identity="idp"):
-    server = f'threads = 1\ntrusted_proxies = ["{ASKER}/32"]'
+def question(contract, url_base, path):
+    """The path and the header fields by which a proxy asks about a GET of `path`."""
+    host = url_base.removeprefix("http://")
+    if contract == "nginx":
+        return "/-/sso/authz/nginx", {"X-Original-URL": url_base + path, "X-Original-Method": "GET"}
+    return "/-/sso/authz/forward", {"X-Forwarded-Method": "GET", "X-Forwarded-Proto": "http", "X-Forwarded-Host": host, "X-Forwarded-Uri": path}
+
+
+def hubgate(name, place, upstream, client, launch=(), identity="idp", asker=ASKER):
+    server = f'threads = 1\ntrusted_proxies = ["{asker}/32"]'
     started = gates.Gate(place, upstream, [gates.organization("acme", client, display_name="ACME Corp", **({"public": ["open"]} if identity == "idp" else {}))], name=f"bench-{name}",
                          server=server, launch=pinned(*launch), sink="/dev/null", identity=identity)
     return Peer(name, place.url, [started.process])

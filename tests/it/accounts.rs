@@ -25,7 +25,7 @@ fn bearer(name: &str) -> String {
 }
 
 /// A browser in which somebody uses the hub.
-fn at_hub(world: &World, account: &str) -> Browser {
+pub(crate) fn at_hub(world: &World, account: &str) -> Browser {
     let mut browser = world.browser();
     browser.plant("token", &format!("hf_{account}"));
     browser
@@ -37,13 +37,18 @@ async fn ask(world: &World, line: &str, headers: &str) -> Answer {
 
 #[tokio::test]
 async fn a_thousand_clients_with_one_cold_token_make_one_question() {
-    let world = world().await;
-    let headers = bearer("moe");
-    let asked = (0..1000).map(|_| ask(&world, "GET /acme/demo/resolve/main/config.json", &headers));
-    let answers = all(asked).await;
-    assert!(answers.iter().all(|answer| answer.status == 200));
-    let (questions, rest) = world.whoami_and_rest();
-    assert_eq!((questions.len(), rest.len()), (1, 1000));
+    for threads in ["1", "4"] {
+        let world = World::with(|setup| {
+            setup.with_accounts().set("server", "threads", threads);
+        })
+        .await;
+        let headers = bearer("moe");
+        let line = "GET /acme/demo/resolve/main/config.json";
+        let answers = all((0..1000).map(|_| ask(&world, line, &headers))).await;
+        assert!(answers.iter().all(|answer| answer.status == 200));
+        let (questions, rest) = world.whoami_and_rest();
+        assert_eq!((questions.len(), rest.len()), (1, 1000), "{threads} threads");
+    }
 }
 
 #[tokio::test]

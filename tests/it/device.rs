@@ -68,6 +68,9 @@ async fn a_program_is_signed_in_by_way_of_a_browser() {
     assert_eq!(organization["fullname"], "ACME Corp");
     assert_eq!(organization["roleInOrg"], "write");
     assert_eq!(who["auth"]["type"], "oauth");
+    // huggingface_hub before 1.0 refuses a pasted token without these two.
+    let access = &who["auth"]["accessToken"];
+    assert_eq!(*access, json!({ "displayName": "oauth-bob", "role": "write" }));
 
     world.bearing("GET /acme/bert", &tokens.access).await.expect(200);
     let told = world.last_at_hub().head;

@@ -2,6 +2,7 @@
 
 mod drain;
 mod limits;
+mod notify;
 mod tls;
 
 use crate::rig::{Hub, Setup};

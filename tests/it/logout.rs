@@ -19,7 +19,7 @@ const CLIENT: &str = "hub-at-acme";
 type Order = Box<dyn FnOnce(&mut Behaviour)>;
 
 /// A logout token, sent as the provider sends it.
-async fn back_channel(world: &World, token: &str) -> Answer {
+pub(crate) async fn back_channel(world: &World, token: &str) -> Answer {
     back_channel_form(world, &format!("logout_token={token}")).await
 }
 
@@ -29,7 +29,7 @@ async fn back_channel_form(world: &World, form: &str) -> Answer {
     tool::send(world.gate.address, target, kind, form.as_bytes()).await
 }
 
-fn token(world: &World, person: &str) -> String {
+pub(crate) fn token(world: &World, person: &str) -> String {
     world.acme.logout_token(CLIENT, Some(&format!("00u-acme-{person}")), None).unwrap()
 }
 

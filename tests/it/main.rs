@@ -10,6 +10,7 @@
 
 mod accounts;
 mod audit;
+mod banner;
 mod command_line;
 mod configuration;
 mod decisions;

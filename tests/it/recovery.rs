@@ -12,7 +12,7 @@ use crate::support::served::events;
 use crate::support::setup::{SITE, Setup};
 use crate::support::world::World;
 
-fn code() -> RecoveryCode {
+pub(crate) fn code() -> RecoveryCode {
     RecoveryCode::random().unwrap()
 }
 
@@ -22,11 +22,11 @@ fn hashed(organization: &str, codes: &[&RecoveryCode]) -> String {
     format!("{hashes:?}")
 }
 
-fn with(setup: &mut Setup, organization: &str, codes: &[&RecoveryCode]) {
+pub(crate) fn with(setup: &mut Setup, organization: &str, codes: &[&RecoveryCode]) {
     setup.set(organization, "recovery_codes", &hashed(organization, codes));
 }
 
-async fn enter(browser: &mut Browser, organization: &str, code: &str) -> Answer {
+pub(crate) async fn enter(browser: &mut Browser, organization: &str, code: &str) -> Answer {
     let target = format!("/-/sso/{organization}/recovery");
     let page = browser.load(&target).await.expect(200);
     let ask = Ask::post(&target).page().header("Origin", SITE).form(&[("code", code)]);
@@ -62,6 +62,29 @@ async fn a_code_makes_an_administrator_for_a_day() {
     let line = events().find(subject).expect("an event");
     assert!(line.contains("WARN") && line.contains("recovery-code-used"), "{line}");
     assert!(!events().text().contains(&first.expose()));
+}
+
+#[tokio::test]
+async fn at_a_hub_with_accounts_a_code_holds_for_the_account_in_its_own_browser() {
+    let first = code();
+    let world = World::with(|setup| {
+        setup.with_accounts();
+        with(setup, "acme", &[&first]);
+    })
+    .await;
+    let mut browser = world.browser();
+    browser.plant("token", "hf_bob");
+    browser.fetch("/acme/bert").await.refused(401, "sign-in-required");
+    enter(&mut browser, "acme", &first.expose()).await.expect(303);
+    browser.fetch("/acme/bert").await.expect(200);
+    let told = world.last_at_hub().head;
+    assert_eq!(told.values("x-auth-role"), ["admin"]);
+    let mut elsewhere = world.browser();
+    elsewhere.plant("token", "hf_bob");
+    elsewhere.fetch("/acme/bert").await.refused(401, "sign-in-required");
+    world.bearing("GET /acme/bert", "hf_bob").await.refused(403, "sign-in-required");
+    world.clock.advance(minutes(24 * 60));
+    browser.fetch("/acme/bert").await.refused(401, "session-expired");
 }
 
 #[tokio::test]

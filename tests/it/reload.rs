@@ -5,9 +5,13 @@ mod process;
 
 use std::time::Duration;
 
+use hubgate::clock::Clock;
+use hubgate::config::Loader;
 use hubgate::demo::provider::Endpoint;
+use hubgate::policy::OrganizationId;
 use hubgate::serve::Reloaded;
 
+use crate::documents::{Document, Folder};
 use crate::support::browser::SESSION;
 use crate::support::world::World;
 
@@ -69,7 +73,7 @@ fn every_file_that_a_key_names_is_read_through_its_section() {
             let name = path.file_name().unwrap().to_str().unwrap();
             if path.is_dir() && !["section", "loader"].contains(&name) {
                 look(&path);
-            } else if path.is_file() && !["files.rs", "load.rs"].contains(&name) {
+            } else if path.is_file() && !["files.rs", "load.rs", "stamp.rs"].contains(&name) {
                 let text = std::fs::read_to_string(&path).unwrap();
                 assert!(!text.contains("fs::"), "{} opens files itself", path.display());
             }
@@ -334,4 +338,56 @@ async fn kubernetes_swap_of_the_folder_behind_a_link_is_seen() {
     std::fs::rename(folder.path("mounted/..data_tmp"), folder.path("mounted/..data")).unwrap();
     changed(world.gate.reload(), "~acme");
     world.browser().fetch("/acme/demo").await.refused(401, "sign-in-required");
+}
+
+#[tokio::test]
+async fn a_folder_that_is_gone_takes_nobody_with_it() {
+    let world = in_files().await;
+    let (folder, away) = (world.gate.folder.path("orgs.d"), world.gate.folder.path("away"));
+    std::fs::rename(&folder, &away).unwrap();
+    let Reloaded::Refused(problems) = world.gate.reload() else { panic!("it was reloaded") };
+    assert!(problems.to_string().contains("organizations: "), "{problems}");
+    world.signed_in("acme", "bob").await.fetch("/acme/bert").await.expect(200);
+    std::fs::rename(&away, &folder).unwrap();
+    changed(world.gate.reload(), "");
+}
+
+/// So many that several threads read them.
+#[test]
+fn mistakes_among_many_organizations_are_told_at_once_and_one_change_is_one_change() {
+    let folder = Folder::new();
+    let main = Document::minimal().set("organizations", "\"orgs.d/*.toml\"");
+    folder.write("hub.toml", main.text().as_bytes());
+    let write = |number: usize, lines: &str| {
+        let id = format!("org{number:03}");
+        let text = Document::organization(&id, lines);
+        folder.write(&format!("orgs.d/{id}.toml"), text.as_bytes());
+    };
+    for number in 0..600 {
+        write(number, if number % 200 == 7 { "default_role = \"king\"" } else { "" });
+    }
+    let environment = [("SECRET".to_owned(), "s".to_owned())];
+    let mut loader = Loader::new(&folder.path("hub.toml"), environment);
+    let now = Clock::system().now();
+    let problems = loader.first(now).unwrap_err();
+    let keys: Vec<&str> = problems.iter().map(|problem| problem.key.as_str()).collect();
+    let key = |number| format!("organization[org{number}].default_role");
+    assert_eq!(keys, [key("007"), key("207"), key("407")]);
+    (0..600).for_each(|number| write(number, ""));
+    assert_eq!(loader.first(now).unwrap().organizations.len(), 601);
+    write(599, "email_domains = [\"example.com\"]");
+    write(300, "default_role = \"king\"");
+    let reading = loader.again(now).unwrap();
+    let names = |ids: &[OrganizationId]| ids.iter().map(ToString::to_string).collect::<Vec<_>>();
+    assert_eq!(names(&reading.changes.changed), ["org599"]);
+    assert_eq!(reading.broken.len(), 1);
+    assert_eq!(reading.broken[0].key, key("300"));
+    assert_eq!(reading.config.organizations.len(), 601, "what is broken stays");
+    loader.commit(reading);
+    folder.remove("orgs.d/org000.toml");
+    write(300, "");
+    let reading = loader.again(now).unwrap();
+    assert_eq!(names(&reading.changes.removed), ["org000"]);
+    // What was broken is read anew, and nothing else.
+    assert_eq!(names(&reading.changes.changed), ["org300"]);
 }

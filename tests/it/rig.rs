@@ -17,7 +17,6 @@ use hubgate::peer::Peer;
 use hubgate::policy::{Claimed, Decision, Principal, Target, decide};
 use hubgate::proxy::{Connector, Proxy};
 use hubgate::server::{self, Context, Listeners, Live};
-use hyper::body::Incoming;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
@@ -74,6 +73,7 @@ impl Setup {
             server: config::Server {
                 listen: vec![loopback],
                 admin: Some(loopback),
+                forward_auth: None,
                 grpc: None,
                 tls: None,
                 trusted_proxies: Vec::new(),
@@ -145,12 +145,11 @@ fn gate(
     connector: &Connector,
     recorder: Recorder,
     cord: Arc<Cord>,
-) -> impl AsyncFn(Request<Incoming>, Peer) -> Response<Body> + use<> {
+) -> impl AsyncFn(&mut Request<Body>, &Peer) -> Response<Body> + use<> {
     let managed = Managed::new(config::Headers::hubgate("hub"));
     let proxy = Proxy::new(connector, &managed, recorder.clone());
-    async move |request, peer: Peer| {
+    async move |request: &mut Request<Body>, peer: &Peer| {
         let (started, now) = (stopwatch(), Clock::system().now());
-        let mut request = request.map(Body::from);
         let method = request.method().clone();
         let path = request.uri().path().to_owned();
         let lifeline = if request.headers().contains_key("x-session") {

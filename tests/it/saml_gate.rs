@@ -28,7 +28,11 @@ async fn world_with(change: impl FnOnce(&mut Setup)) -> World {
 }
 
 /// The page with which the provider posts its answer.
-async fn answer_for(browser: &mut Browser, target: &str, person: &str) -> (Answer, Form) {
+pub(crate) async fn answer_for(
+    browser: &mut Browser,
+    target: &str,
+    person: &str,
+) -> (Answer, Form) {
     let page = browser.open(target).await;
     let posting = browser.click(&page, person).await.expect(200);
     let form = posting.forms().remove(0);
@@ -364,7 +368,7 @@ async fn the_hubs_own_address_takes_answers_that_are_meant_for_it() {
 }
 
 /// What a browser does with a message of the provider.
-async fn carry(browser: &mut Browser, sent: &Sent) -> Answer {
+pub(crate) async fn carry(browser: &mut Browser, sent: &Sent) -> Answer {
     let ask = match sent {
         Sent::Redirect(url) => Ask::get("/").to(url.parse().unwrap()),
         Sent::Post { action, fields } => {
@@ -377,7 +381,7 @@ async fn carry(browser: &mut Browser, sent: &Sent) -> Answer {
     browser.finish(answer).await
 }
 
-fn entity_id() -> String {
+pub(crate) fn entity_id() -> String {
     format!("{SITE}/-/sso/globex/saml/metadata")
 }
 

@@ -15,11 +15,11 @@ use crate::support::tool;
 use crate::support::world::World;
 
 /// A token of the shape that `hubgate token new` makes.
-fn token(letter: char) -> String {
+pub(crate) fn token(letter: char) -> String {
     format!("hf_hubgate_s_{}", letter.to_string().repeat(43))
 }
 
-fn account(setup: &mut Setup, organization: &str, name: &str, token: &str, more: &str) {
+pub(crate) fn account(setup: &mut Setup, organization: &str, name: &str, token: &str, more: &str) {
     let hash = hash_text(&TokenHash::of(token).bytes());
     let text =
         format!("[[organization.service_account]]\nname = {name:?}\nhash = {hash:?}\n{more}\n");
@@ -138,20 +138,20 @@ async fn a_service_account_is_gone_with_its_line_in_the_configuration() {
 }
 
 /// A CI system that signs what its jobs are.
-struct Ci {
+pub(crate) struct Ci {
     provider: Provider,
     clock: MovingClock,
 }
 
 impl Ci {
-    async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let clock = MovingClock::new();
         let settings = Settings::new("CI", Vec::new(), clock.clock());
         let provider = Provider::start(Listener::loopback().await.unwrap(), settings).unwrap();
         Self { provider, clock }
     }
 
-    fn workload(&self, setup: &mut Setup, organization: &str, more: &str) {
+    pub(crate) fn workload(&self, setup: &mut Setup, organization: &str, more: &str) {
         let issuer = self.provider.issuer();
         let text = format!(
             "[[organization.workload]]\nname = \"train\"\nissuer = {issuer:?}\n\
@@ -162,7 +162,7 @@ impl Ci {
     }
 
     /// The claims of an honest job.
-    fn job(&self) -> Value {
+    pub(crate) fn job(&self) -> Value {
         let now = self.clock.seconds();
         json!({
             "iss": self.provider.issuer(), "aud": "https://hub.example.com", "iat": now,
@@ -176,14 +176,15 @@ impl Ci {
         self.provider.public_key(Algorithm::Es256).unwrap()["kid"].clone()
     }
 
-    fn sign(&self, claims: &Value) -> String {
+    pub(crate) fn sign(&self, claims: &Value) -> String {
         let header = json!({ "typ": "JWT", "alg": "ES256", "kid": self.key_id() });
         let (header, claims) = (header.as_object().unwrap(), claims.as_object().unwrap());
         self.provider.sign(Algorithm::Es256, header, claims).unwrap()
     }
 }
 
-const CLAIMS: &str = "claims = { repository = \"acme/train\", ref = \"refs/heads/main\" }";
+pub(crate) const CLAIMS: &str =
+    "claims = { repository = \"acme/train\", ref = \"refs/heads/main\" }";
 
 async fn with_ci(more: &str) -> (Ci, World) {
     let ci = Ci::start().await;
@@ -373,4 +374,35 @@ async fn one_issuer_serves_many_organizations_each_by_its_own_claims() {
     world.bearing("GET /globex/vision", &globex).await.expect(200);
     world.bearing("GET /globex/vision", &acme).await.refused(403, "sign-in-required");
     world.bearing("GET /acme/bert", &globex).await.refused(403, "sign-in-required");
+}
+
+#[tokio::test]
+async fn at_a_hub_with_accounts_a_machines_token_is_no_way_in_for_another_credential() {
+    let world = World::with(|setup| {
+        setup.with_accounts();
+        account(setup, "acme", "nightly", &token('N'), "role = \"write\"");
+    })
+    .await;
+    let machine = format!("X-HF-Authorization: Bearer {}\r\n", token('N'));
+    for beside in ["Authorization: Bearer hf_bob\r\n", "Cookie: token=hf_bob\r\n"] {
+        let headers = format!("{machine}{beside}");
+        let answer = tool::ask(world.gate.address, "GET /acme/bert", &headers).await;
+        answer.refused(400, "mixed-credentials");
+    }
+    assert!(world.hub.received().is_empty(), "neither asked about nor forwarded");
+    // Alone, and beside cookies that are no credential, it opens what it opened before.
+    for beside in ["", "Cookie: theme=dark\r\n"] {
+        let headers = format!("{machine}{beside}");
+        tool::ask(world.gate.address, "GET /acme/demo", &headers).await.expect(200);
+        let told = world.last_at_hub().head;
+        assert_eq!(told.value("x-hf-authorization"), None);
+        assert_eq!(told.values("x-auth-user"), ["acme:service-account:nightly"]);
+        assert_eq!(told.values("x-auth-role"), ["write"]);
+    }
+    let ask = |line| tool::ask(world.gate.address, line, &machine);
+    ask("GET /acme/demo/settings").await.refused(403, "role-too-low");
+    // Elsewhere it is a stranger like any other, whom the hub's own access list answers.
+    ask("GET /globex/vision").await;
+    let told = world.last_at_hub().head;
+    assert_eq!((told.value("x-auth-user"), told.value("x-auth-role")), (None, None));
 }

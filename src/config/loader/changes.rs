@@ -9,6 +9,7 @@ use crate::policy::OrganizationId;
 pub(super) const RESTART: &[&str] = &[
     "audit",
     "server.admin",
+    "server.forward_auth",
     "server.grpc",
     "server.listen",
     "server.threads",

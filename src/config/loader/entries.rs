@@ -1,16 +1,16 @@
 //! The organizations' entries, in the main file and in the files that it names; a file that has
 //! not changed is not read again.
 
-use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::collections::HashSet;
+use std::path::Path;
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use toml::{Table, Value};
 
 use super::super::section::{Place, Reader};
+use super::super::stamp::Stamp;
 use super::super::{Problem, files, overrides};
-use super::stamp::Stamp;
+use super::many::{self, Earlier};
 
 /// One organization's table and where it stands.
 #[derive(Clone, Debug)]
@@ -27,19 +27,24 @@ pub(super) struct Entries {
     pub(super) broken: Vec<Problem>,
 }
 
+/// A file of organizations, and how it stood before anything of it was read.
+pub(super) type Found = (Arc<Path>, Stamp);
+
 /// The files as they were read last.
 #[derive(Debug, Default)]
-pub(super) struct Files(HashMap<PathBuf, File>);
+pub(super) struct Files(Vec<File>);
 
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 struct File {
+    place: Place,
+    path: Arc<Path>,
     stamp: Stamp,
     entries: Vec<Arc<Value>>,
     problems: Vec<Problem>,
 }
 
 impl Files {
-    /// Takes the organizations out of the main file's table, and reads the files of `patterns`.
+    /// Takes the organizations out of the main file's table, and reads the files that were found.
     ///
     /// A file that goes away between two looks is no mistake when `vanishing` is allowed.
     pub(super) fn gather(
@@ -47,9 +52,8 @@ impl Files {
         reader: &Reader,
         place: &Place,
         table: &mut Table,
-        patterns: &[String],
+        found: Vec<Found>,
         vanishing: bool,
-        now: SystemTime,
     ) -> Entries {
         let mut entries = Entries::default();
         match table.remove("organization") {
@@ -63,37 +67,49 @@ impl Files {
                 reader.note(place, "organization", "is no list of tables", remedy);
             }
         }
-        let mut seen = HashMap::with_capacity(self.0.len());
-        for path in paths(reader, place, patterns) {
-            let stamp = Stamp::of(&path, now);
-            if vanishing && !stamp.is_there() {
-                continue;
-            }
-            let place = place_of(&path);
-            let file = match self.0.remove(&path) {
-                Some(file) if stamp.proves(&file.stamp) => file,
-                Some(_) | None => File::read(reader, &place, &path, stamp),
-            };
+        let there = found.into_iter().filter(|(_, stamp)| !vanishing || stamp.is_there());
+        self.read(reader, there.collect());
+        entries.list.reserve(self.0.len());
+        for file in &self.0 {
             let entry =
-                |value: &Arc<Value>| Entry { value: Arc::clone(value), place: place.clone() };
+                |value: &Arc<Value>| Entry { value: Arc::clone(value), place: file.place.clone() };
             entries.list.extend(file.entries.iter().map(entry));
             entries.broken.extend(file.problems.iter().cloned());
-            seen.insert(path, file);
         }
-        self.0 = seen;
         if overrides::reach_organizations(reader) {
             overridden(reader, &mut entries.list);
         }
         entries
     }
+
+    /// Reads those that may hold something else than the last time.
+    fn read(&mut self, reader: &Reader, found: Vec<Found>) {
+        let path = |file: &File| Arc::clone(&file.path);
+        let mut earlier = Earlier::new(std::mem::take(&mut self.0), path);
+        let known = found.iter().map(|(path, stamp)| {
+            let is = |file: &File| file.path.as_os_str() == path.as_os_str();
+            earlier.take(is, || Arc::clone(path)).filter(|file| stamp.proves(&file.stamp))
+        });
+        let known: Vec<Option<File>> = known.collect();
+        let unknown: Vec<&Found> =
+            found.iter().zip(&known).filter(|(_, file)| file.is_none()).map(|(at, _)| at).collect();
+        let (environment, now) = (&reader.environment, reader.now);
+        let read = many::each(&unknown, |(path, stamp)| {
+            File::read(&Reader::new(Arc::clone(environment), now), path, *stamp)
+        });
+        let mut read = read.into_iter();
+        self.0 = known.into_iter().filter_map(|file| file.or_else(|| read.next())).collect();
+    }
 }
 
 impl File {
-    fn read(reader: &Reader, place: &Place, path: &Path, stamp: Stamp) -> Self {
-        let others = reader.problems.take();
-        let entries = files::organizations(reader, place, path);
-        let problems = reader.problems.replace(others);
-        Self { stamp, entries: entries.into_iter().map(Arc::new).collect(), problems }
+    fn read(reader: &Reader, path: &Arc<Path>, stamp: Stamp) -> Self {
+        let base = path.parent().unwrap_or(Path::new("")).into();
+        let place = Place { file: Some(Arc::clone(path)), base, key: String::new() };
+        let entries = files::organizations(reader, &place, path);
+        let problems = reader.problems.take();
+        let (path, entries) = (Arc::clone(path), entries.into_iter().map(Arc::new).collect());
+        Self { place, path, stamp, entries, problems }
     }
 }
 
@@ -113,24 +129,21 @@ pub(super) fn patterns(reader: &Reader, place: &Place, table: &Table) -> Vec<Str
     }
 }
 
-/// The files that the patterns name, each once.
-pub(super) fn paths(reader: &Reader, place: &Place, patterns: &[String]) -> Vec<PathBuf> {
-    let mut all: Vec<PathBuf> = Vec::new();
+/// The files that the patterns name, each once, and how they stand.
+pub(super) fn found(reader: &Reader, place: &Place, patterns: &[String]) -> Vec<Found> {
+    let mut all: Vec<Arc<Path>> = Vec::new();
     for pattern in patterns {
         let matching = files::matching(reader, place, pattern);
         if all.is_empty() {
             all = matching;
         } else {
-            all.extend(matching.into_iter().filter(|path| !all.contains(path)).collect::<Vec<_>>());
+            let seen: HashSet<Arc<Path>> = all.iter().cloned().collect();
+            all.extend(matching.into_iter().filter(|path| !seen.contains(path)));
         }
     }
-    all
-}
-
-/// Where the keys of an organizations' file stand.
-fn place_of(path: &Path) -> Place {
-    let base = path.parent().unwrap_or(Path::new("")).to_owned();
-    Place { file: Some(path.to_owned()), base, key: String::new() }
+    let now = reader.now;
+    let stamps = many::each(&all, |path| Stamp::of(path, now));
+    all.into_iter().zip(stamps).collect()
 }
 
 /// Writes the environment's overrides into the entries; those that none reaches stay as they are.

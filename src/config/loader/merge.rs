@@ -1,6 +1,7 @@
 //! Organizations that change one by one must still fit together.
 
 use std::collections::{HashMap, HashSet};
+use std::path::Path;
 use std::sync::Arc;
 
 use super::super::{OrganizationConfig, Problem};
@@ -30,6 +31,7 @@ pub(super) fn merge(
             .get(&candidate.config.policy.id)
             .is_some_and(|earlier| Arc::ptr_eq(&earlier.config, &candidate.config))
     };
+    let unchanged: Vec<bool> = candidates.iter().map(unchanged).collect();
     let mut rejected: HashSet<usize> = HashSet::new();
     let mut kept = stay;
     loop {
@@ -44,7 +46,9 @@ pub(super) fn merge(
             let some = candidates
                 .iter()
                 .enumerate()
-                .filter(|(i, c)| standing(i) && unchanged(c) != changed);
+                .zip(&unchanged)
+                .filter(|((i, _), unchanged)| standing(i) && **unchanged != changed)
+                .map(|(one, _)| one);
             for (index, candidate) in some {
                 if let Some(why) = owners.clash(&candidate.config) {
                     wrong = Some((index, candidate, why));
@@ -125,7 +129,7 @@ impl Clash {
             }
         };
         Problem {
-            file: candidate.origin.clone(),
+            file: candidate.origin.as_deref().map(Path::to_owned),
             key: format!("organization[{id}].{key}"),
             what,
             remedy: remedy.to_owned(),

@@ -1,7 +1,8 @@
 //! Organizations as they were read last: one whose text and files are unchanged is not read again.
 
-use std::collections::{HashMap, HashSet};
-use std::path::PathBuf;
+use std::collections::HashSet;
+use std::hash::{Hash as _, Hasher};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -10,18 +11,21 @@ use toml::Value;
 use super::super::keys::ORGANIZATION;
 use super::super::organization::Surroundings;
 use super::super::section::{Place, Reader, Section};
+use super::super::stamp::{Stamp, Touched};
 use super::super::{OrganizationConfig, Problem};
 use super::Origin;
 use super::entries::Entry;
+use super::many::{self, Earlier};
 use super::merge::Candidate;
-use super::stamp::Touched;
 
-/// Every organization's last reading, by the file and the label that it stands under.
+/// Every organization's last reading, in the order of the entries.
 #[derive(Debug, Default)]
-pub(super) struct Readings(HashMap<(Origin, String), Known>);
+pub(super) struct Readings(Vec<Known>);
 
 #[derive(Debug)]
 struct Known {
+    /// The file and the label that it stands under.
+    name: (Origin, String),
     value: Arc<Value>,
     around: Surroundings,
     touched: Vec<Touched>,
@@ -38,52 +42,68 @@ pub(super) struct Organizations {
 }
 
 impl Readings {
-    /// Reads what has changed.
+    /// Reads what has changed; the files that organizations rest on are as they were at the last
+    /// look.
     pub(super) fn read(
         &mut self,
         reader: &Reader,
         entries: &[Entry],
         around: Surroundings,
-        now: SystemTime,
     ) -> Organizations {
+        let mut earlier = Earlier::new(std::mem::take(&mut self.0), |known| known.name.clone());
+        let known = entries.iter().enumerate().map(|(index, entry)| {
+            let is = |known: &Known| Arc::ptr_eq(&known.value, &entry.value);
+            let known = earlier.take(is, || name(entry, index));
+            known.and_then(|known| known.unchanged(entry, around))
+        });
+        let known: Vec<Option<Known>> = known.collect();
+        let unknown = entries.iter().zip(&known).enumerate();
+        let unknown: Vec<(usize, &Entry)> = unknown
+            .filter(|(_, (_, known))| known.is_none())
+            .map(|(index, (entry, _))| (index, entry))
+            .collect();
+        let (environment, now) = (&reader.environment, reader.now);
+        let read = many::each(&unknown, |(index, entry)| {
+            Known::read(&Reader::new(Arc::clone(environment), now), entry, *index, around)
+        });
+        let mut read = read.into_iter();
+        self.0 = known.into_iter().filter_map(|known| known.or_else(|| read.next())).collect();
         let mut found = Organizations::default();
-        let mut readings = HashMap::with_capacity(entries.len());
-        let others = (reader.problems.take(), reader.touched.take());
-        for (index, entry) in entries.iter().enumerate() {
-            let place = labelled(entry, index);
-            let name = (place.file.clone(), place.key.clone());
-            let known = self.0.remove(&name).and_then(|known| known.unchanged(entry, around, now));
-            let known = known.unwrap_or_else(|| Known::read(reader, entry, place, around, now));
-            match &known.outcome {
-                Ok(config) => found.good.push(Candidate {
-                    config: Arc::clone(config),
-                    origin: entry.place.file.clone(),
-                }),
+        found.good.reserve(self.0.len());
+        for Known { name: (origin, _), outcome, .. } in &self.0 {
+            match outcome {
+                Ok(config) => found
+                    .good
+                    .push(Candidate { config: Arc::clone(config), origin: origin.clone() }),
                 Err(problems) => {
                     found.broken.extend(problems.iter().cloned());
-                    found.broken_in.insert(entry.place.file.clone());
+                    found.broken_in.insert(origin.clone());
                 }
             }
-            readings.insert(name, known);
         }
-        reader.problems.replace(others.0);
-        reader.touched.replace(others.1);
-        self.0 = readings;
         found
     }
 
-    /// The files that organizations rest on.
-    pub(super) fn touched(&self) -> impl Iterator<Item = &PathBuf> {
-        self.0.values().flat_map(|known| known.touched.iter().map(|touched| &touched.path))
+    /// Looks at the files that organizations rest on.
+    pub(super) fn look(&mut self, now: SystemTime, seen: &mut impl Hasher) {
+        let all = self.0.iter().flat_map(|known| &known.touched);
+        let all: Vec<&Path> = all.map(|touched| touched.path.as_path()).collect();
+        let stamps = many::each(&all, |path| Stamp::of(path, now));
+        let touched = self.0.iter_mut().flat_map(|known| &mut known.touched);
+        for (touched, stamp) in touched.zip(stamps) {
+            touched.path.as_os_str().hash(seen);
+            stamp.hash(seen);
+            touched.latest = stamp;
+        }
     }
 }
 
 impl Known {
     /// The reading, if it is still true.
-    fn unchanged(mut self, entry: &Entry, around: Surroundings, now: SystemTime) -> Option<Self> {
+    fn unchanged(mut self, entry: &Entry, around: Surroundings) -> Option<Self> {
         let same = (Arc::ptr_eq(&self.value, &entry.value) || self.value == entry.value)
             && self.around == around
-            && self.touched.iter_mut().all(|touched| touched.is_unchanged(now));
+            && self.touched.iter_mut().all(Touched::is_unchanged);
         if !same {
             return None;
         }
@@ -91,13 +111,9 @@ impl Known {
         Some(self)
     }
 
-    fn read(
-        reader: &Reader,
-        entry: &Entry,
-        place: Place,
-        around: Surroundings,
-        now: SystemTime,
-    ) -> Self {
+    fn read(reader: &Reader, entry: &Entry, index: usize, around: Surroundings) -> Self {
+        let place = labelled(entry, index);
+        let name = (place.file.clone(), place.key.clone());
         let config = open(reader, place, &entry.value)
             .and_then(|section| OrganizationConfig::read(&section, around));
         let problems = reader.problems.take();
@@ -105,24 +121,30 @@ impl Known {
             Some(config) if problems.is_empty() => Ok(Arc::new(config)),
             Some(_) | None => Err(problems),
         };
-        let touched = reader.touched.take().into_iter();
-        let touched = touched.map(|(key, path)| Touched::new(key, path, now)).collect();
-        Self { value: Arc::clone(&entry.value), around, touched, outcome }
+        let touched = reader.take_touched();
+        Self { name, value: Arc::clone(&entry.value), around, touched, outcome }
     }
 }
 
+/// The file and the label that an entry stands under.
+fn name(entry: &Entry, index: usize) -> (Origin, String) {
+    let place = labelled(entry, index);
+    (place.file, place.key)
+}
+
 /// The entries' tables.
-pub(super) fn sections<'r>(reader: &'r Reader, entries: &[Entry]) -> Vec<Section<'r>> {
-    let open = |(index, entry): (usize, &Entry)| open(reader, labelled(entry, index), &entry.value);
+pub(super) fn sections<'r>(reader: &'r Reader, entries: &'r [Entry]) -> Vec<Section<'r>> {
+    let open =
+        |(index, entry): (usize, &'r Entry)| open(reader, labelled(entry, index), &entry.value);
     entries.iter().enumerate().filter_map(open).collect()
 }
 
-fn open<'r>(reader: &'r Reader, place: Place, value: &Value) -> Option<Section<'r>> {
+fn open<'r>(reader: &'r Reader, place: Place, value: &'r Value) -> Option<Section<'r>> {
     let Some(table) = value.as_table() else {
         reader.note(&place, "", "is no table", "write [[organization]]");
         return None;
     };
-    Some(Section::open(reader, place, table.clone(), ORGANIZATION))
+    Some(Section::open(reader, place, table, ORGANIZATION))
 }
 
 /// Where an organization stands, under a label that people recognize: its id, else its place in

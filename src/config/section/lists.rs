@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use toml::Value;
 
+use super::super::stamp::Touched;
 use super::Section;
 
 impl Section<'_> {
@@ -75,13 +76,21 @@ impl Section<'_> {
     /// Notes that the configuration rests on this file's content: when it changes, the configuration
     /// does.
     pub(in super::super) fn touch(&self, key: &str, path: &Path) {
-        self.reader.touched.borrow_mut().push((self.join(key), path.to_owned()));
+        let touched = Touched::begin(self.join(key), path, self.reader.now);
+        self.reader.touched.borrow_mut().push(touched);
+    }
+
+    /// What was read from the file that was touched last.
+    pub(super) fn holds(&self, text: &str) {
+        if let Some(touched) = self.reader.touched.borrow_mut().last_mut() {
+            touched.holds(text.as_bytes());
+        }
     }
 
     /// The text of a file that a key of this table names; a reload looks at it again.
     pub(in super::super) fn file_text(&self, key: &str, path: &Path) -> std::io::Result<String> {
         self.touch(key, path);
-        std::fs::read_to_string(path)
+        std::fs::read_to_string(path).inspect(|text| self.holds(text))
     }
 
     pub(in super::super) fn is_table(&self, key: &str) -> bool {

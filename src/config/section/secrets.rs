@@ -12,11 +12,10 @@ use super::{Place, Section};
 /// More than any key, certificate or client secret.
 const MAX_SECRET_BYTES: u64 = 64 * 1024;
 
-impl Section<'_> {
+impl<'r> Section<'r> {
     /// `{ file = "…" }` or `{ env = "…" }`.
     pub(in super::super) fn secret(&self, key: &str) -> Option<Secret> {
-        let value = self.value(key)?.clone();
-        self.secret_at(key, &value)
+        self.secret_at(key, self.value(key)?)
     }
 
     /// A list of secrets.
@@ -28,7 +27,7 @@ impl Section<'_> {
         (secrets.len() == items.len()).then_some(secrets)
     }
 
-    fn secret_at(&self, key: &str, value: &Value) -> Option<Secret> {
+    fn secret_at(&self, key: &str, value: &'r Value) -> Option<Secret> {
         const REMEDY: &str = "write { file = \"…\" } or { env = \"…\" }";
         let Some(table) = value.as_table() else {
             let what = if value.is_str() {
@@ -40,7 +39,7 @@ impl Section<'_> {
             return None;
         };
         let place = Place { key: self.join(key), ..self.place.clone() };
-        let section = Section::open(self.reader, place, table.clone(), SECRET);
+        let section = Section::open(self.reader, place, table, SECRET);
         match (section.has("file"), section.has("env")) {
             (true, false) => section.secret_file(),
             (false, true) => section.secret_variable(),
@@ -59,7 +58,10 @@ impl Section<'_> {
         let path = self.path("file")?;
         self.touch("file", &path);
         match read_secret(&path) {
-            Ok(text) => self.secret_text("file", text),
+            Ok(text) => {
+                self.holds(&text);
+                self.secret_text("file", text)
+            }
             Err(error) => {
                 let what = format!("{} cannot be read: {error}", path.display());
                 self.note("file", what, "check the path, the mount and its permissions");

@@ -1,9 +1,14 @@
 //! Opens the tables inside a table.
 
+use std::sync::LazyLock;
+
 use toml::{Table, Value};
 
 use super::super::keys::{Kind, SECRET};
 use super::{Place, Section};
+
+/// A table that is not there.
+static EMPTY: LazyLock<Table> = LazyLock::new(Table::new);
 
 impl<'r> Section<'r> {
     /// A table from somebody else's words to strings, in the order of the words.
@@ -31,7 +36,7 @@ impl<'r> Section<'r> {
 
     /// A table inside this one, empty when it is not there.
     pub(in super::super) fn section_or_empty(&self, key: &str) -> Option<Section<'r>> {
-        if self.has(key) { self.section(key) } else { self.labelled(key, key, &Table::new()) }
+        if self.has(key) { self.section(key) } else { self.labelled(key, key, &EMPTY) }
     }
 
     /// A list of tables inside this one, labelled by their index.
@@ -49,13 +54,13 @@ impl<'r> Section<'r> {
         sections
     }
 
-    fn labelled(&self, key: &str, label: &str, table: &Table) -> Option<Section<'r>> {
+    fn labelled(&self, key: &str, label: &str, table: &'r Table) -> Option<Section<'r>> {
         let keys = match self.keys.iter().find(|known| known.name == key)?.kind {
             Kind::Section(keys) | Kind::Sections(keys) => keys,
             Kind::Secret => SECRET,
             Kind::Text | Kind::List | Kind::Value | Kind::Names(_) => return None,
         };
         let place = Place { key: self.join(label), ..self.place.clone() };
-        Some(Section::open(self.reader, place, table.clone(), keys))
+        Some(Section::open(self.reader, place, table, keys))
     }
 }

@@ -1,24 +1,22 @@
 //! The head of an answer: read strictly, since whatever has two readings could smuggle another.
 
-use std::mem::MaybeUninit;
-
 use bytes::Bytes;
-use http::header::{self, HeaderMap, HeaderValue};
+use http::header::{HeaderMap, HeaderValue};
 use http::{Request, Response, StatusCode, Version};
 use hyper::ext::ReasonPhrase;
-use memchr::memmem;
 
 use super::head::number;
+use super::lines::Lines;
 use super::link::Link;
-use super::names::Names;
+use super::names::{Kind, Names};
 use crate::body::Body;
-use crate::headers::{is_hop_by_hop, strip_named};
+use crate::headers::strip_named;
 
 /// The largest head of an answer, in bytes.
-const LARGEST: usize = 256 * 1024;
+pub(super) const LARGEST: usize = 256 * 1024;
 
 /// How many headers an answer may have.
-const MOST: usize = 256;
+pub(super) const MOST: usize = 256;
 
 /// How every head begins.
 const BEGIN: &[u8] = b"HTTP/1.";
@@ -26,8 +24,12 @@ const BEGIN: &[u8] = b"HTTP/1.";
 /// What is wrong with an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Flaw {
-    #[error("it is no HTTP/1.1")]
-    Syntax(#[from] httparse::Error),
+    #[error("its status is none")]
+    Status,
+    #[error("it has trailers that are none")]
+    Trailers(#[from] httparse::Error),
+    #[error("it has more than {MOST} headers")]
+    TooMany,
     #[error("it does not begin as HTTP/1.1 does")]
     NoHttp,
     #[error("a line of its head does not end in CR LF")]
@@ -77,41 +79,31 @@ pub(super) fn take(
     names: &Names,
 ) -> Result<Option<(Answer, Response<Body>)>, Flaw> {
     let read = link.buffer();
-    // The parser would pass over empty lines in front.
     let begun = read.len().min(BEGIN.len());
     if read.get(..begun) != BEGIN.get(..begun) {
         return Err(Flaw::NoHttp);
     }
-    let Some(end) = memmem::find(read, b"\r\n\r\n") else { return unfinished(read) };
-    let head = link.take(end + 4);
-    let mut places = [const { MaybeUninit::uninit() }; MOST];
-    let mut parsed = httparse::Response::new(&mut []);
-    let whole = httparse::ParserConfig::default().parse_response_with_uninit_headers(
-        &mut parsed,
-        &head,
-        &mut places,
-    )?;
-    // An empty line that ends in LF alone would end the head earlier for some.
-    if whole != httparse::Status::Complete(head.len()) {
-        return Err(Flaw::LineEnd);
+    let mut found = Lines::new();
+    if !found.find(read)? {
+        return if read.len() > LARGEST { Err(Flaw::TooLong) } else { Ok(None) };
     }
-    let status =
-        parsed.code.and_then(|code| StatusCode::from_u16(code).ok()).ok_or(Flaw::Header)?;
+    let head = link.take(found.length());
+    let mut lines = found.of(&head);
+    let (old, status, reason) = status_line(lines.next().unwrap_or_default())?;
     let mut response = Response::new(Body::Empty);
     *response.status_mut() = status;
-    let old = parsed.version == Some(0);
     if status.is_informational() {
+        // It is read as strictly, and goes no further.
+        collect(&head, lines, names, &mut HeaderMap::new())?;
         let answer = Answer { framing: Framing::Length(0), keep_alive: true };
         return Ok(Some((answer, response)));
     }
-    if let Some(reason) = parsed.reason.filter(|said| status.canonical_reason() != Some(said))
-        && let Ok(reason) = ReasonPhrase::try_from(reason.as_bytes())
-    {
+    if let Some(reason) = reason {
         response.extensions_mut().insert(reason);
     }
     let mut headers = std::mem::take(request.headers_mut());
     headers.clear();
-    let said = collect(&head, parsed.headers, names, &mut headers)?;
+    let said = collect(&head, lines, names, &mut headers)?;
     *response.headers_mut() = headers;
     let empty = *request.method() == http::Method::HEAD
         || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
@@ -126,15 +118,29 @@ pub(super) fn take(
     Ok(Some((answer, response)))
 }
 
-/// What has no end yet, but may have one.
-fn unfinished<T>(read: &[u8]) -> Result<Option<T>, Flaw> {
-    if memmem::find(read, b"\n\n").is_some() {
-        return Err(Flaw::LineEnd);
+/// `HTTP/1.1 200 OK` (RFC 9112 §4): whether it is HTTP/1.0, the status, and the reason where it is
+/// not the usual one.
+fn status_line(line: &[u8]) -> Result<(bool, StatusCode, Option<ReasonPhrase>), Flaw> {
+    let (old, rest) = match line.strip_prefix(BEGIN) {
+        Some([b'0', rest @ ..]) => (true, rest),
+        Some([b'1', rest @ ..]) => (false, rest),
+        Some(_) | None => return Err(Flaw::NoHttp),
+    };
+    let Some(([b' ', code @ ..], rest)) = rest.split_first_chunk::<4>() else {
+        return Err(Flaw::Status);
+    };
+    let status = StatusCode::from_bytes(code).map_err(|_| Flaw::Status)?;
+    let reason = match rest {
+        // Some leave out the blank in front of no reason.
+        [] => &[],
+        [b' ', reason @ ..] => reason,
+        [..] => return Err(Flaw::Status),
+    };
+    if status.canonical_reason().is_some_and(|usual| usual.as_bytes() == reason) {
+        return Ok((old, status, None));
     }
-    if read.len() > LARGEST {
-        return Err(Flaw::TooLong);
-    }
-    Ok(None)
+    let reason = ReasonPhrase::try_from(reason).map_err(|_| Flaw::Status)?;
+    Ok((old, status, Some(reason)))
 }
 
 /// What a head says of its body and of its connection.
@@ -161,46 +167,74 @@ impl Said {
 }
 
 /// Collects what goes on to the client; the values share the bytes of the head.
-fn collect(
-    head: &Bytes,
-    lines: &[httparse::Header<'_>],
+///
+/// What may stand in a value is for [`HeaderValue`] to say: no control but a tab, so no CR. A line
+/// that begins with a blank has no name, so none is folded (RFC 9112 §5.2).
+fn collect<'h>(
+    head: &'h Bytes,
+    lines: impl Iterator<Item = &'h [u8]>,
     names: &Names,
     headers: &mut HeaderMap,
 ) -> Result<Said, Flaw> {
     let mut said = Said::default();
     let mut named: Vec<&[u8]> = Vec::new();
     for line in lines {
-        let name = names.of(line.name.as_bytes()).ok_or(Flaw::Header)?;
-        if name == header::CONTENT_LENGTH {
-            let length = number(line.value).ok_or(Flaw::Length)?;
-            if said.length.replace(length).is_some() {
-                return Err(Flaw::Length);
-            }
-        } else if name == header::TRANSFER_ENCODING {
-            if said.chunked || !line.value.eq_ignore_ascii_case(b"chunked") {
-                return Err(Flaw::Coding);
-            }
-            said.chunked = true;
-            continue;
-        } else if name == header::CONNECTION {
-            for option in line.value.split(|b| *b == b',').map(<[u8]>::trim_ascii) {
-                if option.eq_ignore_ascii_case(b"close") {
-                    said.close = true;
-                } else if option.eq_ignore_ascii_case(b"keep-alive") {
-                    said.keep_alive = true;
-                } else {
-                    named.push(option);
+        let (name, kind, value) = names.take(line).ok_or(Flaw::Header)?;
+        let value = without_blanks(value);
+        match kind {
+            Kind::Said => {}
+            Kind::Length => {
+                let length = number(value).ok_or(Flaw::Length)?;
+                if said.length.replace(length).is_some() {
+                    return Err(Flaw::Length);
                 }
             }
-            continue;
-        } else if is_hop_by_hop(&name) {
-            continue;
+            Kind::Coding => {
+                if said.chunked || !value.eq_ignore_ascii_case(b"chunked") {
+                    return Err(Flaw::Coding);
+                }
+                said.chunked = true;
+                continue;
+            }
+            Kind::Connection => {
+                is_value(value)?;
+                for option in value.split(|b| *b == b',').map(<[u8]>::trim_ascii) {
+                    if option.eq_ignore_ascii_case(b"close") {
+                        said.close = true;
+                    } else if option.eq_ignore_ascii_case(b"keep-alive") {
+                        said.keep_alive = true;
+                    } else {
+                        named.push(option);
+                    }
+                }
+                continue;
+            }
+            Kind::Hop => {
+                is_value(value)?;
+                continue;
+            }
         }
-        let value = HeaderValue::from_maybe_shared(head.slice_ref(line.value));
+        let value = HeaderValue::from_maybe_shared(head.slice_ref(value));
         headers.try_append(name, value.map_err(|_| Flaw::Header)?).map_err(|_| Flaw::Header)?;
     }
     for option in named {
         strip_named(headers, option);
     }
     Ok(said)
+}
+
+/// Whether a value that goes no further is one all the same.
+fn is_value(value: &[u8]) -> Result<(), Flaw> {
+    HeaderValue::from_bytes(value).map(|_| ()).map_err(|_| Flaw::Header)
+}
+
+/// A value without the blanks around it: spaces and tabs, and nothing else (RFC 9110 §5.6.3).
+const fn without_blanks(mut value: &[u8]) -> &[u8] {
+    while let [b' ' | b'\t', rest @ ..] = value {
+        value = rest;
+    }
+    while let [rest @ .., b' ' | b'\t'] = value {
+        value = rest;
+    }
+    value
 }

@@ -1,6 +1,7 @@
 """Everything beside the cluster: the image's recipe, the units, Compose, scripts, and how YAML is written."""
 
 import json
+import os
 import pathlib
 import re
 import shutil
@@ -31,6 +32,7 @@ COMPOSE = ("github.com/compose-spec/compose-go/v2@v2.9.0", "schema/compose-spec.
 
 def run(report):
     image(report)
+    laid_out(report)
     units(report)
     scripts(report)
     written(report)
@@ -54,6 +56,69 @@ def image(report):
     copied = set(re.findall(r"^COPY (?!--from)(.*) \S+$", text, re.M))
     allowed = {line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
     report.check(".dockerignore: sends what is copied and nothing else", {one for line in copied for one in line.split()} == allowed, (copied, allowed))
+
+
+IMAGE = re.compile(r"^(usr/bin/hubgate|etc/(passwd|group|nsswitch\.conf)|etc/ssl/certs/ca-certificates\.crt|lib(64)?/\S*(ld-linux-\S+|libc|libgcc_s|libm)\.so\.\d+)$")
+
+
+def laid_out(report):
+    """What the last stage holds: a few files, the same each time, and a gate that runs with nothing else."""
+    names = [line for line in (DEPLOY / "Dockerfile").read_text().splitlines() if line.startswith("FROM ")]
+    report.check("Dockerfile: the last stage begins with nothing", names[-1] == "FROM scratch", names)
+    with tempfile.TemporaryDirectory() as folder:
+        root, again = pathlib.Path(folder) / "root", pathlib.Path(folder) / "again"
+        for one in (root, again):
+            done = told("sh", DEPLOY / "image.sh", configuration.binary(), one)
+            if not report.check("image.sh: lays the image out", *done):
+                return
+        files = sorted(str(path.relative_to(root)) for path in root.rglob("*") if path.is_file())
+        report.check(f"the image: {len(files)} files, {sum((root / one).stat().st_size for one in files) / 1e6:.1f} MB, no shell and no tool",
+                     all(IMAGE.match(one) for one in files), files)
+        both = [subprocess.run(["sh", "-c", f"tar -C {one} --sort=name --numeric-owner -c . | sha256sum"], capture_output=True).stdout for one in (root, again)]
+        report.check("the image: laid out twice, the same bytes", both[0] == both[1], both)
+        if os.geteuid() != 0:
+            report.skip("the image's files as a root", "that needs root")
+            return
+        root.chmod(0o755)
+        (root / "etc/hubgate/hubgate.toml").write_text(ALONE)
+        run_inside(report, root)
+
+
+# A gate that nobody needs to reach: its health is asked from within.
+ALONE = """public_url = "https://hub.example.com"
+[server]
+listen = "127.0.0.1:18080"
+admin = "127.0.0.1:19090"
+[hub]
+upstream = "http://127.0.0.1:9"
+"""
+
+
+def run_inside(report, root):
+    """As the container runs it: its own root and network, read-only, user 65532, no capability, nothing gained by exec."""
+    shell = f"""
+ip link set lo up; mount --bind {root} {root}; mount -o remount,bind,ro {root}
+python3 - <<'END'
+import os, signal, subprocess, sys, time
+def start(*more):
+    def inside():
+        os.chroot("{root}"); os.chdir("/"); os.setgroups([]); os.setgid(65532); os.setuid(65532)
+    return subprocess.Popen(["/usr/bin/hubgate", *more], preexec_fn=inside, env={{"HUBGATE_CONFIG": "/etc/hubgate/hubgate.toml"}}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+gate = start("run")
+for _ in range(100):
+    asked = start("healthcheck")
+    said, _ = asked.communicate()
+    if asked.returncode == 0: break
+    time.sleep(0.1)
+gate.send_signal(signal.SIGTERM)
+out, _ = gate.communicate(timeout=60)
+print("health", asked.returncode, "end", gate.returncode)
+print(said, out)
+END
+"""
+    done = subprocess.run(["unshare", "-m", "-n", "sh", "-c", shell], capture_output=True, text=True, timeout=120)
+    report.check("the image: serves as user 65532 from a read-only root, is healthy, and ends with 0 at SIGTERM",
+                 "health 0 end 0" in done.stdout, done.stdout + done.stderr)
 
 
 def units(report):

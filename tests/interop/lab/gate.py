@@ -58,6 +58,7 @@ def configuration(place, upstream, organizations, folder, head="", hub="", serve
                   f"client_id = {text(client['client_id'])}", f"client_secret = {{ file = {text(str(secret))} }}"]
         if client["provider"] == "generic":
             lines.append('scopes = ["openid", "email", "profile", "groups"]')
+        lines += wanted.get("also", [])
     return "\n".join(line for line in lines if line is not None) + "\n"
 
 

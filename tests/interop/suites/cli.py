@@ -21,41 +21,37 @@ PEOPLE = {
     "bob": {"email": "bob@acme.test", "email_verified": True, "name": "Bob", "groups": ["everyone"]},
 }
 FILES = {"config.json": b'{"hidden": 8}', "README.md": b"# A model\n"}
-# From 1.x on; older versions take a token that was made elsewhere.
-WITH_DEVICE_FLOW, WITHOUT = ["hfnew", "hf1"], ["hf036", "hf024"]
 
 
 def run(report):
+    """The newest and the oldest version, and everything that holds a token beside them."""
+    tell(report, "cli", lambda scene, machines: {
+        "hfnew runs": lambda: scene.device_flow("hfnew"),
+        "hf024 runs": lambda: scene.pasted_token("hf024"),
+        "git with a stored password": scene.git,
+        "machines": lambda: scene.machines(machines),
+        "@huggingface/hub": scene.javascript,
+        "the crate hf-hub": scene.rust,
+    })
+
+
+def tell(report, name, scenarios):
+    """A gate, a hub, a provider and a browser, and what happens with them."""
     place = Place()
-    provider = OidcProvider(["acme", "globex", "initech"], place.url, PEOPLE, name="oidc-provider-cli")
-    hub = Hub({f"models/{name}": FILES for name in ("acme/open-bert", "acme/secret-bert", "globex/secret-gpt", "initech/brief")}, name="hub-cli")
+    provider = OidcProvider(["acme", "globex", "initech"], place.url, PEOPLE, name=f"oidc-provider-{name}")
+    hub = Hub({f"models/{name}": FILES for name in ("acme/open-bert", "acme/secret-bert", "globex/secret-gpt", "initech/brief")}, name=f"hub-{name}")
     machines = Machines(place)
     gate = Gate(place, hub.url, [
         organization("acme", provider.client("acme"), display_name="ACME Corp", public=["open-*"], machines=machines.configuration),
         organization("globex", provider.client("globex"), display_name="Globex"),
         organization("initech", provider.client("initech"), display_name="Initech", session_timeout="25s"),
-    ], name="gate-cli")
-    screens = fresh("screens-cli")
-    browser = Chromium(place.url, screens)
+    ], name=f"gate-{name}")
+    browser = Chromium(place.url, fresh(f"screens-{name}"))
     scene = Scene(report, place, hub, browser)
     try:
-        for version in WITH_DEVICE_FLOW:
-            with report.scenario(f"{version} runs"):
-                scene.device_flow(version)
-        with report.scenario("a sign-in that ends by its age"):
-            scene.expiry()
-        for version in WITHOUT:
-            with report.scenario(f"{version} runs"):
-                scene.pasted_token(version)
-        with report.scenario("git with a stored password"):
-            scene.git()
-        with report.scenario("machines"):
-            scene.machines(machines)
-        with report.scenario("@huggingface/hub"):
-            scene.javascript()
-        for name in ("hf_hub_05", "hf_hub"):
-            with report.scenario(f"the crate {name}"):
-                scene.rust(name)
+        for sentence, act in scenarios(scene, machines).items():
+            with report.scenario(sentence):
+                act()
         report.check("the gate is still the same process", gate.process.child.poll() is None, gate.process.tail())
         shown = [word for word in ("hf_hubgate_", "device_code=", "user_code=") if word in gate.process.log.read_text()]
         report.check("the gate's log holds no token and no code", not shown, shown)
@@ -416,35 +412,23 @@ class Scene:
             refused = call(what, token="", **how)
             check(f"{name}: {what} without a token is refused with the address", not refused["ok"] and self.sign_in_at in refused["text"], refused)
 
-    def rust(self, crate):
-        built = PEERS / crate / "debug" / f"{crate.replace('_', '-')}-peer"
+    def rust(self):
+        built = PEERS / "hf_hub" / "debug" / "hf-hub-peer"
         if not built.exists():
-            raise Missing(f"the Rust client {crate} is not built (run tests/interop/install)")
-        token, home = self.lent(), fresh(f"home-{crate}")
-        name, repository = ("hf-hub 0.5", ["acme/secret-bert"]) if crate.endswith("05") else ("hf-hub 1.0", ["acme", "secret-bert"])
+            raise Missing("the Rust client hf_hub is not built (run tests/interop/install)")
+        token, name = self.lent(), "hf-hub 0.5"
 
         def run(*argv, token=token):
+            home = fresh("home-hf-hub")
             done = subprocess.run([built, *argv], capture_output=True, text=True, timeout=60, env={
-                **clean_environment(), **OFFLINE, "HF_ENDPOINT": self.place.url, "HF_HOME": str(fresh(home.name)), **({"HF_TOKEN": token} if token else {})})
+                **clean_environment(), **OFFLINE, "HF_ENDPOINT": self.place.url, "HF_HOME": str(home), "HOME": str(home), **({"HF_TOKEN": token} if token else {})})
             done.text = done.stdout + done.stderr
             return done
 
-        done = run("download", *repository, "config.json")
+        done = run("download", "acme/secret-bert", "config.json")
         self.report.check(f"{name}: downloads private content", done.returncode == 0 and FILES["config.json"].decode() in done.stdout, done.text)
-        refused = run("download", *repository, "config.json", token=None)
+        done = run("info", "acme/secret-bert")
+        self.report.check(f"{name}: info of private content", done.returncode == 0 and len(done.stdout.strip()) == 40, done.text)
+        refused = run("download", "acme/secret-bert", "config.json", token=None)
         self.report.transcript(f"download by {name} without a token", "download acme/secret-bert config.json", refused.text)
         self.report.check(f"{name}: private content without a token is refused, and the error says 403", refused.returncode != 0 and "403" in refused.text, refused.text)
-        if crate.endswith("05"):
-            done = run("info", *repository)
-            self.report.check(f"{name}: info of private content", done.returncode == 0 and len(done.stdout.strip()) == 40, done.text)
-            return
-        done = run("whoami")
-        self.report.check(f"{name}: whoami knows the person", done.returncode == 0 and "alice" in done.stdout, done.text)
-        done = run("upload", *repository, "by-rust.txt", "from rust")
-        self.report.check(f"{name}: uploads", done.returncode == 0 and self.hub.find("models/acme/secret-bert").read("main", "by-rust.txt") == b"from rust", done.text)
-        done = run("create", "acme/made-by-rust")
-        self.report.check(f"{name}: creates a repository", done.returncode == 0 and ("models", "acme/made-by-rust") in self.hub.repositories, done.text)
-        refused = run("create", "globex/made-by-rust")
-        self.report.transcript(f"create by {name} in an organization without a sign-in", "create globex/made-by-rust", refused.text)
-        self.report.check(f"{name}: a repository of an organization without a sign-in is refused with its address",
-                          refused.returncode != 0 and "/-/sso/globex/login" in refused.text, refused.text)

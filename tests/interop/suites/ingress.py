@@ -3,8 +3,12 @@
 One gate and one public address serve all of them in turn, so that a sign-in at one is good at the next.
 """
 
+import base64
+import hashlib
+import json
 import os
 import re
+import signal
 import socket
 import subprocess
 import tempfile
@@ -14,10 +18,14 @@ from lab.gate import Gate, Place, organization
 from lab.peers import HUB_HOST, GitHub, OidcProvider, Olah, fresh, git, program, venv
 from lab.process import INTEROP, WORK, Process, clean_environment, free_port
 from lab.recording import RecordingHub
+from lab.report import Missing
 from lab.visitor import Visitor
 
 SNIPPETS = INTEROP.parent.parent / "deploy" / "ingress"
 PEOPLE = {"alice": {"email": "alice@acme.test", "email_verified": True, "name": "Alice", "groups": ["ml"]}}
+# A machine's token, as `hubgate token new` makes one, and what the configuration holds of it.
+TOKEN = "hf_hubgate_s_" + "N" * 43
+MACHINE = ["[[organization.service_account]]", 'name = "nightly"', f'hash = "sha256:{hashlib.sha256(TOKEN.encode()).hexdigest()}"', 'role = "write"']
 TOLD = ["x-auth-user", "x-auth-email", "x-auth-name", "x-auth-org", "x-auth-role", "x-auth-orgs", "x-auth-groups", "x-auth-assertion"]
 
 
@@ -26,7 +34,7 @@ def run(report):
     place.url = public.url
     hub = RecordingHub(HUB_HOST)
     op = OidcProvider(["acme"], public.url, PEOPLE)
-    acme = [organization("acme", op.client("acme"), display_name="ACME Corp", public=["open-*"])]
+    acme = [organization("acme", op.client("acme"), display_name="ACME Corp", public=["open-*"], also=MACHINE)]
     grpc = free_port(place.host)
     asked = Gate(place, None, acme, name="gate-asked", server=f'trusted_proxies = ["127.0.0.1"]\ngrpc = "{place.host}:{grpc}"')
     alice = Visitor()
@@ -41,8 +49,13 @@ def run(report):
     asked.stop()
     with report.scenario("Apache runs"):
         gate = Gate(place, f"http://{HUB_HOST}:{hub.port}", acme, name="gate-in-the-stream", server='trusted_proxies = ["127.0.0.1"]')
-        Bench(report, Apache, public, place, grpc, hub, Visitor()).attacked(gate)
+        apache = Bench(report, Apache, public, place, grpc, hub, Visitor())
+        apache.attacked(gate)
+        apache.slow(gate)
+        apache.browser()
         gate.stop()
+        with report.scenario("Apache in front of the real hubs"):
+            apache.in_the_stream(acme, olah, forge)
     for peer in filter(None, (olah, forge, op, hub)):
         peer.stop()
 
@@ -167,25 +180,44 @@ class Bench:
     def everything(self, gate, olah, forge):
         self.attacked(gate)
         self.broken()
+        self.slow(gate)
+        self.browser()
         if olah and forge:
             self.hubs(olah, forge)
+
+    def in_the_stream(self, organizations, olah, forge):
+        """Where the gate forwards by itself: another gate for each hub, and a new sign-in."""
+        for hub, act in ((olah, self.downloads), (forge, self.clones)):
+            gate = Gate(self.place, hub.url, organizations, name="gate-in-the-stream", server='trusted_proxies = ["127.0.0.1"]')
+            running = self.started("127.0.0.1:9")
+            self.alice = Visitor()
+            self.alice.sign_in(f"{self.public.url}/-/sso/acme/login?return_to=/-/sso/", "alice", "x", self.public.url)
+            act(self.alice.cookie_header(self.public.url + "/"))
+            running.stop()
+            gate.stop()
 
     def hubs(self, olah, forge):
         cookie = self.alice.cookie_header(self.public.url + "/")
         running = self.started(olah.url.removeprefix("http://"))
+        self.downloads(cookie)
+        running.stop()
+        running = self.started(forge.url.removeprefix("http://"))
+        self.clones(cookie)
+        running.stop()
+
+    def downloads(self, cookie):
         for repository, how, good in (("open-bert", None, True), ("secret-bert", None, False), ("secret-bert", cookie, True)):
             done = self.download(repository, how)
             who = "with a session" if how else "without a session"
             self.check(f"hf downloads acme/{repository} {who}: {'yes' if good else 'no, and it prints where to sign in'}",
                        (done.returncode == 0) == good and (good or "/-/sso/acme/login" in done.stdout + done.stderr), done.stdout + done.stderr)
-        running.stop()
-        running = self.started(forge.url.removeprefix("http://"))
+
+    def clones(self, cookie):
         home = fresh("ingress-clones")
         for repository, how, good in (("open-bert", (), True), ("secret-bert", (), False),
                                       ("secret-bert", ("-c", f"http.{self.public.url}/.extraHeader=Cookie: {cookie}"), True)):
             done = git(*how, "clone", "-q", f"{self.public.url}/acme/{repository}.git", home / f"{repository}-{len(how)}", check=False)
             self.check(f"git clones acme/{repository} {'with' if how else 'without'} a session: {'yes' if good else 'no'}", (done.returncode == 0) == good, done.stderr)
-        running.stop()
 
     def attacked(self, gate):
         running = self.started(f"{HUB_HOST}:{self.hub.port}")
@@ -231,7 +263,26 @@ class Bench:
         answer = alice.once(f"{url}/api/repos/create", "POST", {"Content-Type": "application/json"}, made)
         seen = self.hub.take()
         self.check("who may write creates one, and the body arrives", answer.status == 200 and len(seen) == 1 and seen[0]["body"] == made, answer)
+        self.credentials()
         self.web_socket()
+
+    def credentials(self):
+        """The hub's own go on byte for byte, hubgate's tokens never do."""
+        url = f"{self.public.url}/acme/secret"
+        names = ("authorization", "x-hf-authorization")
+        basic = "Basic " + base64.b64encode(b"app:its own").decode()
+        password = "Basic " + base64.b64encode(f"x:{TOKEN}".encode()).decode()
+        session = {"Cookie": self.alice.cookie_header(self.public.url + "/")}
+        for what, headers, left in (("no credential", session, ("", "")), ("the hub's", {**session, "Authorization": basic}, (basic, "")),
+                                    ("the hub's in both places", {**session, "Authorization": basic, "X-HF-Authorization": "Bearer hf_x"}, (basic, "Bearer hf_x")),
+                                    ("a token of hubgate's", {"Authorization": f"Bearer {TOKEN}"}, ("", "")), ("a token as password", {"Authorization": password}, ("", "")),
+                                    ("a token beside the hub's", {"Authorization": basic, "X-HF-Authorization": f"Bearer {TOKEN}"}, (basic, ""))):
+            self.hub.take()
+            answer = Visitor().once(url, headers=headers)
+            seen = self.hub.take()
+            told = dict(seen[0]["headers"]) if len(seen) == 1 else {}
+            good = answer.status == 200 and tuple(told.get(name, "") for name in names) == left and TOKEN not in str(seen) and told.get("x-auth-user")
+            self.check(f"{what}: the hub gets {' and '.join(one for one in left if one) or 'none'}", good, f"{answer}\n{seen}"[:1500])
 
     def web_socket(self):
         upgrade = ("Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-Fetch-Mode: websocket\r\n"
@@ -317,6 +368,42 @@ class Bench:
                 answers = [self.raw(f"GET {target} HTTP/1.1\r\nHost: {self.host()}\r\nConnection: close\r\n{cookie}\r\n")[:15] for target in ("/acme/open-bert", "/acme/secret")]
                 self.check(f"when the gate {what}, nothing passes", not self.hub.take() and not any(b" 2" in answer[8:11] for answer in answers), answers)
                 running.stop()
+
+    def slow(self, gate):
+        """A gate that is there and stands still, stopped by a signal."""
+        cookie = f"Cookie: {self.alice.cookie_header(self.public.url + '/')}\r\n"
+        running = self.started(f"{HUB_HOST}:{self.hub.port}")
+        try:
+            self.hub.take()
+            gate.process.child.send_signal(signal.SIGSTOP)
+            targets = ("/acme/open-bert", "/acme/secret", "/pub/x")
+            answers = [self.raw(f"GET {target} HTTP/1.1\r\nHost: {self.host()}\r\nConnection: close\r\n{cookie}\r\n")[:15] for target in targets]
+            self.check("when the gate stands still, nothing passes", not self.hub.take() and not any(b" 2" in answer[8:11] for answer in answers), answers)
+        finally:
+            gate.process.child.send_signal(signal.SIGCONT)
+            running.stop()
+
+    def browser(self):
+        """A person in Chromium: the deep link, the sign-in, the page, a script's request, and the way out."""
+        try:
+            chromium = program("chromium")
+            if not (INTEROP / "node_modules" / "playwright-core").exists():
+                raise Missing("playwright-core is not installed (run tests/interop/install)")
+        except Missing as error:
+            self.report.lacks("Chromium", error)
+            return
+        running = self.started(f"{HUB_HOST}:{self.hub.port}")
+        try:
+            told = {"gate": self.public.url, "chromium": chromium, "path": "/acme/secret/blob/main/a%20b?x=1&y=%2F"}
+            done = subprocess.run([program("node"), INTEROP / "suites" / "ingress.mjs"], capture_output=True, text=True, timeout=120,
+                                  env={**os.environ, "INTEROP": json.dumps(told)})
+            for line in done.stdout.splitlines():
+                one = json.loads(line)
+                self.check(f"Chromium: {one['check']}", one["ok"], one["detail"])
+            self.check("Chromium came to its end", done.returncode == 0, done.stderr[-2000:])
+        finally:
+            running.stop()
+            self.hub.take()
 
     def download(self, repository, cookie):
         with tempfile.TemporaryDirectory(dir=WORK) as home:

@@ -43,8 +43,7 @@ async fn a_field_that_is_missing_empty_or_doubled_is_refused() {
             ] {
                 let asked = format!("{bad}{others}");
                 let answer = tool::ask(world.gate.address, &line, &asked).await;
-                assert_eq!(answer.status, contract.passed_on(400), "{asked}");
-                assert_eq!(answer.reason(), "forward-auth-fields", "{asked}");
+                answer.refused(400, "forward-auth-fields");
             }
         }
         tool::ask(world.gate.address, &line, &fields.concat()).await.expect(200);
@@ -70,7 +69,7 @@ async fn what_belongs_to_another_contract_says_nothing_here() {
     // Each address wants its own fields, whatever else is there.
     let all = [forwarded, original].concat();
     let answer = tool::ask(world.gate.address, "GET /-/sso/authz/nginx", forwarded).await;
-    answer.refused(403, "forward-auth-fields");
+    answer.refused(400, "forward-auth-fields");
     let answer = tool::ask(world.gate.address, "GET /-/sso/authz/forward", original).await;
     answer.refused(400, "forward-auth-fields");
     for address in [
@@ -169,6 +168,10 @@ async fn a_malformed_target_is_never_a_yes() {
                     _ if answer.header("x-request-id").is_none() => {
                         assert_eq!(answer.status, 400, "{what}");
                     }
+                    // nginx makes its own error of it.
+                    Contract::Nginx if answer.reason() == "forward-auth-fields" => {
+                        assert_eq!(answer.status, 400, "{what}");
+                    }
                     Contract::Nginx => assert!(matches!(answer.status, 401 | 403), "{what}"),
                     // An address glued to another word is no address of ours.
                     Contract::Envoy => assert!(matches!(answer.status, 400 | 404), "{what}"),
@@ -200,7 +203,7 @@ async fn a_malformed_method_or_scheme_is_never_a_yes() {
     for url in ["ftp://hub.example.com/acme/demo", "//hub.example.com/acme/demo", "/acme/demo"] {
         let fields = format!("X-Original-URL: {url}\r\nX-Original-Method: GET\r\n");
         let answer = tool::ask(world.gate.address, "GET /-/sso/authz/nginx", &fields).await;
-        answer.refused(403, "forward-auth-fields");
+        answer.refused(400, "forward-auth-fields");
     }
 }
 

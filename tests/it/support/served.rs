@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use http::Request;
+use hubgate::body::Body;
 use hubgate::clock::Clock;
 use hubgate::config::{Config, Loader};
 use hubgate::gate::{Current, Gates, Kept, Site};
@@ -13,7 +14,6 @@ use hubgate::observe::{Audit, Format, Observer, Recorder, Sink};
 use hubgate::peer::Peer;
 use hubgate::serve::{Reloaded, Reloader};
 use hubgate::server::{self, Context, Listeners, Live};
-use hyper::body::Incoming;
 use serde_json::Value;
 use tokio::sync::{Notify, oneshot};
 
@@ -23,6 +23,8 @@ use crate::documents::Folder;
 /// A gate on a port of its own; dropping it ends it.
 pub(crate) struct Served {
     pub(crate) address: SocketAddr,
+    /// Where proxies ask by HTTP, if that is a place of its own.
+    pub(crate) asked: Option<SocketAddr>,
     /// Where proxies ask by gRPC, if they may.
     pub(crate) grpc: Option<SocketAddr>,
     pub(crate) lines: Lines,
@@ -47,15 +49,16 @@ impl Served {
         let lines = Lines::default();
         let audit = Lines::default();
         let noted = Audit::to(audit.clone(), true);
-        let observer = Observer::audited(Sink::to(lines.clone(), Format::Json), noted.clone());
+        let observer = Observer::audited(Sink::to(lines.clone(), Format::Json), noted);
         let (running, end) = oneshot::channel();
-        let kept = Arc::new(Kept::new(&config, clock.clone()).unwrap().audited(noted));
+        let kept = Arc::new(Kept::new(&config, clock.clone(), &observer).unwrap());
         let current = Current::new(Site::new(&config, &kept, None).unwrap());
         let live = Live::new(config.server.clone());
-        let (address, grpc) = serve(&config, live.clone(), clock, &observer, current.clone(), end);
+        let (address, asked, grpc) =
+            serve(&config, live.clone(), clock, &observer, current.clone(), end);
         let reloader = Reloader::new(loader, current, kept, live, observer.clone(), clock.clone());
         let reloader = Mutex::new(reloader);
-        Self { address, grpc, lines, audit, observer, folder, reloader, _running: running }
+        Self { address, asked, grpc, lines, audit, observer, folder, reloader, _running: running }
     }
 
     /// Reads the files again, as at SIGHUP.
@@ -83,12 +86,12 @@ fn serve(
     observer: &Observer,
     current: Current,
     end: oneshot::Receiver<()>,
-) -> (SocketAddr, Option<SocketAddr>) {
+) -> (SocketAddr, Option<SocketAddr>, Option<SocketAddr>) {
     let listeners = Listeners::bind(&config.server).unwrap();
-    let addresses = (listeners.addresses()[0], listeners.grpc_address());
+    let addresses = (listeners.addresses()[0], listeners.asked_address(), listeners.grpc_address());
     let make = move |recorder: Recorder| {
         let gates = Gates::new(&current, recorder.clone());
-        async move |request: Request<Incoming>, peer: Peer| {
+        async move |request: &mut Request<Body>, peer: &Peer| {
             let response = gates.serve(request, peer).await;
             // Tests read the line of a request as soon as they have its answer.
             recorder.flush();

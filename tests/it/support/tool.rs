@@ -112,7 +112,8 @@ impl Wire {
     }
 }
 
-fn parse(bytes: &[u8]) -> Answer {
+/// An answer that was read to its end.
+pub(crate) fn parse(bytes: &[u8]) -> Answer {
     let text = String::from_utf8_lossy(bytes).into_owned();
     let end = bytes.windows(4).position(|four| four == b"\r\n\r\n");
     let end = end.unwrap_or_else(|| panic!("no answer: {text:?}"));

@@ -302,7 +302,7 @@ impl Case {
         for sign_in in all {
             let mut organizations = config.organizations.iter().map(|own| &own.policy);
             let policy = organizations.find(|own| own.id == sign_in.organization).unwrap();
-            let joined = links.join(policy, &account, &sign_in).is_ok();
+            let joined = links.join(policy, &account, &sign_in, now).is_ok();
             if joined && (*carrier == Carrier::Cookie || sign_in.is_live(now)) {
                 principal = principal.with(sign_in);
             }

@@ -1,9 +1,8 @@
-//! The crate hf-hub 1.0 as a program: does what it is told, and prints what came of it.
+//! The crate hf-hub 0.5 as a program: `download ID FILE` and `info ID`, with the token in `HF_TOKEN`.
 
 use std::process::ExitCode;
 
-use hf_hub::HFClientSync;
-use hf_hub::repository::{AddSource, RepoTypeModel};
+use hf_hub::api::sync::ApiBuilder;
 
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
@@ -21,20 +20,13 @@ fn main() -> ExitCode {
 }
 
 fn run(words: &[&str]) -> Result<String, Box<dyn std::error::Error>> {
-    let client = HFClientSync::new()?;
+    let token = std::env::var("HF_TOKEN").ok();
+    let hub = ApiBuilder::from_env().with_token(token).with_progress(false).build()?;
     Ok(match words {
-        ["whoami"] => client.whoami().send()?.username,
-        ["download", owner, name, file] => {
-            let path = client.model(*owner, *name).download_file().filename(*file).send()?;
-            std::fs::read_to_string(path)?
+        ["download", id, file] => {
+            std::fs::read_to_string(hub.model((*id).to_owned()).get(file)?)?
         }
-        ["upload", owner, name, file, content] => {
-            let source = AddSource::Bytes(content.as_bytes().to_vec());
-            let repository = client.model(*owner, *name);
-            let made = repository.upload_file().source(source).path_in_repo(*file).send()?;
-            format!("{:?}", made.commit_oid)
-        }
-        ["create", id] => client.create_repository().repo_id(id).repo_type(RepoTypeModel).send()?.url,
-        _ => return Err("whoami | download OWNER NAME FILE | upload OWNER NAME FILE CONTENT | create ID".into()),
+        ["info", id] => hub.model((*id).to_owned()).info()?.sha,
+        _ => return Err("download ID FILE | info ID".into()),
     })
 }

@@ -60,19 +60,36 @@ impl Hash for Stamp {
 }
 
 /// A file that the configuration rests on, as it was when it was read.
+///
+/// The stamp is older than the content: a file that changes while it is read has another stamp at
+/// the next look.
 #[derive(Clone, Debug)]
 pub(super) struct Touched {
     pub(super) key: String,
     pub(super) path: PathBuf,
     stamp: Stamp,
-    content: u64,
+    /// How it stood at the last look.
+    pub(super) latest: Stamp,
+    content: Option<u64>,
 }
 
 impl Touched {
-    pub(super) fn new(key: String, path: PathBuf, now: SystemTime) -> Self {
-        let stamp = Stamp::of(&path, now);
-        let content = digest(&path);
-        Self { key, path, stamp, content }
+    /// To be said before the file is read.
+    pub(super) fn begin(key: String, path: &Path, now: SystemTime) -> Self {
+        let stamp = Stamp::of(path, now);
+        Self { key, path: path.to_owned(), stamp, latest: stamp, content: None }
+    }
+
+    /// What was read.
+    pub(super) fn holds(&mut self, content: &[u8]) {
+        self.content = Some(digest(Some(content)));
+    }
+
+    /// Looks into what nobody has read through.
+    pub(super) fn settle(&mut self) {
+        if self.content.is_none() {
+            self.content = Some(digest_of(&self.path));
+        }
     }
 
     /// Whether it is the same file with the same content, for the same key.
@@ -80,19 +97,23 @@ impl Touched {
         self.key == other.key && self.path == other.path && self.content == other.content
     }
 
-    /// Whether the file holds what it held; looks into it only when its stamp leaves a doubt.
-    pub(super) fn is_unchanged(&mut self, now: SystemTime) -> bool {
-        let stamp = Stamp::of(&self.path, now);
-        let same = stamp.proves(&self.stamp) || digest(&self.path) == self.content;
+    /// Whether the file held at the last look what it held when it was read; looks into it only when
+    /// its stamp leaves a doubt.
+    pub(super) fn is_unchanged(&mut self) -> bool {
+        let same = self.latest.proves(&self.stamp) || self.content == Some(digest_of(&self.path));
         if same {
-            self.stamp = stamp;
+            self.stamp = self.latest;
         }
         same
     }
 }
 
-fn digest(path: &Path) -> u64 {
+fn digest_of(path: &Path) -> u64 {
+    digest(std::fs::read(path).ok().as_deref())
+}
+
+fn digest(content: Option<&[u8]>) -> u64 {
     let mut hasher = DefaultHasher::new();
-    std::fs::read(path).ok().hash(&mut hasher);
+    content.hash(&mut hasher);
     hasher.finish()
 }

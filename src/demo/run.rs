@@ -70,12 +70,14 @@ impl Demo {
         let acme = Provider::start(Listener::loopback().await?, settings)?;
         let mut settings = saml::Settings::new("Globex", people::globex(), clock.clone());
         settings.accent = "#1b6e53";
-        settings.service_providers = vec![service_provider(&origin, "globex")];
+        let (pem, key) = signing_key()?;
+        settings.service_providers = vec![service_provider(&origin, "globex", key)];
         let globex = saml::Provider::start(Listener::loopback().await?, settings)?;
         let text =
             configuration(&origin, address, hub.origin(), acme.issuer(), &globex.entity_id());
         let text = if accounts { for_accounts(&text) } else { text };
-        let environment = [("DEMO_CLIENT_SECRET".to_owned(), secret)];
+        let environment =
+            [("DEMO_CLIENT_SECRET".to_owned(), secret), ("DEMO_SIGNING_KEY".to_owned(), pem)];
         let config = config::parse(&text, Path::new("demo.toml"), environment)?;
         let gate = Prepared::new(&config, observer, clock)?;
         Ok(Self { gate, hub, acme, globex, origin, accounts })
@@ -118,11 +120,12 @@ fn client(origin: &str, id: &str, secret: &str) -> Client {
 }
 
 /// The gate, as an organization's SAML identity provider knows it.
-fn service_provider(origin: &str, id: &str) -> saml::ServiceProvider {
+fn service_provider(origin: &str, id: &str, key: Vec<u8>) -> saml::ServiceProvider {
     saml::ServiceProvider {
         entity_id: format!("{origin}/-/sso/{id}/saml/metadata"),
         acs: vec![format!("{origin}/-/sso/{id}/saml/acs")],
         slo: format!("{origin}/-/sso/{id}/saml/slo"),
+        key: Some(key),
     }
 }
 
@@ -167,6 +170,8 @@ roles = {{ admin = ["platform"], write = ["research"], read = ["all-staff"] }}
 [organization.saml]
 provider = "generic"
 metadata = {{ url = "{globex}" }}
+sign_requests = true
+signing_keys = [{{ env = "DEMO_SIGNING_KEY" }}]
 "#
     )
 }
@@ -192,6 +197,17 @@ fn for_accounts(text: &str) -> String {
 fn free_address() -> io::Result<SocketAddr> {
     let on = |port| std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, port));
     on(USUAL_PORT).or_else(|_| on(0))?.local_addr()
+}
+
+/// A key that the gate signs with as long as the demo lives: in PEM with its certificate, and the
+/// point that verifies.
+fn signing_key() -> io::Result<(String, Vec<u8>)> {
+    let pair = rcgen::KeyPair::generate().map_err(io::Error::other)?;
+    let parameters = rcgen::CertificateParams::new(vec!["hub.example".to_owned()]);
+    let certificate =
+        parameters.and_then(|all| all.self_signed(&pair)).map_err(io::Error::other)?;
+    let pem = format!("{}{}", pair.serialize_pem(), certificate.pem());
+    Ok((pem, pair.public_key_raw().to_vec()))
 }
 
 /// A secret that lives as long as the demo.

@@ -6,6 +6,7 @@
 //! verifies them.
 
 mod binding;
+mod genuine;
 mod keys;
 mod logout;
 pub mod orders;
@@ -69,6 +70,8 @@ pub struct ServiceProvider {
     pub acs: Vec<String>,
     /// Its single logout service.
     pub slo: String,
+    /// The key that it signs its messages with, as a point of P-256; without one nobody looks.
+    pub key: Option<Vec<u8>>,
 }
 
 /// How many messages are remembered.

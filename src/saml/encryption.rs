@@ -20,8 +20,9 @@ use super::names::{DS, XENC, XENC11};
 use super::own_keys::DecryptionKey;
 use super::xml::Element;
 
-/// How many wrapped keys of one assertion are tried: each costs an RSA operation.
-const WRAPPED_KEYS: usize = 4;
+/// How many wrapped keys of one assertion are tried: each costs an RSA operation with each of ours.
+/// We are the one recipient; a second is room for an identity provider that knows two of our keys.
+const WRAPPED_KEYS: usize = 2;
 
 /// The keys to decrypt with, the newest first, and whether AES-CBC was opted into.
 #[derive(Clone, Copy, Debug)]

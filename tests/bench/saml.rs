@@ -25,7 +25,7 @@ mod provider;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use hubgate::saml::ServiceProvider;
+use hubgate::saml::{DecryptionKey, ServiceProvider};
 use provider::{EC, Key, REQUEST, RSA, Says, Signer, encode, identity_provider, now};
 
 /// What a hostile document may take.
@@ -66,7 +66,12 @@ fn main() -> ExitCode {
         let response = encode(&xml);
         let times = times(
             50,
-            || open(&EC),
+            || {
+                provider::service_provider(|settings| {
+                    let key = DecryptionKey::parse_pem(&RSA.private_key, &RSA.certificate);
+                    settings.decryption_keys = vec![key.unwrap()];
+                })
+            },
             |service_provider| {
                 let found = service_provider.finish(&response, Some(REQUEST), now());
                 assert_eq!(found.err(), Some(refusal), "{name}");

@@ -2,18 +2,18 @@
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use hubgate::demo::saml::Sent;
 use hubgate::demo::saml::orders::{Orders, Signs};
+use hubgate::demo::saml::{Sent, ServiceProvider};
 use serde_json::{Value, json};
 
 use crate::saml::encryption::encrypted;
-use crate::saml::provider::RSA;
+use crate::saml::provider::{EC, RSA};
 use crate::support::answer::{Answer, Form};
 use crate::support::browser::{Ask, Browser};
 use crate::support::moving_clock::minutes;
 use crate::support::served::cause_of;
 use crate::support::setup::{SITE, Setup};
-use crate::support::world::World;
+use crate::support::world::{World, service_provider};
 
 async fn world() -> World {
     world_with(|_| {}).await
@@ -278,6 +278,50 @@ async fn requests_are_signed_when_the_provider_or_the_configuration_wants_it() {
         assert!(request.relay_state.as_ref().unwrap().len() <= 80);
         assert!(request.attribute("ID").map(|id| id.len()).unwrap() >= 33, "128 bits and more");
     }
+}
+
+#[tokio::test]
+async fn a_provider_that_knows_our_key_takes_what_we_have_signed_and_nothing_else() {
+    let world = world_with(|setup| {
+        let pem = format!("{}{}", EC.private_key, EC.certificate);
+        setup.environment.push(("SP_PEM".to_owned(), pem));
+        setup.set("globex.saml", "signing_keys", "[{ env = \"SP_PEM\" }]");
+        setup.set("globex.saml", "sign_requests", "true");
+    })
+    .await;
+    world.saml().register(ServiceProvider { key: Some(EC.public()), ..service_provider("globex") });
+    let mut browser = world.signed_in("globex", "gina").await;
+    // Logout messages, too, ours and our answer to its own.
+    let page = browser.load("/-/sso/logout").await.expect(200);
+    let form = page.forms().remove(0);
+    let leaving = browser.submit(&page, &form, None).await;
+    let done = browser.finish(leaving).await.expect(200);
+    assert!(done.text().contains("Signed out") && !done.text().contains("everywhere"));
+    let sent = world.saml().logout_request(&entity_id(), "gina", &[], false).unwrap();
+    let done = carry(&mut browser, &sent).await.expect(200);
+    assert!(done.url.as_str().starts_with(world.saml().origin()));
+
+    let good = world.browser().load(LOGIN).await.location().unwrap();
+    let query = good.query().unwrap().to_owned();
+    let (octets, _) = query.split_once("&SigAlg=").unwrap();
+    let (message, rest) = query.split_once("&RelayState=").unwrap();
+    let (_, signature) = rest.split_once("&SigAlg=").unwrap();
+    for bad in [
+        octets.to_owned(),
+        format!("{message}&RelayState=another&SigAlg={signature}"),
+        format!("{message}&SigAlg={signature}"),
+        query.replacen("SAMLRequest=", "SAMLRequest=A", 1),
+    ] {
+        let mut url = good.clone();
+        url.set_query(Some(&bad));
+        browser.load_url(&url).await.expect(400);
+        // Nor does a click lead on from a request that was not taken.
+        let encoded = url.query_pairs().next().unwrap().1.into_owned();
+        let fields = [("SAMLRequest", &*encoded), ("deflated", "1"), ("person", "gina")];
+        url.set_query(None);
+        browser.send(Ask::post("/").to(url).form(&fields)).await.expect(400);
+    }
+    browser.load_url(&good).await.expect(200);
 }
 
 #[tokio::test]

@@ -6,6 +6,8 @@ use hubgate::demo::saml::Sent;
 use serde_json::Value;
 use url::Url;
 
+use crate::saml::encryption::encrypted;
+use crate::saml::provider::{Key, OTHER_RSA, RSA};
 use crate::support::answer::{Answer, Form};
 use crate::support::browser::{Ask, Browser};
 use crate::support::served::cause_of;
@@ -249,6 +251,51 @@ async fn metadata_names_its_own_organization_and_an_assertion_for_another_is_ref
     let (page, globex) = answer_for(&mut browser, "globex", "gina").await;
     let refused = post(&mut browser, &page, &globex).await.refused(403, "idp-invalid");
     assert!(cause_of(&refused).contains("audience"), "{}", cause_of(&refused));
+}
+
+/// Our own keys: each organization may have its own, and its provider encrypts to that one.
+#[tokio::test]
+async fn keys_for_one_organization_open_and_sign_nothing_for_another() {
+    let keys = [("acme", &*RSA), ("globex", &*OTHER_RSA)];
+    let world = World::with(|setup| {
+        setup.by_saml("acme").by_saml("globex");
+        setup.unset("acme", "email_domains");
+        for (id, key) in keys {
+            let pem = format!("{}{}", key.private_key, key.certificate);
+            setup.environment.push((id.to_uppercase(), pem));
+            let listed = format!("[{{ env = {:?} }}]", id.to_uppercase());
+            let section = format!("{id}.saml");
+            setup.set(&section, "decryption_keys", &listed).set(&section, "signing_keys", &listed);
+            setup.set(&section, "sign_requests", "true");
+        }
+    })
+    .await;
+    let bare = |key: &Key| key.certificate.lines().filter(|line| !line.starts_with('-')).collect();
+    let certificates: [String; 2] = keys.map(|(_, key)| bare(key));
+    for (index, (id, key)) in keys.into_iter().enumerate() {
+        let metadata = world.browser().load(&format!("/-/sso/{id}/saml/metadata")).await.text();
+        assert!(metadata.contains(&certificates[index]), "{metadata}");
+        assert!(!metadata.contains(&certificates[1 - index]), "{metadata}");
+        // What is encrypted to ACME's key is read for ACME, and for nobody else.
+        world.saml_of(id).behave(|orders| {
+            orders.send(|xml| xml.replace(assertion_of(&xml), &encrypted(assertion_of(&xml))));
+        });
+        let mut browser = world.browser();
+        let landed = browser.sign_in_at(&format!("/-/sso/{id}/login"), "alice").await;
+        if id == "acme" {
+            landed.expect(200);
+            assert_eq!(browser.sign_in_of("acme").await["state"], "live");
+        } else {
+            let refused = landed.refused(403, "idp-invalid");
+            assert!(cause_of(&refused).contains("decryption"), "{}", cause_of(&refused));
+            nobody_at(&world, &mut browser, id).await;
+        }
+        let query = world.saml_of(id).received().pop().unwrap().query;
+        let (octets, signature) = query.rsplit_once("&Signature=").unwrap();
+        let signature = percent_encoding::percent_decode_str(signature).decode_utf8().unwrap();
+        let signature = BASE64_STANDARD.decode(&*signature).unwrap();
+        key.verify(key.algorithm(), octets.as_bytes(), &signature);
+    }
 }
 
 #[tokio::test]

@@ -14,15 +14,18 @@ impl State {
     /// A request to end a session, or the answer to ours.
     pub(super) fn single_logout(&self, ask: &Ask) -> Response<Body> {
         let Some(message) = Message::read(ask) else { return self.refuse("That is no message.") };
+        let issuer = message.text("Issuer").unwrap_or_default();
+        let Some(service_provider) = self.service_provider(&issuer) else {
+            return self.refuse("No service provider of that name is registered here.");
+        };
+        if !self.is_genuine(&service_provider, &message, false) {
+            return self.refuse("The service provider has not signed that message.");
+        }
         self.remember(message.clone());
         if message.is_response {
             let sentence = "The hub has signed you out too.";
             return self.look().notice(StatusCode::OK, "Signed out", sentence);
         }
-        let issuer = message.text("Issuer").unwrap_or_default();
-        let Some(service_provider) = self.service_provider(&issuer) else {
-            return self.refuse("No service provider of that name is registered here.");
-        };
         let index = message.text("SessionIndex");
         lock(&self.sessions).retain(|_, session| Some(&session.index) != index.as_ref());
         self.say_ended(&service_provider, &message).answer()

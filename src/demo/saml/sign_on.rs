@@ -19,13 +19,16 @@ impl State {
             return self.refuse("That is no authentication request.");
         };
         let clicked = ask.field("person");
-        if clicked.is_none() {
-            self.remember(message.clone());
-        }
         let issuer = message.text("Issuer").unwrap_or_default();
         let Some(service_provider) = self.service_provider(&issuer) else {
             return self.refuse("No service provider of that name is registered here.");
         };
+        if !self.is_genuine(&service_provider, &message, clicked.is_some()) {
+            return self.refuse("The service provider has not signed that request.");
+        }
+        if clicked.is_none() {
+            self.remember(message.clone());
+        }
         let acs = message.attribute("AssertionConsumerServiceURL");
         let acs = acs.or_else(|| service_provider.acs.first().cloned()).unwrap_or_default();
         // The answer goes nowhere that was not registered, whatever the request says.

@@ -1,15 +1,18 @@
 //! Documents that want to be expensive are refused at the bound that they would break.
 
-use hubgate::saml::Refusal;
+use hubgate::saml::{DecryptionKey, Refusal};
 
 use super::hostile::documents;
 use super::provider::{
-    EC, EXC_C14N, REQUEST, Says, Signer, accepted, encode, now, refused, service_provider,
+    EC, EXC_C14N, REQUEST, RSA, Says, Signer, accepted, encode, now, refused, service_provider,
 };
 
 #[test]
 fn every_hostile_document_is_refused_for_its_own_reason() {
-    let service_provider = service_provider(|_| ());
+    let service_provider = service_provider(|settings| {
+        let key = DecryptionKey::parse_pem(&RSA.private_key, &RSA.certificate);
+        settings.decryption_keys = vec![key.unwrap()];
+    });
     for (name, xml, refusal) in documents() {
         assert!(xml.len() > 50_000 && xml.len() <= 256 * 1024, "{name}: {}", xml.len());
         let found = service_provider.finish(&encode(&xml), Some(REQUEST), now());

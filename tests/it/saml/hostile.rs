@@ -95,6 +95,9 @@ pub(crate) fn documents() -> Vec<(&'static str, String, Refusal)> {
     let wrapped = "<e:EncryptedKey><e:EncryptionMethod \
         Algorithm=\"http://www.w3.org/2001/04/xmlenc#rsa-oaep-mgf1p\"/><e:CipherData>\
         <e:CipherValue>AAAA</e:CipherValue></e:CipherData></e:EncryptedKey>";
+    // 256 octets, and less than any modulus of 2048 bits.
+    let key = format!("{}==", "A".repeat(342));
+    let transform = format!("<ds:Transform Algorithm=\"{EXC_C14N}\"/>");
     vec![
         ("no XML at all", filled("x"), Refusal::Malformed),
         ("nothing but space", filled(" "), Refusal::Malformed),
@@ -199,7 +202,70 @@ pub(crate) fn documents() -> Vec<(&'static str, String, Refusal)> {
             signed(&signed_info("", "", &"<x/>".repeat(14_000)), ""),
             Refusal::TooLarge,
         ),
+        (
+            "references of a signature",
+            signed(&signed_info("", "", &filled("<ds:Reference URI=\"#_a\"/>")), ""),
+            Refusal::TooLarge,
+        ),
+        (
+            "transforms",
+            signed(
+                &forged("").replacen(
+                    "<ds:Transforms>",
+                    &format!("<ds:Transforms>{}", transform.repeat(2_500)),
+                    1,
+                ),
+                "",
+            ),
+            Refusal::TooLarge,
+        ),
+        (
+            "signatures in one element, as many as there may be nodes",
+            signed(&forged(""), &"<ds:Signature/>".repeat(12_000)),
+            Refusal::SignatureMisplaced,
+        ),
+        (
+            "certificates",
+            signed(
+                &format!(
+                    "{}<ds:KeyInfo>{}</ds:KeyInfo>",
+                    forged(""),
+                    format!(
+                        "<ds:X509Data><ds:X509Certificate>{}</ds:X509Certificate></ds:X509Data>",
+                        "A".repeat(1_000)
+                    )
+                    .repeat(220)
+                ),
+                "",
+            ),
+            Refusal::SignatureInvalid,
+        ),
+        (
+            "entities that stand for entities",
+            format!(
+                "<!DOCTYPE x [{}]>{}",
+                numbered("<!ENTITY e# \"&e0;&e0;&e0;&e0;&e0;&e0;&e0;&e0;&e0;&e0;\">", 3_500),
+                response(&attribute("&e3499;"))
+            ),
+            Refusal::DocumentType,
+        ),
+        (
+            "a comment",
+            signed(&forged(""), &attribute(&format!("<!--{}-->", filled("x")))),
+            Refusal::DocumentType,
+        ),
+        ("comments", signed(&forged(""), &attribute(&filled("<!-- -->"))), Refusal::DocumentType),
+        (
+            "a character section",
+            signed(&forged(""), &attribute(&format!("<![CDATA[{}]]>", filled("x")))),
+            Refusal::DocumentType,
+        ),
         ("wrapped keys", encrypted(&wrapped.repeat(1_000), "AAAA"), Refusal::UnexpectedContent),
+        (
+            "as many wrapped keys as are tried, each as long as it must be",
+            encrypted(&wrapped.replace("AAAA", &key).repeat(2), &filled("AAAA")),
+            Refusal::Decryption,
+        ),
         ("ciphertext", encrypted(wrapped, &filled("AAAA")), Refusal::Decryption),
     ]
 }

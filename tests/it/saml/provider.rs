@@ -57,6 +57,8 @@ enum Kind {
 pub(crate) static EC: LazyLock<Key> = LazyLock::new(|| Key::generate(Kind::P256));
 pub(crate) static EC384: LazyLock<Key> = LazyLock::new(|| Key::generate(Kind::P384));
 pub(crate) static RSA: LazyLock<Key> = LazyLock::new(|| Key::generate(Kind::Rsa));
+/// Another one of the kind that can be encrypted to.
+pub(crate) static OTHER_RSA: LazyLock<Key> = LazyLock::new(|| Key::generate(Kind::Rsa));
 /// A key that nobody trusts.
 pub(crate) static STRANGER: LazyLock<Key> = LazyLock::new(|| Key::generate(Kind::P256));
 
@@ -81,6 +83,12 @@ impl Key {
         Certificate::parse_pem(&self.certificate).unwrap()
     }
 
+    /// The public key as it stands in a certificate.
+    pub(crate) fn public(&self) -> Vec<u8> {
+        let pair = rcgen::KeyPair::from_pem(&self.private_key).unwrap();
+        pair.public_key_raw().to_vec()
+    }
+
     /// Verifies what the key is said to have signed.
     #[track_caller]
     pub(crate) fn verify(&self, algorithm: &str, octets: &[u8], signature: &[u8]) {
@@ -90,8 +98,7 @@ impl Key {
             Kind::P256 => &ECDSA_P256_SHA256_FIXED,
             Kind::P384 => &ECDSA_P384_SHA384_FIXED,
         };
-        let pair = rcgen::KeyPair::from_pem(&self.private_key).unwrap();
-        let key = UnparsedPublicKey::new(verification, pair.public_key_raw());
+        let key = UnparsedPublicKey::new(verification, self.public());
         key.verify(octets, signature).unwrap();
     }
 

@@ -170,7 +170,7 @@ async fn saml_provider(name: &str, party: &Party, clock: &MovingClock) -> saml::
 }
 
 /// The gate, as an organization's SAML identity provider knows it.
-fn service_provider(id: &str) -> saml::ServiceProvider {
+pub(crate) fn service_provider(id: &str) -> saml::ServiceProvider {
     saml::ServiceProvider {
         entity_id: format!("{SITE}/-/sso/{id}/saml/metadata"),
         acs: vec![
@@ -178,6 +178,7 @@ fn service_provider(id: &str) -> saml::ServiceProvider {
             format!("{SITE}/organizations/{id}/saml/consume"),
         ],
         slo: format!("{SITE}/-/sso/{id}/saml/slo"),
+        key: None,
     }
 }
 

@@ -8,7 +8,7 @@ use http::header;
 use http::{Request, Response};
 
 use super::offer::Beside;
-use super::{Gate, Mode, Site};
+use super::{Gate, Mode, Site, Trace};
 use crate::body::{Body, Lifeline};
 use crate::clock::stopwatch;
 use crate::credential::Credential;
@@ -21,6 +21,7 @@ use crate::policy::Permit;
 
 impl Gate {
     /// Lets through what was permitted.
+    #[expect(clippy::too_many_arguments, reason = "each is read once, by the lines below")]
     pub(super) async fn admit(
         &self,
         mode: Mode<'_>,
@@ -29,6 +30,7 @@ impl Gate {
         mut request: Request<Body>,
         peer: &Peer,
         now: SystemTime,
+        trace: &mut Trace,
     ) -> Result<Response<Body>, Error> {
         let site = &*self.site;
         let identity = site.identity(&permit, credential, now);
@@ -39,7 +41,19 @@ impl Gate {
                 let lifeline = lifeline(&permit, credential, now);
                 credential.strip(request.headers_mut());
                 let (upgrade, told) = self.rewrite(&mut request, identity, peer);
-                proxy.forward(permit, request, told, upgrade, lifeline).await?
+                if let Some(span) = &trace.span {
+                    span.tell(request.headers_mut());
+                }
+                let before = trace.started.elapsed();
+                let answer = proxy.forward(permit, request, told, upgrade, lifeline).await;
+                let after = trace.started.elapsed();
+                let status = answer.as_ref().ok().map(Response::status);
+                self.recorder.upstream(status, after - before);
+                trace.took = Some(after);
+                if let Some(span) = &trace.span {
+                    span.asked_hub(before, after - before, status);
+                }
+                answer?
             }
             Mode::Asked(_) => {
                 let (managed, cookie) = (&site.managed, site.cookie.name());

@@ -6,7 +6,8 @@ use std::time::SystemTime;
 use http::HeaderMap;
 
 use super::Gate;
-use crate::credential::{Credential, Reading, Reception, Unidentified, Unknown};
+use crate::clock::stopwatch;
+use crate::credential::{self, Credential, Reading, Reception, Unidentified, Unknown};
 use crate::error::Error;
 use crate::hub::{ANSWER_LIMIT, Heard, Question, Said, Shown, Whoami};
 use crate::peer::Peer;
@@ -27,10 +28,17 @@ impl Gate {
         peer: &Peer,
         now: SystemTime,
     ) -> Result<Credential, Error> {
-        let own = match self.site.credentials.read(headers, peer, now)? {
-            Reading::Read(own) => own,
-            Reading::Asking(asking) => asking.await?,
+        let read = match self.site.credentials.read(headers, peer, now) {
+            Ok(Reading::Read(own)) => Ok(own),
+            Ok(Reading::Asking(asking)) => asking.await,
+            Err(error) => Err(error),
         };
+        match &read {
+            Ok(Credential::Token(..)) => self.recorder.metrics().token_checked(true),
+            Err(credential::Error::Refused(_)) => self.recorder.metrics().token_checked(false),
+            Ok(_) | Err(credential::Error::Session(_)) => {}
+        }
+        let own = read?;
         match &self.site.reception {
             None => Ok(own),
             // In a box: the way of other requests is not made longer by its weight.
@@ -104,8 +112,10 @@ async fn ask(proxy: Proxy, whoami: Arc<Whoami>, shown: Shown) -> Result<Said, Un
             }
         }
     };
+    let started = stopwatch();
     let said = tokio::time::timeout(whoami.timeout(), asked).await;
     let said = said.unwrap_or_else(|_| Err(Unknown::Unanswered("no answer in time".to_owned())));
+    proxy.metrics().whoami_asked(said.is_ok(), started.elapsed());
     if let Err(error) = &said {
         tracing::warn!(%error, "the hub did not say whose a credential is");
     }

@@ -146,7 +146,11 @@ impl Site {
                 let earlier = previous.and_then(|site| site.reception.as_ref());
                 let acquaintances = match earlier.map(Reception::acquaintances).filter(same) {
                     Some(earlier) => Arc::clone(earlier),
-                    None => Arc::new(Acquaintances::new(whoami).map_err(|_| SetupError::NoRandom)?),
+                    None => {
+                        let metrics = Arc::clone(&kept.metrics);
+                        let new = Acquaintances::new(whoami, metrics);
+                        Arc::new(new.map_err(|_| SetupError::NoRandom)?)
+                    }
                 };
                 let links = Arc::clone(&kept.links);
                 links.read_again(kept.clock.now())?;

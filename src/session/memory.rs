@@ -53,12 +53,26 @@ impl Memory {
     /// The least recently used one goes first: sessions are made by sign-ins alone, so nobody can
     /// push others out without an account.
     pub(super) fn new(capacity: u64) -> Self {
+        let evicted = Arc::<AtomicU64>::default();
         let sessions = Cache::builder()
             .max_capacity(capacity)
             .expire_after(Lifetime)
             .eviction_policy(EvictionPolicy::lru())
+            .eviction_listener({
+                let evicted = Arc::clone(&evicted);
+                move |_, _, cause| {
+                    if cause == RemovalCause::Size {
+                        evicted.fetch_add(1, Ordering::Relaxed);
+                    }
+                }
+            })
             .build();
-        Self { sessions }
+        Self { sessions, evicted }
+    }
+
+    /// How many sessions were pushed out.
+    pub(super) fn evicted(&self) -> u64 {
+        self.evicted.load(Ordering::Relaxed)
     }
 
     pub(super) fn find(&self, key: &SessionKey) -> Option<Arc<Session>> {

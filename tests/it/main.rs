@@ -51,3 +51,4 @@ mod support;
 mod tenants;
 mod tidy;
 mod tokens;
+mod traces;

@@ -33,6 +33,9 @@ pub use whoami::{stranger, whoami};
 /// Where a person answers.
 pub const PAGE: &str = "/-/sso/device";
 
+/// The client id that `hf auth login` has when nobody has given it another.
+const HF_CLIENT_ID: &str = "26be6b09-91c5-47da-9861-d2d2bb7a7e36";
+
 const DEVICE_CODE: &str = "urn:ietf:params:oauth:grant-type:device_code";
 
 /// Sign-in for programs.
@@ -110,7 +113,7 @@ impl Device {
         let Some(client_id) = client_id else {
             return Ok(Refusal::InvalidRequest.answer(StatusCode::BAD_REQUEST));
         };
-        let program = Program { name: name(headers), address: client };
+        let program = Program { name: name(client_id, headers), address: client };
         let waits = if self.programs.0.begun.take(network(client), now) {
             self.programs.0.devices.wait(client_id, program, now)?
         } else {
@@ -257,10 +260,17 @@ impl Device {
 }
 
 /// What a program says it is, for the person to compare: printable, and short.
-fn name(headers: &HeaderMap) -> String {
+///
+/// The Hub's own command sends the name of its HTTP library here; its client id says more.
+fn name(client_id: &str, headers: &HeaderMap) -> String {
     let agent = headers.get(header::USER_AGENT).map(HeaderValue::as_bytes).unwrap_or_default();
     let agent = String::from_utf8_lossy(agent);
     let plain: String = agent.chars().filter(|c| c.is_ascii_graphic() || *c == ' ').collect();
     let plain: String = plain.trim().chars().take(120).collect();
-    if plain.is_empty() { "a program without a name".to_owned() } else { plain }
+    match (client_id == HF_CLIENT_ID, plain.is_empty()) {
+        (true, true) => "hf".to_owned(),
+        (true, false) => format!("hf ({plain})"),
+        (false, true) => "a program without a name".to_owned(),
+        (false, false) => plain,
+    }
 }

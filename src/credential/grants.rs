@@ -142,7 +142,7 @@ impl Grants {
         };
         let found = self.session_of(&grant, sessions, now)?;
         if found.is_ok() && now >= expires_at {
-            return Ok(Err(Refused::of(Reason::TokenExpired)));
+            return Ok(Err(Refused::resting(Reason::TokenExpired, &grant.pledge)));
         }
         if found.is_ok() {
             grant.used(now);
@@ -250,7 +250,7 @@ impl Grants {
         now: SystemTime,
     ) -> Result<Result<Arc<Session>, Refused>, session::Error> {
         if grant.state().over {
-            return Ok(Err(Refused::of(Reason::TokenRevoked)));
+            return Ok(Err(Refused::resting(Reason::TokenRevoked, &grant.pledge)));
         }
         let found = grant.pledge.session(sessions, now)?;
         if found.as_ref().is_err_and(|refused| refused.reason == Reason::TokenRevoked) {

@@ -37,6 +37,12 @@ impl Refused {
     pub(super) const fn of(reason: Reason) -> Self {
         Self { reason, organization: None, whose: None }
     }
+
+    /// The same, of a token that rested on these sign-ins: the next one begins with one of them.
+    pub(super) fn resting(reason: Reason, pledge: &Pledge) -> Self {
+        let organization = pledge.accounts.first().map(|account| account.organization.clone());
+        Self { reason, organization, whose: None }
+    }
 }
 
 impl Pledge {
@@ -62,17 +68,17 @@ impl Pledge {
         sessions: &Sessions,
         now: SystemTime,
     ) -> Result<Result<Arc<Session>, Refused>, session::Error> {
-        let over = Ok(Err(Refused::of(Reason::TokenRevoked)));
-        let Some(session) = sessions.of_browser(&self.browser)? else { return over };
+        let over = || Ok(Err(Refused::resting(Reason::TokenRevoked, self)));
+        let Some(session) = sessions.of_browser(&self.browser)? else { return over() };
         // Somebody else signed in with this browser: it is not the one who allowed the program.
         let stranger = |account: &Account| {
             let sign_in = session.principal.sign_in(&account.organization);
             sign_in.is_some_and(|s| s.issuer != account.issuer || s.subject != account.subject)
         };
         if self.accounts.iter().any(stranger) {
-            return over;
+            return over();
         }
-        let mut refused = Refused::of(Reason::TokenRevoked);
+        let mut refused = Refused::resting(Reason::TokenRevoked, self);
         for Account { organization, spell, .. } in &self.accounts {
             if session.spell(organization) != Some(*spell) {
                 continue;

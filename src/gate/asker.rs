@@ -7,11 +7,11 @@ use http::HeaderMap;
 
 use super::Gate;
 use crate::clock::stopwatch;
-use crate::credential::{self, Credential, Reading, Reception, Unidentified, Unknown};
+use crate::credential::{self, Credential, Reading, Reception, Refused, Unidentified, Unknown};
 use crate::error::Error;
 use crate::hub::{ANSWER_LIMIT, Heard, Question, Said, Shown, Whoami};
 use crate::peer::Peer;
-use crate::policy::{Account, Claimed};
+use crate::policy::{Account, Challenge, Claimed, Reason};
 use crate::proxy::Proxy;
 
 impl Gate {
@@ -38,7 +38,7 @@ impl Gate {
             Err(credential::Error::Refused(_)) => self.recorder.metrics().token_checked(false),
             Ok(_) | Err(credential::Error::Session(_)) => {}
         }
-        let own = read?;
+        let own = read.map_err(|error| refused_at(claimed, error))?;
         match &self.site.reception {
             None => Ok(own),
             // In a box: the way of other requests is not made longer by its weight.
@@ -91,6 +91,26 @@ impl Gate {
                 ask(proxy.ok_or_else(nowhere)?, whoami, shown).await
             })
         }
+    }
+}
+
+/// A token that nobody knows is refused by the organization whose content was asked for: so whoever
+/// holds it reads where to sign in.
+fn refused_at(claimed: &Claimed<'_>, error: credential::Error) -> Error {
+    let unknown = matches!(
+        &error,
+        credential::Error::Refused(Refused {
+            reason: Reason::TokenUnknown,
+            organization: None,
+            ..
+        })
+    );
+    match claimed.organizations().next().filter(|_| unknown) {
+        Some(organization) => Error::Challenge(Challenge {
+            organization: organization.id.clone(),
+            reason: Reason::TokenUnknown,
+        }),
+        None => error.into(),
     }
 }
 

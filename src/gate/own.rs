@@ -8,7 +8,7 @@ use http::{Request, Response, StatusCode};
 
 use super::{Endpoint, Gate, Mode, Trace};
 use crate::body::Body;
-use crate::credential::{self, Reading};
+use crate::credential::{self, Reading, Refused};
 use crate::device;
 use crate::directory::{Entry, Provider};
 use crate::error::Error;
@@ -91,9 +91,12 @@ impl Gate {
                 };
                 match read {
                     Ok(credential) => device::whoami(credential.principal(), &site.directory, now),
-                    // Clients know what to say of a token that is not valid.
-                    Err(credential::Error::Refused(_)) => device::stranger(),
-                    Err(error @ credential::Error::Session(_)) => return Err(error.into()),
+                    // Clients know what to say of a token that is not valid; but not where to sign in
+                    // when one has ended.
+                    Err(credential::Error::Refused(Refused { organization: None, .. })) => {
+                        device::stranger()
+                    }
+                    Err(error) => return Err(error.into()),
                 }
             }
             Endpoint::Login(id) => {

@@ -170,6 +170,7 @@ impl Gate {
             retry_after: error.retry_after(),
             request_id,
             command_line: self.site.cli_sign_in,
+            credential: about.header(&header::AUTHORIZATION).is_some(),
         };
         let mut response = respond::refuse(about.dialect(), &refusal);
         if let Error::Login { failure, .. } = error

@@ -31,6 +31,17 @@ pub enum Claimed<'c> {
     Unread(Vec<Claim<'c>>),
 }
 
+impl<'c> Claimed<'c> {
+    /// Whose content it is, as far as that is known.
+    pub fn organizations(&self) -> impl Iterator<Item = &'c Organization> {
+        let claims: &[Claim<'c>] = match self {
+            Self::Unclaimed { .. } => &[],
+            Self::By(claims) | Self::Unread(claims) => claims,
+        };
+        claims.iter().map(|claim| claim.organization)
+    }
+}
+
 /// Proof that [`decide`] allowed a request.
 ///
 /// Only this file can make one, and forwarding takes one by value: a request that was not allowed

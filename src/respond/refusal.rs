@@ -37,6 +37,8 @@ pub struct Refusal<'a> {
     pub request_id: &'a str,
     /// Whether programs can sign in by themselves.
     pub command_line: bool,
+    /// Whether the client showed a credential: then it has one stored, and must be told to replace it.
+    pub credential: bool,
 }
 
 const X_HUB_SSO: HeaderName = HeaderName::from_static("x-hub-sso");
@@ -145,7 +147,11 @@ fn sentence(refusal: &Refusal<'_>) -> String {
             refusal.reason.sentence(),
             party.display_name,
             party.url,
-            if refusal.command_line { ", or run: hf auth login" } else { "" }
+            match (refusal.command_line, refusal.credential) {
+                (false, _) => "",
+                (true, false) => ", or run: hf auth login",
+                (true, true) => ", or run: hf auth login --force",
+            }
         ),
         Some(party) => {
             format!("{} ({}; see {})", refusal.reason.sentence(), party.display_name, party.url)

@@ -5,11 +5,13 @@ sign-in and stop cancel out. Instructions are callgrind's (user space, one threa
 older processor than this one, so cryptography costs more there than it does in truth.
 """
 
+import functools
 import re
 import subprocess
 
 import measure
 import peers
+import tokens
 from lab import gate as gates
 from lab.peers import program
 from lab.process import WORK
@@ -26,18 +28,19 @@ def hubgate_life(hub, launch):
     visitor = Visitor()
     visitor.sign_in(f"{place.url}/-/sso/acme/login?return_to=/-/sso/", "alice", "x", place.url)
     provider.stop()
-    return peer, visitor.cookie_header(place.url + "/")
+    return peer, measure.request_headers(visitor.cookie_header(place.url + "/"))
 
 
 def nginx_life(hub, launch):
-    return peers.nginx("counted nginx", hub.url, launch=launch), "hubgate=x"
+    return peers.nginx("counted nginx", hub.url, launch=launch), measure.request_headers("hubgate=x")
 
 
 LIVES = {"hubgate, session verified": hubgate_life, "nginx, no authentication": nginx_life}
+CREDENTIALS = {kind: functools.partial(tokens.life, kind) for kind in tokens.KINDS}
 
 
-def load(peer, cookie, count, connections):
-    flags = [flag for name, value in measure.request_headers(cookie).items() for flag in ("-H", f"{name}: {value}")]
+def load(peer, headers, count, connections):
+    flags = [flag for name, value in headers.items() for flag in ("-H", f"{name}: {value}")]
     done = subprocess.run([program("h2load"), "--h1", "-n", str(count), "-c", str(connections), "-t1", *flags, peer.url + TARGET],
                           capture_output=True, text=True, timeout=600)
     if f"{count} succeeded" not in done.stdout:
@@ -48,9 +51,9 @@ def difference(life, hub, connections, launch, total):
     """(total after MANY - total after FEW) / (MANY - FEW)."""
     found = []
     for count in (FEW, MANY):
-        peer, cookie = life(hub, launch)
-        load(peer, cookie, 200, connections)
-        load(peer, cookie, count, connections)
+        peer, headers = life(hub, launch)
+        load(peer, headers, 200, connections)
+        load(peer, headers, count, connections)
         peer.processes[0].stop(grace=60)
         found.append(total())
     return (found[1] - found[0]) / (MANY - FEW)
@@ -89,9 +92,9 @@ def system_calls(life, hub):
     return difference(life, hub, 32, [program("strace"), "-f", "-c", "-U", "time-percent,total-time,avg-time,calls,errors,name", "-o", path], total)
 
 
-def run(hub):
+def run(hub, lives=None):
     found = {}
-    for name, life in LIVES.items():
+    for name, life in (lives or LIVES).items():
         found[name] = {"system calls": system_calls(life, hub), "instructions": instructions(life, hub)}
     return found
 

@@ -1,5 +1,6 @@
 """The proxies that are compared: each one process tree on one core, with one worker, keep-alive to the upstream, and one access-log line per request to /dev/null."""
 
+import json
 import os
 import pathlib
 import shutil
@@ -10,6 +11,9 @@ from lab.process import Process, WORK, answers, free_port, slug
 from lab.visitor import Visitor
 
 PEOPLE = {"alice": {"email": "alice@acme.test", "email_verified": True, "name": "Alice", "groups": ["ml"]}}
+# The account that the hub knows, whatever credential is shown.
+WHOAMI = {"type": "user", "id": "u1", "name": "alice", "email": "alice@acme.test", "emailVerified": True,
+          "orgs": [{"type": "org", "name": "acme", "roleInOrg": "write"}], "auth": {"type": "access_token"}}
 PROXY_CORE = "0"
 # Where nginx asks from when it asks the gate about a request: the gate believes nobody else.
 ASKER = "127.0.0.9"
@@ -176,10 +180,10 @@ ProxyPass / {upstream}/ keepalive=On
     return Peer(name, url, [process])
 
 
-def hubgate(name, place, upstream, client, launch=()):
+def hubgate(name, place, upstream, client, launch=(), identity="idp"):
     server = f'threads = 1\ntrusted_proxies = ["{ASKER}/32"]'
-    started = gates.Gate(place, upstream, [gates.organization("acme", client, display_name="ACME Corp", public=["open"])], name=f"bench-{name}",
-                         server=server, launch=pinned(*launch), sink="/dev/null")
+    started = gates.Gate(place, upstream, [gates.organization("acme", client, display_name="ACME Corp", **({"public": ["open"]} if identity == "idp" else {}))], name=f"bench-{name}",
+                         server=server, launch=pinned(*launch), sink="/dev/null", identity=identity)
     return Peer(name, place.url, [started.process])
 
 
@@ -206,7 +210,8 @@ events {{ worker_connections 4096; }}
 http {{
   access_log off; keepalive_requests 10000000; keepalive_timeout 300s; default_type application/octet-stream;
   client_body_temp_path {home}/tmp; proxy_temp_path {home}/tmp; fastcgi_temp_path {home}/tmp; uwsgi_temp_path {home}/tmp; scgi_temp_path {home}/tmp;
-  server {{ listen 127.0.0.4:{port} backlog=1024; location / {{ {fields} return 200 "{'x' * 1024 * kilobytes}"; }} }}
+  server {{ listen 127.0.0.4:{port} backlog=1024; location / {{ {fields} return 200 "{'x' * 1024 * kilobytes}"; }}
+    location = /api/whoami-v2 {{ default_type application/json; return 200 '{json.dumps(WHOAMI)}'; }} }}
   server {{ listen 127.0.0.4:{status}; location / {{ stub_status; }} }}
 }}
 """)

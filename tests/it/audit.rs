@@ -82,7 +82,7 @@ async fn a_reload_is_an_event_and_so_is_what_it_ends_and_what_it_arms() {
     let event = last(&world, "recovery-codes-changed").await;
     assert_eq!((&event["organization"], &event["codes"]), (&"acme".into(), &1.into()));
     let other = world.globex.issuer();
-    world.reload(|text| text.replace(&world.acme.issuer(), &other));
+    world.reload(|text| text.replace(world.acme.issuer(), other));
     assert_eq!(last(&world, "sign-out-by-reload").await["sessions"], 1);
 }
 

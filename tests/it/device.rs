@@ -43,9 +43,8 @@ async fn a_program_is_signed_in_by_way_of_a_browser() {
     );
     assert!(choice.text().contains(&login), "{}", choice.text());
     let question = browser.sign_in_at(&login, "bob").await.expect(200);
-    for told in
-        [program.user_code.as_str(), "hf_hub/2.4.0", "127.0.0.1", "ACME Corp", "bob@acme.com"]
-    {
+    let name = "hf (python-httpx2/2.16.2)";
+    for told in [program.user_code.as_str(), name, "127.0.0.1", "ACME Corp", "bob@acme.com"] {
         assert!(question.text().contains(told), "{told}: {}", question.text());
     }
     refused(program.poll_after(&world, 5).await, "authorization_pending");

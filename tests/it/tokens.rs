@@ -295,7 +295,7 @@ async fn a_person_sees_the_programs_and_takes_one_back() {
     world.bearing("GET /acme/bert", &tokens.access).await.expect(200);
     let page = browser.load("/-/sso/").await.expect(200);
     assert!(page.text().contains("Programs that act as you"));
-    assert!(page.text().contains("hf_hub/2.4.0"));
+    assert!(page.text().contains("hf (python-httpx2/2.16.2)"));
     for secret in [&tokens.access, &tokens.refresh] {
         assert!(!page.text().contains(secret.as_str()));
     }
@@ -322,6 +322,46 @@ async fn a_person_sees_the_programs_and_takes_one_back() {
     world.bearing("GET /acme/bert", &kept.access).await.expect(200);
     let page = browser.load("/-/sso/").await.expect(200);
     assert_eq!(revokes(&page).len(), 1);
+}
+
+#[tokio::test]
+async fn a_token_that_opens_nothing_any_more_says_where_to_sign_in_wherever_it_is_shown() {
+    let world = World::start().await;
+    let mut browser = world.signed_in("acme", "bob").await;
+    let revoked = world.program_of(&mut browser).await.access;
+    let page = browser.load("/-/sso/").await.expect(200);
+    let forms = page.forms();
+    let form = forms.iter().find(|form| form.action.path() == "/-/sso/tokens/revoke").unwrap();
+    browser.submit(&page, form, None).await.expect(303);
+    // With the option that `hf` needs when it has a token stored.
+    let remedy = "Sign in to ACME Corp at https://hub.example.com/-/sso/acme/login, \
+                  or run: hf auth login --force";
+    let whoami = "GET /api/whoami-v2";
+    for line in ["GET /acme/bert", "GET /initech/free", "GET /globex/vision", whoami] {
+        let answer = world.bearing(line, &revoked).await.refused(403, "token-revoked");
+        assert!(answer.must("x-error-message").ends_with(remedy), "{line}: {answer:?}");
+    }
+    let kept = world.program_of(&mut browser).await.access;
+    browser.send(sign_out(None)).await;
+    for line in ["GET /acme/bert", whoami] {
+        let answer = world.bearing(line, &kept).await.refused(403, "token-revoked");
+        assert!(answer.must("x-error-message").ends_with(remedy), "{line}: {answer:?}");
+    }
+    // One that nobody knows is refused by whose content it was shown for.
+    let unknown = format!("hf_hubgate_a_{}", "A".repeat(43));
+    let answer = world.bearing("GET /acme/bert", &unknown).await.refused(403, "token-unknown");
+    assert!(answer.must("x-error-message").ends_with(remedy), "{answer:?}");
+    assert_eq!(
+        answer.must("x-hub-sso"),
+        "required; organization=acme; url=https://hub.example.com/-/sso/acme/login"
+    );
+    let answer = world.bearing("GET /initech/free", &unknown).await.refused(403, "token-unknown");
+    assert!(answer.must("x-error-message").ends_with("Run: hf auth login --force"), "{answer:?}");
+    // Clients know what to say of it themselves.
+    world.bearing(whoami, &unknown).await.expect(401);
+    // Who shows none has none stored.
+    let nobody = tool::ask(world.gate.address, "GET /acme/bert", "").await.expect(403);
+    assert!(nobody.must("x-error-message").ends_with("or run: hf auth login"), "{nobody:?}");
 }
 
 #[tokio::test]

@@ -106,6 +106,7 @@ impl Explainer<'_> {
             retry_after: None,
             request_id: "",
             command_line: self.config.tokens.cli_sign_in,
+            credential: false,
         };
         for (client, dialect) in clients(target) {
             report.row(client, &shown(&respond::refuse(dialect, &refusal)));

@@ -17,7 +17,7 @@ class Server:
             protocol_version = "HTTP/1.1"
 
             def handle_any(self):
-                self.body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+                self.body = whole_body(self)
                 seen.append(self)
                 status, headers, body = answer(self)
                 self.send_response(status)
@@ -42,6 +42,19 @@ class Server:
     def stop(self):
         self.server.shutdown()
         self.server.server_close()
+
+
+def whole_body(request):
+    """The body, whichever way its end is told (RFC 9112 §6.3)."""
+    if "chunked" not in (request.headers.get("Transfer-Encoding") or ""):
+        return request.rfile.read(int(request.headers.get("Content-Length") or 0))
+    body = b""
+    while size := int(request.rfile.readline().split(b";")[0] or b"0", 16):
+        body += request.rfile.read(size)
+        request.rfile.readline()
+    while request.rfile.readline().strip():
+        pass
+    return body
 
 
 def as_json(value, status=200, kind="application/json"):

@@ -32,19 +32,20 @@ def organization(name, client, **more):
     return {"id": name, "client": client, **more}
 
 
-def configuration(place, upstream, organizations, folder, head="", hub="", server=""):
+def configuration(place, upstream, organizations, folder, head="", hub="", server="", identity="idp"):
     """The text of a configuration file (section 3 of the contract)."""
     lines = [
         f"public_url = {text(place.url)}", head,
         "[server]", f"listen = [{text(f'{place.host}:{place.port}')}]", f"admin = {text(f'{place.host}:{place.admin}')}", 'drain = "1s"', server,
-        "[hub]", f"upstream = {text(upstream)}" if upstream else None, 'profile = "huggingface"', 'identity = "idp"', hub,
+        "[hub]", f"upstream = {text(upstream)}" if upstream else None, 'profile = "huggingface"', f"identity = {text(identity)}", hub,
     ]
     for wanted in organizations:
         client = wanted["client"]
         lines += ["", "[[organization]]", f"id = {text(wanted['id'])}", f"display_name = {text(wanted.get('display_name', wanted['id']))}"]
-        for key in ("public", "session_timeout", "email_domains", "enforcement", "default_role", "namespaces"):
+        for key in ("public", "session_timeout", "email_domains", "enforcement", "default_role", "namespaces", "tokens", "external_collaborators"):
             if key in wanted:
                 lines.append(f"{key} = {text(wanted[key])}")
+        lines += wanted.get("machines", [])
         lines += ["[organization.role_mapping]", f"attribute = {text(wanted.get('groups', '$.groups'))}",
                   "roles = { " + ", ".join(f"{role} = {text(values)}" for role, values in ROLES.items()) + " }"]
         if "saml" in client:

@@ -11,6 +11,22 @@ class Missing(Exception):
     """A peer is not on this machine; the scenario that needs it cannot be run."""
 
 
+def without_frames(text):
+    """The same without what a Python traceback tells of files and lines: the errors themselves stay."""
+    kept, inside = [], False
+    for line in text.splitlines():
+        if line.startswith("Traceback "):
+            inside = True
+            kept.append(line)
+        elif inside and line.startswith("  "):
+            if kept[-1] != "  …":
+                kept.append("  …")
+        else:
+            inside = False
+            kept.append(line)
+    return "\n".join(kept)
+
+
 class Report:
     """The outcome of every check of every suite, in the order in which they ran."""
 
@@ -20,6 +36,7 @@ class Report:
         self.missing = []
         self.suite = ""
         self.times = []
+        self.transcripts = []
 
     def say(self, text):
         print(f"     {self.suite}: {text}", flush=True)
@@ -36,6 +53,10 @@ class Report:
             for line in str(detail).strip().splitlines()[-25:]:
                 print(f"       | {line[:400]}", flush=True)
         return bool(true)
+
+    def transcript(self, title, command, output):
+        """Keeps what a person saw in a terminal, for the written report."""
+        self.transcripts.append((self.suite, title, command, without_frames(output.strip("\n"))))
 
     def lacks(self, peer, why):
         self.missing.append(f"{self.suite}: {peer} is missing: {why}")
@@ -59,6 +80,15 @@ class Report:
         with self.scenario("the suite runs to its end"):
             yield
         self.times.append((suite, time.monotonic() - begun))
+
+    def write(self, path):
+        """The report in Markdown: transcripts as they were printed, and the pictures that were taken."""
+        lines = ["# Seen by real clients", ""]
+        for suite, title, command, output in self.transcripts:
+            lines += [f"## {suite}: {title}", "", "```console", f"$ {command}", *output.splitlines(), "```", ""]
+        pictures = sorted(path.parent.glob("screens*/*.png"))
+        lines += ["## Pictures", "", *(f"![{picture.stem}]({picture.relative_to(path.parent)})" for picture in pictures), ""] if pictures else []
+        path.write_text("\n".join(lines))
 
     def close(self):
         """Prints the sum and returns the exit code: missing peers are no success."""

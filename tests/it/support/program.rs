@@ -34,7 +34,7 @@ pub(crate) struct Tokens {
 /// A form to an OAuth address, as the client sends it.
 pub(crate) async fn oauth(gate: SocketAddr, path: &str, form: &str) -> Answer {
     let headers = "Accept: */*\r\nAccept-Encoding: gzip, deflate\r\n\
-                   User-Agent: unknown/None; hf_hub/2.4.0; python/3.11.7\r\n\
+                   User-Agent: python-httpx2/2.16.2\r\n\
                    Content-Type: application/x-www-form-urlencoded\r\n";
     tool::send(gate, &format!("POST {path}"), headers, form.as_bytes()).await
 }

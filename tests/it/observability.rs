@@ -1,10 +1,15 @@
 //! What is shipped for those who watch: tables, dashboard and alerts speak of metrics that exist.
 
 use std::collections::BTreeSet;
+use std::io::{BufRead as _, BufReader};
+use std::process::{Command, Stdio};
+use std::time::Duration;
 
+use hubgate::clock::Clock;
 use hubgate::demo::Fault;
 use hubgate::demo::provider::Endpoint;
 
+use crate::documents::Folder;
 use crate::support::tool;
 use crate::support::world::World;
 
@@ -124,4 +129,67 @@ async fn many_organizations_do_not_make_many_series() {
     let text = world.gate.metrics();
     assert!(text.contains("organization=\"globex\"") && text.contains("organization=\"_other\""));
     assert!(!text.contains("\"acme\""), "{text}");
+}
+
+/// A certificate that ends within so many days of the machine's clock.
+fn certificate_of(days: i64) -> String {
+    let key = rcgen::KeyPair::generate_for(&rcgen::PKCS_RSA_SHA256).unwrap();
+    let mut parameters = rcgen::CertificateParams::new(vec!["idp.example".into()]).unwrap();
+    let now = jiff::Timestamp::try_from(Clock::system().now()).unwrap();
+    let end = now.to_zoned(jiff::tz::TimeZone::UTC).date().saturating_add(jiff::Span::new().days(days));
+    let part = |part: i8| u8::try_from(part).unwrap();
+    parameters.not_after =
+        rcgen::date_time_ymd(end.year().into(), part(end.month()), part(end.day()));
+    parameters.self_signed(&key).unwrap().pem()
+}
+
+/// The README says so; and the certificates of the three fields are fetched from nowhere.
+#[test]
+fn the_log_warns_of_certificates_that_end_soon_wherever_they_come_from() {
+    let folder = Folder::new();
+    folder.write("soon.pem", certificate_of(12).as_bytes());
+    folder.write("later.pem", certificate_of(300).as_bytes());
+    let organization = |id: &str, file: &str| {
+        format!(
+            "[[organization]]\nid = {id:?}\n\
+             [organization.role_mapping.roles]\nadmin = [\"a\"]\n[organization.saml]\n\
+             sign_on_url = \"https://{id}.example/sso\"\nentity_id = \"https://{id}.example\"\n\
+             certificates = [{file:?}]\n"
+        )
+    };
+    let text = format!(
+        "public_url = \"https://hub.example.com\"\n[server]\nlisten = [\"127.0.0.1:0\"]\n\
+         admin = \"\"\n[hub]\nupstream = \"http://127.0.0.1:1\"\n{}{}",
+        organization("ending", "soon.pem"),
+        organization("lasting", "later.pem"),
+    );
+    folder.write("hub.toml", text.as_bytes());
+    let mut child = Command::new(env!("CARGO_BIN_EXE_hubgate"))
+        .args(["run", "--config"])
+        .arg(folder.path("hub.toml"))
+        .env_clear()
+        .stdin(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let (sender, lines) = std::sync::mpsc::channel();
+    let stderr = child.stderr.take().unwrap();
+    std::thread::spawn(move || BufReader::new(stderr).lines().try_for_each(|line| sender.send(line)));
+    let mut seen = Vec::new();
+    let found = loop {
+        let Ok(Ok(line)) = lines.recv_timeout(Duration::from_secs(30)) else { break None };
+        seen.push(line.clone());
+        if line.contains("a certificate ends soon") {
+            break Some(line);
+        }
+    };
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let line: serde_json::Value =
+        serde_json::from_str(&found.unwrap_or_else(|| panic!("{seen:#?}"))).unwrap();
+    assert_eq!((&line["level"], &line["kind"]), (&"WARN".into(), &"identity-provider".into()));
+    assert_eq!(line["organization"], "ending");
+    let days = line["days"].as_u64().unwrap();
+    assert!((11..=12).contains(&days), "{line}");
+    assert!(!seen.iter().any(|line| line.contains("lasting")), "{seen:#?}");
 }

@@ -13,8 +13,11 @@ use std::time::SystemTime;
 
 use crate::config::{PublicUrl, Saml, SamlSource, consume_path, metadata_path, slo_path};
 use crate::http_client::{HttpClient, TrustError};
+use crate::observe::CertificateOf;
 use crate::policy::OrganizationId;
-use crate::saml::{IdentityProvider, ReplayCache, Settings, SettingsError, SigningKey};
+use crate::saml::{
+    Certificate, DecryptionKey, IdentityProvider, ReplayCache, Settings, SettingsError, SigningKey,
+};
 
 pub use error::Error;
 pub use known::{Known, Status};

@@ -88,25 +88,6 @@ pub enum OidcProvider {
     Generic,
 }
 
-impl OidcProvider {
-    /// The name in the configuration.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Okta => "okta",
-            Self::Onelogin => "onelogin",
-            Self::Entra => "entra",
-            Self::Google => "google",
-            Self::Keycloak => "keycloak",
-            Self::Auth0 => "auth0",
-            Self::Ping => "ping",
-            Self::Gitlab => "gitlab",
-            Self::Authentik => "authentik",
-            Self::Generic => "generic",
-        }
-    }
-}
-
 /// Who vouches, compared exactly.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Issuer {

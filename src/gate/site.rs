@@ -28,7 +28,6 @@ pub struct Site {
     pub(super) profile: HubProfile,
     pub(super) hub: Hub,
     pub(super) directory: Arc<Directory>,
-    pub(super) sessions: Arc<Sessions>,
     pub(super) credentials: Credentials,
     upstream: Option<Upstream>,
     /// Where the hub has accounts.
@@ -206,7 +205,6 @@ impl Site {
             forwarding: Forwarding::new(config.server.trusted_proxies.clone()),
             public_url,
             directory,
-            sessions,
             cookie,
             connector,
             clock: kept.clock.clone(),

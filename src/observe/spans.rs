@@ -14,10 +14,10 @@ use aws_lc_rs::rand;
 use http::{HeaderMap, StatusCode};
 use tokio::sync::mpsc;
 
-pub use context::{TRACEPARENT, TRACESTATE, TraceId};
+pub use context::TraceId;
 pub use message::encode;
 
-use context::{Parent, SpanId};
+use context::{Parent, SpanId, TRACEPARENT, TRACESTATE};
 
 /// How many spans wait for the collector; what comes beyond is counted and dropped.
 const QUEUE: usize = 4096;

@@ -1,9 +1,11 @@
 //! Sessions in this process: bounded, and gone with it.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use moka::Expiry;
+use moka::notification::RemovalCause;
 use moka::ops::compute::Op;
 use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
@@ -14,6 +16,8 @@ use super::{REMEMBERED, Selector, Session, SessionKey};
 #[derive(Debug)]
 pub(super) struct Memory {
     sessions: Cache<SessionKey, Arc<Session>>,
+    /// How many were pushed out.
+    evicted: Arc<AtomicU64>,
 }
 
 /// How long each session is kept.

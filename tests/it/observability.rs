@@ -136,7 +136,8 @@ fn certificate_of(days: i64) -> String {
     let key = rcgen::KeyPair::generate_for(&rcgen::PKCS_RSA_SHA256).unwrap();
     let mut parameters = rcgen::CertificateParams::new(vec!["idp.example".into()]).unwrap();
     let now = jiff::Timestamp::try_from(Clock::system().now()).unwrap();
-    let end = now.to_zoned(jiff::tz::TimeZone::UTC).date().saturating_add(jiff::Span::new().days(days));
+    let end =
+        now.to_zoned(jiff::tz::TimeZone::UTC).date().saturating_add(jiff::Span::new().days(days));
     let part = |part: i8| u8::try_from(part).unwrap();
     parameters.not_after =
         rcgen::date_time_ymd(end.year().into(), part(end.month()), part(end.day()));
@@ -174,7 +175,9 @@ fn the_log_warns_of_certificates_that_end_soon_wherever_they_come_from() {
         .unwrap();
     let (sender, lines) = std::sync::mpsc::channel();
     let stderr = child.stderr.take().unwrap();
-    std::thread::spawn(move || BufReader::new(stderr).lines().try_for_each(|line| sender.send(line)));
+    std::thread::spawn(move || {
+        BufReader::new(stderr).lines().try_for_each(|line| sender.send(line))
+    });
     let mut seen = Vec::new();
     let found = loop {
         let Ok(Ok(line)) = lines.recv_timeout(Duration::from_secs(30)) else { break None };

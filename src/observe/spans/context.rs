@@ -6,9 +6,9 @@ use http::header::{HeaderName, HeaderValue};
 use super::super::text;
 
 /// Whose child a request is (§3.2).
-pub const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+pub(super) const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 /// What each tracing system on the way remembers (§3.3).
-pub const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
+pub(super) const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
 
 /// The most members of a `tracestate` (§3.3.1.1).
 const MOST_MEMBERS: usize = 32;

@@ -12,11 +12,11 @@ mod json;
 mod lists;
 mod odd;
 mod query;
+mod route;
 mod shown;
 mod table;
 mod whoami;
 
-use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -135,29 +135,6 @@ impl Hub {
             }
         };
         Ok(Found::InBody(BodyRule { hub: self, claims, reads }))
-    }
-
-    /// The pattern that a target's path fits, for traces: the operator's rule or the profile's row,
-    /// the longest of those that fit.
-    #[must_use]
-    pub fn route(&self, target: &Target) -> Cow<'static, str> {
-        let fits = |rule: &&HubRule| matches!(rule.path.read(target), Ok(Some(_)));
-        if let Some(rule) = self.rules.iter().find(fits) {
-            return Cow::Owned(rule.path.to_string());
-        }
-        let first = target.name(0).ok().flatten().map(str::to_ascii_lowercase);
-        let known = first.as_deref().and_then(|word| self.rows.get(word));
-        let reserved = first.as_deref().is_some_and(|word| self.reserved.contains(&word));
-        let open = if reserved { [].iter() } else { self.open.iter() };
-        let rows = known.into_iter().flatten().chain(open);
-        let whole = |row: &&&'static Row| {
-            target.len() >= row.path.len()
-                && matches!(row.read(self.profile, target, 0), Ok(Some(_)))
-        };
-        match rows.filter(whole).max_by_key(|row| row.path.len()) {
-            Some(row) => Cow::Owned(row.route(target.len() > row.path.len())),
-            None => Cow::Borrowed("/**"),
-        }
     }
 
     /// Whether a request asks for a list across namespaces.

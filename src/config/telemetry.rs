@@ -50,18 +50,10 @@ impl Telemetry {
         let service_name = section.filled("service_name").unwrap_or_else(|| "hubgate".to_owned());
         let headers = headers(section);
         let ca_certificates = section.paths("ca_certificates").unwrap_or_default();
-        if endpoint.is_none() && !section.has("otlp_endpoint") {
-            for key in
-                ["sampling", "service_name", "headers", "ca_certificates", "insecure_plaintext"]
-            {
-                if section.has(key) {
-                    section.note(
-                        key,
-                        "is for traces, which go nowhere",
-                        "set otlp_endpoint too, or remove it",
-                    );
-                }
-            }
+        let keys = ["sampling", "service_name", "headers", "ca_certificates", "insecure_plaintext"];
+        if let Some(key) = keys.into_iter().find(|key| section.has(key)) {
+            let remedy = format!("write the collector's address, or remove {key}");
+            section.missing("otlp_endpoint", &remedy);
         }
         let traces = endpoint.map(|endpoint| Traces {
             endpoint,

@@ -19,7 +19,7 @@ use crate::logout::Logout;
 use crate::policy::OrganizationId;
 use crate::proxy::{Connector, ConnectorError};
 use crate::recovery::Recovery;
-use crate::session::{self, Sealer, SealerError, Sessions};
+use crate::session::{self, Sealer, SealerError};
 
 /// One configuration at work.
 #[derive(Debug)]

@@ -126,6 +126,8 @@ impl Memory {
     }
 
     pub(super) fn count(&self) -> u64 {
+        // The store counts what it has tidied up; nobody waits for that but a scrape.
+        self.sessions.run_pending_tasks();
         self.sessions.entry_count()
     }
 }

@@ -23,6 +23,7 @@ mod section;
 mod server;
 mod session;
 mod stamp;
+mod telemetry;
 mod tokens;
 mod warnings;
 mod whoami;
@@ -49,6 +50,7 @@ pub use secret::Secret;
 pub(crate) use section::in_words;
 pub use server::{DEFAULT_ADMIN, Server, TlsFiles};
 pub use session::{Cookie, LONGEST as LONGEST_SESSION, SameSite, Session, Store};
+pub use telemetry::{Telemetry, Traces};
 pub use tokens::Tokens;
 pub use warnings::Warning;
 pub use whoami::{Basic, Forbidden, Whoami};
@@ -72,6 +74,8 @@ pub struct Config {
     pub headers: Headers,
     /// Where the audit log goes.
     pub audit: Audit,
+    /// Where traces go.
+    pub telemetry: Telemetry,
     /// Who has an identity provider.
     pub organizations: Vec<Arc<OrganizationConfig>>,
 }

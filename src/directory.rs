@@ -8,7 +8,7 @@ use tokio::task::JoinSet;
 
 use crate::config::{self, Config, OrganizationConfig, PublicUrl};
 use crate::http_client::HttpClient;
-use crate::observe::Metrics;
+use crate::observe::{CertificateOf, Metrics};
 use crate::oidc::{self, RelyingParty};
 use crate::policy::{EmailAddress, OrganizationId};
 use crate::saml::{ReplayCache, SigningKey};
@@ -38,14 +38,32 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// Tells the metrics how it stands with a SAML identity provider.
+    /// Whether the identity provider has answered the last call; `None` before the first.
+    #[must_use]
+    pub fn up(&self) -> Option<bool> {
+        match &self.provider {
+            Provider::Oidc(party) => party.up(),
+            Provider::Saml(provider) => provider.status().up,
+        }
+    }
+
+    /// When the certificates of its sign-in end; only SAML has any.
+    pub fn certificates(&self) -> impl Iterator<Item = (CertificateOf, SystemTime)> {
+        let provider = match &self.provider {
+            Provider::Oidc(_) => None,
+            Provider::Saml(provider) => Some(provider),
+        };
+        provider.into_iter().flat_map(|provider| provider.certificates())
+    }
+
+    /// Tells the metrics how it stands with the identity provider.
     pub fn tell(&self, metrics: &Metrics) {
-        let Provider::Saml(provider) = &self.provider else { return };
         let id = &self.config.policy.id;
-        let status = provider.status();
-        if let Some(up) = status.up {
+        if let Some(up) = self.up() {
             metrics.identity_provider(id, up);
         }
+        let Provider::Saml(provider) = &self.provider else { return };
+        let status = provider.status();
         if let Some(ends_at) = status.certificate_ends_at {
             metrics.identity_provider_keys(id, ends_at, status.key_changes);
         }
@@ -243,6 +261,8 @@ impl Directory {
         }
         fetching.join_all().await;
         self.iter().for_each(|entry| entry.tell(metrics));
+        let down = self.iter().filter(|entry| entry.up() == Some(false)).count();
+        metrics.identity_providers_down(down);
     }
 
     /// The organization whose domains hold the address.

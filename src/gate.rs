@@ -15,11 +15,13 @@ mod own;
 mod refuse;
 mod request_id;
 mod site;
+mod spans;
 mod target;
 
+use std::borrow::Cow;
 use std::cell::Cell;
 use std::sync::Arc;
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use http::{Request, Response};
 
@@ -28,7 +30,7 @@ use crate::clock::stopwatch;
 use crate::error::Error;
 use crate::headers::Hop;
 use crate::hub::Found;
-use crate::observe::{Access, Happening, Outcome, Recorder};
+use crate::observe::{Access, Happening, Outcome, Recorder, RequestSpan, within};
 use crate::peer::{Door, Peer};
 use crate::policy::{Decision, OrganizationId, Reason, Subject, decide};
 use crate::proxy::Proxy;
@@ -66,6 +68,11 @@ struct Trace {
     subject: Option<Subject>,
     /// What stands in the audit log, where it is more than a refusal.
     notes: Vec<Happening>,
+    /// Since when it is being answered, and how long that took where the hub did it.
+    started: Instant,
+    took: Option<Duration>,
+    span: Option<Box<RequestSpan>>,
+    route: Option<Cow<'static, str>>,
 }
 
 impl Gate {
@@ -118,10 +125,14 @@ impl Gate {
             organization: None,
             subject: None,
             notes: Vec::new(),
+            started,
+            took: None,
+            span: self.begin_span(request.headers(), peer),
+            route: None,
         };
         request_id.write(request.headers_mut());
         let answered = match opened {
-            Ok(()) => self.answer(mode, request, peer, started, at, &mut trace).await,
+            Ok(()) => self.answer(mode, request, peer, at, &mut trace).await,
             Err(error) => Err(error),
         };
         let mut response = match answered {
@@ -130,6 +141,7 @@ impl Gate {
         };
         request_id.write_if_missing(response.headers_mut());
         let host = about.host();
+        let duration = trace.took.unwrap_or_else(|| started.elapsed());
         self.audit(at, &trace, &about, request_id.as_str());
         self.recorder.access(&Access {
             at,
@@ -143,9 +155,13 @@ impl Gate {
             reason: trace.reason,
             organization: trace.organization.as_ref(),
             subject: trace.subject.as_ref(),
-            duration: started.elapsed(),
+            duration,
             bytes: http_body::Body::size_hint(response.body()).exact(),
+            trace: trace.span.as_ref().map(|span| span.trace()),
         });
+        if let Some(span) = &trace.span {
+            self.end_span(span, &trace, &about, &response, (at, duration), request_id.as_str());
+        }
         response
     }
 
@@ -155,7 +171,6 @@ impl Gate {
         mode: Option<Mode<'_>>,
         request: &mut Request<Body>,
         peer: &Peer,
-        started: Instant,
         now: SystemTime,
         trace: &mut Trace,
     ) -> Result<Response<Body>, Error> {
@@ -166,10 +181,17 @@ impl Gate {
             let endpoint = endpoint.map_err(Error::Page)?;
             // In a box: a sign-in's state is large, and would be moved about with every request.
             let request = std::mem::take(request);
-            return Box::pin(self.own_page(mode, endpoint, request, &target, peer, now, trace))
-                .await;
+            let place = trace.span.as_ref().map(|span| span.within());
+            let page = Box::pin(self.own_page(mode, endpoint, request, &target, peer, now, trace));
+            return match place {
+                Some(_) => Box::pin(within(place, page)).await,
+                None => page.await,
+            };
         }
         let Some(mode) = mode else { return Err(Error::Elsewhere) };
+        if trace.span.is_some() {
+            trace.route = Some(site.hub.route(&target));
+        }
         let claimed = match site.hub.find(&target)? {
             Found::Claimed(claimed) => claimed,
             Found::InBody(rule) => Box::pin(in_body::read(mode, &rule, request)).await?,
@@ -187,7 +209,7 @@ impl Gate {
                 let noticed = permit.notice().map(|notice| notice.organization.clone());
                 let own = || permit.organization().map(|o| o.id.clone());
                 trace.organization = noticed.or_else(own);
-                self.admit(mode, permit, &credential, request, peer, started, now).await
+                self.admit(mode, permit, &credential, request, peer, now, trace).await
             }
             Decision::Challenge(challenge) => Err(Error::Challenge(challenge)),
             Decision::Deny { reason, organization } => Err(Error::Deny { reason, organization }),

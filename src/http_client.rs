@@ -20,7 +20,9 @@ use hyper_util::rt::TokioExecutor;
 use rustls::RootCertStore;
 use url::Url;
 
+use crate::clock::{Clock, stopwatch};
 use crate::config::is_loopback;
+use crate::observe::{Call, Called, Calls};
 
 pub use tls::TrustError;
 
@@ -67,6 +69,50 @@ pub struct HttpClient {
     client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
     roots: Arc<RootCertStore>,
     patience: Duration,
+    plaintext: bool,
+    calls: Option<Calls>,
+}
+
+/// The client for one kind of call, which is counted and traced.
+#[derive(Clone, Copy, Debug)]
+pub struct Calling<'h> {
+    http: &'h HttpClient,
+    call: Call,
+}
+
+impl Calling<'_> {
+    /// As [`HttpClient::send`].
+    ///
+    /// # Errors
+    /// As [`HttpClient::send`].
+    pub async fn send(&self, request: Request<Vec<u8>>) -> Result<Response<Bytes>, Error> {
+        let Some(calls) = &self.http.calls else { return self.http.send(request).await };
+        let host = request.uri().host().unwrap_or_default().to_owned();
+        let (began, started) = (Clock::system().now(), stopwatch());
+        let answer = self.http.send(request).await;
+        let how = match &answer {
+            Ok(answer) => Called::Answered(answer.status().as_u16()),
+            Err(Error::Busy(status)) => Called::Busy(status.as_u16()),
+            Err(Error::Timeout) => Called::Timeout,
+            Err(Error::Address | Error::Connection(_) | Error::TooLarge) => Called::Failed,
+        };
+        calls.ended(self.call, &host, began, started.elapsed(), how);
+        answer
+    }
+
+    /// Fetches a document.
+    ///
+    /// # Errors
+    /// As [`HttpClient::fetch`].
+    pub async fn fetch(&self, url: &str) -> Result<Response<Bytes>, Error> {
+        self.send(fetching(url)?).await
+    }
+}
+
+/// A request for a document.
+fn fetching(url: &str) -> Result<Request<Vec<u8>>, Error> {
+    let request = Request::get(url).header(ACCEPT, "application/json").body(Vec::new());
+    request.map_err(|_| Error::Address)
 }
 
 impl HttpClient {
@@ -87,7 +133,40 @@ impl HttpClient {
             return Ok(self.clone());
         }
         let roots = Arc::new(tls::with_files(&self.roots, certificates)?);
-        Ok(Self::with_roots(roots)?.with_patience(self.patience))
+        let Self { client, roots, .. } = Self::with_roots(roots)?;
+        Ok(Self { client, roots, ..self.clone() })
+    }
+
+    /// The same, counting its calls.
+    #[must_use]
+    pub fn counting(mut self, calls: Calls) -> Self {
+        self.calls = Some(calls);
+        self
+    }
+
+    /// The same for one identity provider of that make.
+    #[must_use]
+    pub fn of(&self, provider: &'static str) -> Self {
+        Self { calls: self.calls.as_ref().map(|calls| calls.of(provider)), ..self.clone() }
+    }
+
+    /// Whether the last call was answered; `None` before the first, and where none are counted.
+    #[must_use]
+    pub fn up(&self) -> Option<bool> {
+        self.calls.as_ref()?.up()
+    }
+
+    /// The client for one kind of call.
+    #[must_use]
+    pub const fn calling(&self, call: Call) -> Calling<'_> {
+        Calling { http: self, call }
+    }
+
+    /// The same, sending to http addresses beyond this machine, too.
+    #[must_use]
+    pub const fn insecure_plaintext(mut self) -> Self {
+        self.plaintext = true;
+        self
     }
 
     /// The same, giving up sooner or later than after ten seconds.
@@ -113,7 +192,7 @@ impl HttpClient {
             .http1_max_buf_size(MAX_HEAD)
             .http2_max_header_list_size(64 * 1024)
             .build(connector);
-        Ok(Self { client, roots, patience: TOTAL_TIMEOUT })
+        Ok(Self { client, roots, patience: TOTAL_TIMEOUT, plaintext: false, calls: None })
     }
 
     /// Sends one request and reads the whole answer. Redirects are answers like any other.
@@ -123,7 +202,9 @@ impl HttpClient {
     pub async fn send(&self, request: Request<Vec<u8>>) -> Result<Response<Bytes>, Error> {
         let (mut parts, body) = request.into_parts();
         let url = Url::parse(&parts.uri.to_string()).map_err(|_| Error::Address)?;
-        if !(url.scheme() == "https" || url.scheme() == "http" && is_loopback(&url)) {
+        if !(url.scheme() == "https"
+            || url.scheme() == "http" && (self.plaintext || is_loopback(&url)))
+        {
             return Err(Error::Address);
         }
         parts.headers.insert(USER_AGENT, AGENT);
@@ -137,8 +218,7 @@ impl HttpClient {
     /// # Errors
     /// As [`Self::send`]; and [`Error::Address`] when `url` is no URL.
     pub async fn fetch(&self, url: &str) -> Result<Response<Bytes>, Error> {
-        let request = Request::get(url).header(ACCEPT, "application/json").body(Vec::new());
-        self.send(request.map_err(|_| Error::Address)?).await
+        self.send(fetching(url)?).await
     }
 
     async fn exchange(&self, request: Request<Full<Bytes>>) -> Result<Response<Bytes>, Error> {
@@ -170,7 +250,7 @@ impl<E: std::error::Error + Send + Sync + 'static> IntoArc for E {
     }
 }
 
-impl<'c> openidconnect::AsyncHttpClient<'c> for HttpClient {
+impl<'c> openidconnect::AsyncHttpClient<'c> for Calling<'_> {
     type Error = Error;
     type Future = Pin<Box<dyn Future<Output = Result<Response<Vec<u8>>, Error>> + Send + 'c>>;
 

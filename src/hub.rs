@@ -14,6 +14,7 @@ mod lists;
 mod names;
 mod odd;
 mod query;
+mod route;
 mod shown;
 mod table;
 mod whoami;

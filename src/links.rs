@@ -127,6 +127,13 @@ impl Links {
         table.by_account.get(account).cloned().unwrap_or_default()
     }
 
+    /// How many links there are.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        let table = self.table.read().unwrap_or_else(PoisonError::into_inner);
+        table.by_subject.len().try_into().unwrap_or(u64::MAX)
+    }
+
     /// Every link, for whoever administers them.
     #[must_use]
     pub fn all(&self) -> Vec<Link> {

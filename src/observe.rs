@@ -5,13 +5,17 @@
 
 mod access;
 mod audit;
+mod calls;
 mod labels;
 mod logs;
+mod machine;
 mod metrics;
 mod process;
 mod requests;
 mod sink;
+mod spans;
 mod text;
+mod upkeep;
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -21,12 +25,19 @@ use crate::policy::{OrganizationId, Reason};
 
 pub use access::{Access, Outcome};
 pub use audit::{Audit, AuditEvent, BegunBy, Happening, InRequest, SignedOutBy};
+pub use calls::{Call, Called, Calls};
 pub use labels::{Connection, Flow, Protocol, Reload, SignInResult, UpstreamError};
 pub use logs::{LogError, Logs};
 pub use metrics::Metrics;
 pub use sink::{Format, Sink};
+pub use spans::{
+    Kind as SpanKind, Outbox, Request as RequestSpan, Span, Spans, TraceId, Value as SpanValue,
+    Within, encode, within,
+};
+pub use upkeep::{CertificateOf, Held};
 
 use metrics::Decided;
+use process::Told;
 use requests::{Counts, Requests};
 
 /// How many bytes of lines a thread keeps before it hands them to the writer.
@@ -39,6 +50,7 @@ pub struct Observer {
     requests: Requests,
     sink: Sink,
     audit: Audit,
+    spans: Option<Spans>,
 }
 
 impl Observer {
@@ -51,9 +63,29 @@ impl Observer {
     /// Observes into `sink`, and what may have to be proved later into `audit`.
     #[must_use]
     pub fn audited(sink: Sink, audit: Audit) -> Self {
+        Self::watching(sink, audit, None, usize::MAX)
+    }
+
+    /// Observes into `sink` and `audit`, keeps `spans`, and gives so many organizations labels of
+    /// their own.
+    #[must_use]
+    pub fn watching(sink: Sink, audit: Audit, spans: Option<Spans>, labels: usize) -> Self {
         let requests = Requests::default();
-        let metrics = Arc::new(Metrics::new(requests.clone(), sink.clone(), audit.clone()));
-        Self { metrics, requests, sink, audit }
+        let told = Told { sink: sink.clone(), audit: audit.clone(), spans: spans.clone() };
+        let metrics = Arc::new(Metrics::new(requests.clone(), told, labels));
+        Self { metrics, requests, sink, audit, spans }
+    }
+
+    /// Where spans go, if they are kept.
+    #[must_use]
+    pub const fn spans(&self) -> Option<&Spans> {
+        self.spans.as_ref()
+    }
+
+    /// Where calls to identity providers are counted.
+    #[must_use]
+    pub fn calls(&self) -> Calls {
+        Calls::new(self.metrics.durations(), self.spans.clone())
     }
 
     /// The audit log.
@@ -76,6 +108,7 @@ impl Observer {
             counts: self.requests.for_thread(),
             sink: self.sink.clone(),
             audit: self.audit.clone(),
+            spans: self.spans.clone(),
             lines: RefCell::new(Vec::with_capacity(FLUSH_AT + 4096)),
             second: Cell::new(text::Second::default()),
             last: RefCell::new(None),
@@ -99,6 +132,7 @@ struct Inner {
     counts: Arc<Counts>,
     sink: Sink,
     audit: Audit,
+    spans: Option<Spans>,
     lines: RefCell<Vec<u8>>,
     second: Cell<text::Second>,
     /// The counter of the last decision, since the next one is likely the same.
@@ -118,6 +152,17 @@ impl Recorder {
     #[must_use]
     pub fn audit(&self) -> &Audit {
         &self.0.audit
+    }
+
+    /// Where spans go, if they are kept.
+    #[must_use]
+    pub fn spans(&self) -> Option<&Spans> {
+        self.0.spans.as_ref()
+    }
+
+    /// The hub has answered a request with this status, or not at all.
+    pub fn upstream(&self, status: Option<http::StatusCode>, took: std::time::Duration) {
+        self.0.counts.upstream(status, took);
     }
 
     /// Records one request: a line, and the counters.

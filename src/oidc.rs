@@ -77,7 +77,7 @@ impl RelyingParty {
         http: &HttpClient,
     ) -> Result<Self, SettingsError> {
         settings::check(&settings)?;
-        let http = http.trusting(&settings.ca_certificates)?;
+        let http = http.of(settings.provider.as_str()).trusting(&settings.ca_certificates)?;
         let credentials = Credentials::read(&settings, redirect_uri)?;
         let provider = Arc::new(Provider::new(settings, http));
         Ok(Self {
@@ -94,6 +94,12 @@ impl RelyingParty {
     pub fn with_graph(mut self, base: String) -> Self {
         self.graph = base;
         self
+    }
+
+    /// Whether the provider has answered the last call; `None` before the first.
+    #[must_use]
+    pub fn up(&self) -> Option<bool> {
+        self.provider.http().up()
     }
 
     /// Whether `issuer` is who vouches here: for sign-ins that a third party begins

@@ -22,7 +22,7 @@ use hyper::body::Incoming;
 use crate::body::{Body, Lifeline, TrailerRule, UploadHandle};
 use crate::headers::{Managed, Told, Upgrade, strip_response};
 use crate::hub::Question;
-use crate::observe::Recorder;
+use crate::observe::{Metrics, Recorder};
 use crate::policy::Permit;
 
 pub use connect::{Connector, ConnectorError};
@@ -117,6 +117,12 @@ impl Proxy {
             self.recorder.metrics().upstream_failed(kind);
         }
         result
+    }
+
+    /// Where what the hub does is counted.
+    #[must_use]
+    pub fn metrics(&self) -> &Metrics {
+        self.recorder.metrics()
     }
 
     /// Asks the hub a question of our own. It holds one credential and nothing else of a request,

@@ -1,6 +1,8 @@
 //! One gate from a configuration: everything is set up before any port is bound, then served.
 
+mod certificates;
 mod closed;
+mod export;
 mod notify;
 mod reload;
 
@@ -14,12 +16,13 @@ use http::Request;
 
 use crate::body::Body;
 use crate::clock::Clock;
-use crate::config::{Config, Loader};
+use crate::config::{Config, Loader, Traces};
 use crate::gate::{Current, Gates, Kept, SetupError, Site};
-use crate::observe::Observer;
+use crate::observe::{Observer, Outbox};
 use crate::peer::Peer;
 use crate::server::{self, Context, Listeners, Live};
 
+pub use export::Exporter;
 pub use notify::{Notify, NotifyError};
 pub use reload::{Reloaded, Reloader};
 
@@ -37,6 +40,7 @@ pub struct Prepared {
     context: Context,
     loader: Option<Loader>,
     notify: Notify,
+    exporter: Option<Exporter>,
 }
 
 /// Why a gate cannot begin.
@@ -61,7 +65,8 @@ impl Prepared {
         let listeners = Listeners::bind(&config.server)?;
         observer.metrics().configured(clock.now(), config.organizations.len(), 0);
         let context = Context { live: Live::new(config.server.clone()), observer, clock };
-        Ok(Self { listeners, current, kept, context, loader: None, notify: Notify::default() })
+        let notify = Notify::default();
+        Ok(Self { listeners, current, kept, context, loader: None, notify, exporter: None })
     }
 
     /// Lets the configuration be read again by `loader`, which has read it first: at SIGHUP, and
@@ -77,6 +82,18 @@ impl Prepared {
     pub fn telling(mut self, notify: Notify) -> Self {
         self.notify = notify;
         self
+    }
+
+    /// Sends the spans of `outbox` to a collector.
+    ///
+    /// # Errors
+    /// When its authorities cannot be read.
+    pub fn exporting(mut self, traces: &Traces, outbox: Outbox) -> Result<Self, StartError> {
+        if let Some(spans) = self.context.observer.spans() {
+            let exporter = Exporter::new(traces, spans.clone(), outbox);
+            self.exporter = Some(exporter.map_err(SetupError::from)?);
+        }
+        Ok(self)
     }
 
     /// Where clients connect, with the ports that the machine chose.
@@ -108,7 +125,7 @@ impl Prepared {
     /// # Errors
     /// When serving cannot begin, or a thread ends that should not.
     pub async fn serve(self, shutdown: impl Future<Output = ()>) -> Result<(), server::Error> {
-        let Self { listeners, current, kept, context, loader, notify } = self;
+        let Self { listeners, current, kept, context, loader, notify, mut exporter } = self;
         let keys = rotate_keys(Arc::clone(&kept), context.clock.clone());
         let reloader = loader.map(|loader| {
             let (live, clock) = (context.live.clone(), context.clock.clone());
@@ -135,13 +152,18 @@ impl Prepared {
             let gates = Rc::new(Gates::new(&current, recorder));
             async move |request: &mut Request<Body>, peer: &Peer| gates.serve(request, peer).await
         };
-        tokio::select! {
+        let served = tokio::select! {
             served = server::run(listeners, &context, make, shutdown) => served,
             never = keys => match never {},
             never = providers => match never {},
             never = reloads => match never {},
             never = alive => match never {},
+            never = export(exporter.as_mut()) => match never {},
+        };
+        if let Some(exporter) = exporter {
+            exporter.last().await;
         }
+        served
     }
 }
 
@@ -171,13 +193,23 @@ async fn rotate_keys(kept: Arc<Kept>, clock: Clock) -> std::convert::Infallible 
     }
 }
 
+/// Sends spans away, if there is somewhere to send them to.
+async fn export(exporter: Option<&mut Exporter>) -> std::convert::Infallible {
+    match exporter {
+        Some(exporter) => exporter.run().await,
+        None => std::future::pending().await,
+    }
+}
+
 /// Keeps what is known of SAML identity providers fresh, so that nobody's sign-in waits for it.
 async fn tend_providers(current: Current, context: Context) -> std::convert::Infallible {
     let mut round = tokio::time::interval(PROVIDER_ROUND);
     round.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut certificates = certificates::Watch::default();
     loop {
         round.tick().await;
-        let site = current.site();
-        site.directory().tend(context.clock.now(), context.observer.metrics()).await;
+        let (site, metrics) = (current.site(), context.observer.metrics());
+        site.directory().tend(context.clock.now(), metrics).await;
+        certificates.look(&site, metrics, context.clock.now());
     }
 }

@@ -14,8 +14,11 @@ use std::time::SystemTime;
 
 use crate::config::{PublicUrl, Saml, SamlSource, consume_path, metadata_path, slo_path};
 use crate::http_client::{HttpClient, TrustError};
+use crate::observe::CertificateOf;
 use crate::policy::OrganizationId;
-use crate::saml::{IdentityProvider, ReplayCache, Settings, SettingsError, SigningKey};
+use crate::saml::{
+    Certificate, DecryptionKey, IdentityProvider, ReplayCache, Settings, SettingsError, SigningKey,
+};
 
 pub use error::Error;
 pub use known::{Known, Status};
@@ -123,7 +126,7 @@ impl ServiceProvider {
             config: config.clone(),
             addresses,
             signing_keys,
-            http: around.http.trusting(&config.ca_certificates)?,
+            http: around.http.of(config.provider.as_str()).trusting(&config.ca_certificates)?,
             replay: Arc::clone(around.replay),
             verifying: around.verifying.clone(),
             state: Mutex::default(),
@@ -171,6 +174,20 @@ impl ServiceProvider {
             certificate_ends_at: state.known.as_ref().and_then(|known| known.certificate_ends_at()),
             key_changes: state.key_changes,
         }
+    }
+
+    /// When certificates end: the last one of the identity provider, and those that the
+    /// configuration names for us.
+    pub fn certificates(&self) -> impl Iterator<Item = (CertificateOf, SystemTime)> {
+        let known = self.state().known.as_ref().and_then(|known| known.certificate_ends_at());
+        let signing = self.config.signing_keys.iter().map(SigningKey::certificate);
+        let decryption = self.config.decryption_keys.iter().map(DecryptionKey::certificate);
+        // Keys that are made at start end with the process.
+        let ours = signing.chain(decryption).map(Certificate::not_on_or_after);
+        known
+            .into_iter()
+            .map(|at| (CertificateOf::IdentityProvider, at))
+            .chain(ours.map(|at| (CertificateOf::ServiceProvider, at)))
     }
 
     /// The core for each of our addresses, or why the provider cannot be used.

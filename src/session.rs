@@ -234,6 +234,14 @@ impl Sessions {
         }
     }
 
+    /// How many sessions were pushed out because there was no room.
+    #[must_use]
+    pub fn evicted(&self) -> u64 {
+        match &self.store {
+            Store::Memory(memory) => memory.evicted(),
+        }
+    }
+
     fn put(&self, session: Session) -> Result<(), Error> {
         let key = session.key;
         match &self.store {

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::clock::Clock;
 use crate::config::{self, AuditTo, Config, Loader};
-use crate::observe::{Audit, Logs, Observer, Sink};
+use crate::observe::{Audit, Logs, Observer, Outbox, Sink, Spans};
 pub(super) use crate::serve::chain;
 use crate::serve::{Notify, Prepared, StartError};
 use crate::server;
@@ -26,9 +26,13 @@ pub(super) fn run(path: &Path, config: &Config, loader: Loader, terminal: &mut T
             return Exit::Config;
         }
     };
-    let observer = Observer::audited(sink, audit);
+    let telemetry = &config.telemetry;
+    let (spans, outbox) = telemetry.traces.as_ref().map(|to| Spans::new(to.sampling)).unzip();
+    let observer = Observer::watching(sink, audit, spans, telemetry.organization_labels);
     let exit = match runtime() {
-        Ok(runtime) => runtime.block_on(serve(path, config, loader, observer.clone(), terminal)),
+        Ok(runtime) => {
+            runtime.block_on(serve(path, config, loader, (observer.clone(), outbox), terminal))
+        }
         Err(error) => {
             terminal.error(&format!("no runtime can be made: {error}"));
             Exit::Software
@@ -57,7 +61,7 @@ async fn serve(
     path: &Path,
     config: &Config,
     loader: Loader,
-    observer: Observer,
+    (observer, outbox): (Observer, Option<Outbox>),
     terminal: &mut Terminal,
 ) -> Exit {
     let notify = Notify::from_environment().unwrap_or_else(|error| {
@@ -65,7 +69,12 @@ async fn serve(
         tracing::warn!(error = chain(&error), "the service manager cannot be told");
         Notify::default()
     });
-    let prepared = match Prepared::new(config, observer, Clock::system()) {
+    let prepared = Prepared::new(config, observer, Clock::system());
+    let prepared = match (&config.telemetry.traces, outbox) {
+        (Some(to), Some(outbox)) => prepared.and_then(|prepared| prepared.exporting(to, outbox)),
+        (_, _) => prepared,
+    };
+    let prepared = match prepared {
         Ok(prepared) => prepared.reloading(loader).telling(notify),
         Err(error) => {
             terminal.error(&chain(&error));

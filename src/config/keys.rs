@@ -47,6 +47,7 @@ pub(super) const ROOT: &[Key] = &[
     key("tokens", Section(TOKENS)),
     key("headers", Section(HEADERS)),
     key("audit", Section(AUDIT)),
+    key("telemetry", Section(TELEMETRY)),
     key("organization", Sections(ORGANIZATION)),
 ];
 
@@ -139,6 +140,17 @@ pub(super) const HEADERS: &[Key] = &[
 
 /// `[audit]`
 pub(super) const AUDIT: &[Key] = &[key("to", Text), key("refusals", Value)];
+
+/// `[telemetry]`
+pub(super) const TELEMETRY: &[Key] = &[
+    key("otlp_endpoint", Text),
+    key("headers", Names(&Kind::Secret)),
+    key("sampling", Value),
+    key("service_name", Text),
+    key("ca_certificates", List),
+    key("insecure_plaintext", Value),
+    key("organization_labels", Value),
+];
 
 /// A secret's two forms.
 pub(super) const SECRET: &[Key] = &[key("file", Text), key("env", Text)];

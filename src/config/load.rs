@@ -13,7 +13,7 @@ use super::organization::Surroundings;
 use super::section::{Environment, Place, Reader, Section};
 use super::{
     Audit, Config, Headers, Hub, HubProfile, Identity, Loader, OrganizationConfig, Problem,
-    Problems, PublicUrl, Server, Session, Tokens, files, overrides,
+    Problems, PublicUrl, Server, Session, Telemetry, Tokens, files, overrides,
 };
 
 /// Reads the file at `path`, and the files that it names.
@@ -97,6 +97,7 @@ pub(super) struct Root {
     recovery_state: Option<PathBuf>,
     headers: Option<Headers>,
     audit: Option<Audit>,
+    telemetry: Option<Telemetry>,
 }
 
 impl Root {
@@ -125,7 +126,9 @@ impl Root {
         let headers =
             root.section_or_empty("headers").map(|section| Headers::read(&section, audience));
         let audit = root.section_or_empty("audit").map(|section| Audit::read(&section));
-        Self { public_url, server, hub, session, tokens, recovery_state, headers, audit }
+        let telemetry = root.section_or_empty("telemetry");
+        let telemetry = telemetry.map(|section| Telemetry::read(&section));
+        Self { public_url, server, hub, session, tokens, recovery_state, headers, audit, telemetry }
     }
 
     /// What organizations take from it.
@@ -147,6 +150,7 @@ impl Root {
             recovery_state: self.recovery_state,
             headers: self.headers?,
             audit: self.audit?,
+            telemetry: self.telemetry?,
             organizations,
         })
     }

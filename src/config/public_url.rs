@@ -38,6 +38,12 @@ impl PublicUrl {
         &self.authority
     }
 
+    /// `https`, or `http` on loopback.
+    #[must_use]
+    pub const fn scheme(&self) -> &'static str {
+        if self.secure { "https" } else { "http" }
+    }
+
     /// Whether a `Host` names this site: in any case, with or without the scheme's own port.
     #[must_use]
     pub fn is_authority(&self, host: &[u8]) -> bool {

@@ -198,6 +198,19 @@ impl<'r> Section<'r> {
         inside
     }
 
+    /// A number from 0 to 1.
+    pub(super) fn fraction(&self, key: &str) -> Option<f64> {
+        let remedy = "write a number from 0 to 1, such as 0.1";
+        #[expect(clippy::cast_precision_loss, reason = "0 and 1 are the only whole ones taken")]
+        let read = |value: &Value| value.as_float().or(value.as_integer().map(|n| n as f64));
+        let number = self.typed(key, remedy, read)?;
+        let inside = (0.0..=1.0).contains(&number);
+        if !inside {
+            self.note(key, format!("{number} is out of range"), remedy);
+        }
+        inside.then_some(number)
+    }
+
     pub(super) fn size(&self, key: &str, range: RangeInclusive<u64>) -> Option<usize> {
         self.whole(key, range).and_then(|number| usize::try_from(number).ok())
     }

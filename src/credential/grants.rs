@@ -60,6 +60,13 @@ impl Grants {
         Self { access: kept(longest), refresh: kept(longest), browsers: kept(longest) }
     }
 
+    /// How many programs may have tokens that are still good.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        self.browsers.iter().flat_map(|(_, all)| all).filter(|grant| !grant.state().over).count()
+            as u64
+    }
+
     /// Lets a program act as was pledged.
     ///
     /// # Errors

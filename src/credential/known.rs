@@ -12,6 +12,7 @@ use tokio::sync::watch;
 
 use super::Visitor;
 use crate::hub::{Carrier, Contradiction, Odd, Said, Shown, Whoami};
+use crate::observe::Metrics;
 use crate::policy::Account;
 
 /// How long the word on a known credential holds.
@@ -65,6 +66,7 @@ pub struct Acquaintances {
     key: hmac::Key,
     known: Cache<[u8; 32], Arc<Known>>,
     asking: Mutex<HashMap<[u8; 32], watch::Receiver<Option<Answer>>>>,
+    metrics: Arc<Metrics>,
 }
 
 type Answer = Result<Arc<Known>, Unknown>;
@@ -87,7 +89,10 @@ impl Acquaintances {
     ///
     /// # Errors
     /// When the system has no random bytes.
-    pub fn new(whoami: Whoami) -> Result<Self, aws_lc_rs::error::Unspecified> {
+    pub fn new(
+        whoami: Whoami,
+        metrics: Arc<Metrics>,
+    ) -> Result<Self, aws_lc_rs::error::Unspecified> {
         let mut secret = [0; 32];
         rand::fill(&mut secret)?;
         Ok(Self {
@@ -95,6 +100,7 @@ impl Acquaintances {
             key: hmac::Key::new(hmac::HMAC_SHA256, &secret),
             known: Cache::builder().max_capacity(REMEMBERED).time_to_live(2 * KNOWN).build(),
             asking: Mutex::default(),
+            metrics,
         })
     }
 
@@ -120,6 +126,7 @@ impl Acquaintances {
     {
         let key = self.key_of(shown);
         if let Some(known) = self.remembered(&key, now) {
+            self.metrics.whoami_remembered();
             return Ok(known);
         }
         if !self.whoami.can_ask(shown) {

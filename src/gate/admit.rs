@@ -9,7 +9,7 @@ use http::{Request, Response};
 
 use super::banner::Banner;
 use super::offer::Beside;
-use super::{Gate, Mode, Site};
+use super::{Gate, Mode, Site, Trace};
 use crate::body::{Body, Lifeline};
 use crate::credential::Credential;
 use crate::error::Error;
@@ -21,7 +21,7 @@ use crate::policy::Permit;
 
 impl Gate {
     /// Lets through what was permitted.
-    #[expect(clippy::too_many_arguments, reason = "a request, its judgement, and two clocks")]
+    #[expect(clippy::too_many_arguments, reason = "each is read once, by the lines below")]
     pub(super) async fn admit(
         &self,
         mode: Mode<'_>,
@@ -29,8 +29,8 @@ impl Gate {
         credential: &Credential,
         request: &mut Request<Body>,
         peer: &Peer,
-        started: Instant,
         now: SystemTime,
+        trace: &mut Trace,
     ) -> Result<Response<Body>, Error> {
         let site = &*self.site;
         let identity = site.identity(&permit, credential, now);
@@ -41,10 +41,22 @@ impl Gate {
                 if let Some(notice) = &notice {
                     beside = Banner::of(site, notice, request).map(Beside::banner);
                 }
-                let lifeline = lifeline(&permit, credential, started, now);
+                let lifeline = lifeline(&permit, credential, trace.started, now);
                 credential.strip(request.headers_mut());
                 let (upgrade, told) = self.rewrite(request, identity, peer);
-                proxy.forward(permit, request, told, upgrade, lifeline).await?
+                if let Some(span) = &trace.span {
+                    span.tell(request.headers_mut());
+                }
+                let before = trace.started.elapsed();
+                let answer = proxy.forward(permit, request, told, upgrade, lifeline).await;
+                let after = trace.started.elapsed();
+                let status = answer.as_ref().ok().map(Response::status);
+                self.recorder.upstream(status, after - before);
+                trace.took = Some(after);
+                if let Some(span) = &trace.span {
+                    span.asked_hub(before, after - before, status);
+                }
+                answer?
             }
             Mode::Asked(_) => {
                 let (managed, cookie) = (&site.managed, site.cookie.name());

@@ -31,6 +31,11 @@ impl Gate {
             Ok(Reading::Asking(asking)) => asking.await,
             Err(error) => Err(error),
         };
+        match &read {
+            Ok(Credential::Token(..)) => self.recorder.metrics().token_checked(true),
+            Err(credential::Error::Refused(_)) => self.recorder.metrics().token_checked(false),
+            Ok(_) | Err(credential::Error::Session(_)) => {}
+        }
         let own = read.map_err(|error| refused_at(claimed, error))?;
         match &self.site.reception {
             None => Ok(own),

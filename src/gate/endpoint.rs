@@ -155,6 +155,31 @@ impl Endpoint {
         }
     }
 
+    /// The pattern of its address, for traces.
+    pub(super) const fn route(&self) -> &'static str {
+        match self {
+            Self::Account => "/-/sso/",
+            Self::Find => "/-/sso/find",
+            Self::Session => "/-/sso/session",
+            Self::Jwks => "/-/sso/jwks.json",
+            Self::ConfirmLogout | Self::Logout => "/-/sso/logout",
+            Self::SignedOut => "/-/sso/signed-out",
+            Self::DevicePage | Self::DeviceAnswer => "/-/sso/device",
+            Self::RevokeToken => "/-/sso/tokens/revoke",
+            Self::DeviceBegin => "/oauth/device",
+            Self::DeviceToken => "/oauth/token",
+            Self::Whoami => "/api/whoami-v2",
+            Self::Login(_) => "/-/sso/{org}/login",
+            Self::Callback(_) | Self::CallbackForm(_) => "/-/sso/{org}/oidc/callback",
+            Self::RecoveryPage(_) | Self::Recovery(_) => "/-/sso/{org}/recovery",
+            Self::BackChannelLogout(_) => "/-/sso/{org}/oidc/backchannel-logout",
+            Self::FrontChannelLogout(_) => "/-/sso/{org}/oidc/frontchannel-logout",
+            Self::SamlMetadata(_) => "/-/sso/{org}/saml/metadata",
+            Self::Acs(..) => "/-/sso/{org}/saml/acs",
+            Self::Slo(_) | Self::SloForm(_) => "/-/sso/{org}/saml/slo",
+        }
+    }
+
     /// The organization that the page belongs to.
     pub(super) const fn organization(&self) -> Option<&OrganizationId> {
         match self {

@@ -14,7 +14,7 @@ use crate::jose::AssertionKeys;
 use crate::links::Links;
 use crate::login::ConsumedStates;
 use crate::logout::SignOuts;
-use crate::observe::{Audit, Observer};
+use crate::observe::{Audit, Held, Metrics, Observer};
 use crate::policy::OrganizationId;
 use crate::recovery::Tries;
 use crate::session::{self, Sealer, Sessions};
@@ -55,6 +55,7 @@ pub struct Kept {
     /// Notes what happens beside requests.
     pub(super) audit: Audit,
     pub(super) noted: Noted,
+    pub(super) metrics: Arc<Metrics>,
     generations: AtomicU64,
 }
 
@@ -65,10 +66,25 @@ impl Kept {
     /// When the machine cannot make keys, or has no usable trust store.
     pub fn new(config: &Config, clock: Clock, observer: &Observer) -> Result<Self, SetupError> {
         let audit = observer.audit().clone();
+        let sessions = Arc::new(Sessions::open(&config.session));
+        let grants = Arc::new(Grants::new(LONGEST_SESSION));
+        let links = Arc::new(Links::open(config.hub.links.clone())?.audited(audit.clone()));
+        observer.metrics().watch({
+            let held = (Arc::clone(&sessions), Arc::clone(&grants), Arc::clone(&links));
+            move || {
+                let (sessions, grants, links) = &held;
+                Held {
+                    sessions: sessions.count(),
+                    evicted: sessions.evicted(),
+                    grants: grants.count(),
+                    links: links.count(),
+                }
+            }
+        });
         Ok(Self {
-            http: HttpClient::new()?,
-            sessions: Arc::new(Sessions::open(&config.session)),
-            grants: Arc::new(Grants::new(LONGEST_SESSION)),
+            http: HttpClient::new()?.counting(observer.calls()),
+            sessions,
+            grants,
             programs: Programs::new()?,
             recovery_tries: Tries::default(),
             consumed: ConsumedStates::default(),
@@ -76,8 +92,9 @@ impl Kept {
             refreshes: Refreshes::default(),
             assertion_keys: AssertionKeys::generate(clock.now())?,
             own_sealer: Arc::new(Sealer::new(&[])?),
-            links: Arc::new(Links::open(config.hub.links.clone())?.audited(audit.clone())),
+            links,
             asked_apart: config.server.forward_auth.is_some(),
+            metrics: Arc::clone(observer.metrics()),
             audit,
             noted: Noted::default(),
             generations: AtomicU64::new(0),

@@ -40,6 +40,9 @@ impl Gate {
             // They are had from us, and not by asking: nothing under our prefix is the hub's.
             return Err(Error::Page(Reason::NoSuchPage));
         }
+        if trace.span.is_some() {
+            trace.route = Some(endpoint.route().into());
+        }
         let (parts, body) = request.into_parts();
         let headers = &parts.headers;
         let client = || site.forwarding.client(headers, peer.address).address;
@@ -204,7 +207,6 @@ impl Gate {
             Ok(finished) => {
                 if let Some(sign_in) = finished.sign_in {
                     metrics.signed_in(id, protocol, SignInResult::Ok);
-                    metrics.sessions(self.site.sessions.count());
                     tracing::info!(
                         organization = %id,
                         subject = sign_in.subject.as_str(),

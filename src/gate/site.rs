@@ -19,7 +19,7 @@ use crate::logout::Logout;
 use crate::policy::{Namespace, OrganizationId};
 use crate::proxy::{Connector, ConnectorError};
 use crate::recovery::Recovery;
-use crate::session::{self, Sealer, SealerError, Sessions};
+use crate::session::{self, Sealer, SealerError};
 
 /// One configuration at work.
 #[derive(Debug)]
@@ -28,7 +28,6 @@ pub struct Site {
     pub(super) profile: HubProfile,
     pub(super) hub: Hub,
     pub(super) directory: Arc<Directory>,
-    pub(super) sessions: Arc<Sessions>,
     pub(super) credentials: Credentials,
     upstream: Option<Upstream>,
     /// Where the hub has accounts.
@@ -147,7 +146,11 @@ impl Site {
                 let earlier = previous.and_then(|site| site.reception.as_ref());
                 let acquaintances = match earlier.map(Reception::acquaintances).filter(same) {
                     Some(earlier) => Arc::clone(earlier),
-                    None => Arc::new(Acquaintances::new(whoami).map_err(|_| SetupError::NoRandom)?),
+                    None => {
+                        let metrics = Arc::clone(&kept.metrics);
+                        let new = Acquaintances::new(whoami, metrics);
+                        Arc::new(new.map_err(|_| SetupError::NoRandom)?)
+                    }
                 };
                 let links = Arc::clone(&kept.links);
                 links.read_again(kept.clock.now())?;
@@ -204,7 +207,6 @@ impl Site {
             forwarding: Forwarding::new(config.server.trusted_proxies.clone()),
             public_url,
             directory,
-            sessions,
             cookie,
             connector,
             clock: kept.clock.clone(),

@@ -142,6 +142,23 @@ impl Row {
         Self { path, query: Some(key), holds, tails: &[], loose: false }
     }
 
+    /// The row as a pattern; `more`: something follows.
+    pub(super) fn route(&self, more: bool) -> String {
+        let mut text = String::new();
+        for part in self.path {
+            text.push('/');
+            text.push_str(match part {
+                Part::Is(word) => word,
+                Part::Type => "{type}",
+                Part::Any => "*",
+                Part::Org => "{org}",
+                Part::Repo => "{repo}",
+            });
+        }
+        text.push_str(if more { "/**" } else { "" });
+        text
+    }
+
     /// Compares the path from segment `from` on with this row.
     ///
     /// # Errors

@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime};
 use http::{Method, StatusCode};
 
 use super::sink::Format;
+use super::spans::TraceId;
 use super::text::{self, Second, decimal};
 use crate::policy::{OrganizationId, Reason, Subject};
 
@@ -70,6 +71,8 @@ pub struct Access<'a> {
     pub duration: Duration,
     /// The length of the answer's body, where it was known beforehand.
     pub bytes: Option<u64>,
+    /// The trace that it is part of, where traces are kept.
+    pub trace: Option<TraceId>,
 }
 
 /// Hosts and paths are cut here: a line is a line, whatever a client sends.
@@ -123,6 +126,11 @@ impl Access<'_> {
             line.extend_from_slice(b",\"response.bytes\":");
             decimal(bytes, line);
         }
+        if let Some(trace) = self.trace {
+            line.extend_from_slice(b",\"trace.id\":\"");
+            trace.write(line);
+            line.push(b'"');
+        }
         line.extend_from_slice(b"}\n");
     }
 
@@ -169,6 +177,10 @@ impl Access<'_> {
             line.extend_from_slice(b" bytes=");
             decimal(bytes, line);
         }
+        if let Some(trace) = self.trace {
+            line.extend_from_slice(b" trace=");
+            trace.write(line);
+        }
         line.extend_from_slice(b" id=");
         text::escape(cut(self.request_id, MAX_HOST), line);
         line.push(b'\n');
@@ -214,6 +226,7 @@ mod tests {
             subject: None,
             duration: Duration::from_micros(1_234_056),
             bytes: Some(17),
+            trace: None,
         }
     }
 

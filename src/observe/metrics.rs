@@ -10,10 +10,21 @@
 //! | `hubgate_decisions_total` | `organization`, `decision`, `reason` | decisions; `reason` as in the access log |
 //! | `hubgate_sign_ins_total` | `organization`, `protocol`, `result` | sign-ins that ended, one way or the other |
 //! | `hubgate_sessions` | | sessions that are remembered |
+//! | `hubgate_sessions_evicted_total` | | sessions that were pushed out because there was no room |
+//! | `hubgate_grants` | | what programs have been granted and may still be good |
+//! | `hubgate_links` | | accounts of the hub that are linked to people |
+//! | `hubgate_token_checks_total` | `result` | tokens of programs, service accounts and workloads that were shown: `ok` or `refused` |
+//! | `hubgate_whoami_remembered_total` | | credentials of the hub that were known already |
+//! | `hubgate_whoami_duration_seconds` | `result` | how long the hub took to say whose a credential is: `ok` or `error` |
+//! | `hubgate_identity_provider_request_duration_seconds` | `provider`, `call`, `result` | calls to identity providers, by the make of the provider |
+//! | `hubgate_identity_providers_down` | | organizations whose identity provider did not answer the last call |
+//! | `hubgate_certificates_expiring` | `kind` | certificates that end within 30 days, or have ended: `tls`, `identity-provider`, `service-provider` |
+//! | `hubgate_certificate_expiry_timestamp_seconds` | `kind` | when the first certificate of that kind ends |
 //! | `hubgate_identity_provider_up` | `organization` | 1 when the last call to the identity provider worked |
 //! | `hubgate_identity_provider_certificate_expiry_timestamp_seconds` | `organization` | when the last signing certificate of a SAML identity provider ends |
 //! | `hubgate_identity_provider_key_changes_total` | `organization` | changes of the signing certificates in a SAML identity provider's metadata |
 //! | `hubgate_upstream_errors_total` | `kind` | requests that the hub did not answer |
+//! | `hubgate_upstream_request_duration_seconds` | `status` | from sending a request on to the head of the hub's answer; `none` is no answer |
 //! | `hubgate_upstream_connections_total` | | connections made to the hub |
 //! | `hubgate_connections` | `kind` | connections of clients that are open: `plain` or `tls` |
 //! | `hubgate_connections_parked` | | connections of clients that are quiet, and hold no buffers |
@@ -26,23 +37,31 @@
 //! | `hubgate_tls_certificate_expiry_timestamp_seconds` | | when the certificate that is served ends |
 //! | `hubgate_log_lines_dropped_total` | | lines that were dropped because nobody read them |
 //! | `hubgate_audit_lines_lost_total` | `cause` | events that are not in the audit log: `budget` (refusals of very many), `queue` (nobody took them), `write` (a full disk) |
+//! | `hubgate_spans_total` | `result` | spans: `exported`, `dropped` (too many waited), `failed` (the collector did not take them) |
+//! | `process_cpu_seconds_total` | | time on the processor |
+//! | `process_start_time_seconds` | | when the process began |
+//! | `process_resident_memory_bytes` | | resident memory |
+//! | `process_threads` | | threads |
+//! | `process_open_fds` | | open files and connections |
+//! | `process_max_fds` | | how many there may be |
 //! | `hubgate_build_info` | `version` | always 1 |
 
-use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::SystemTime;
+mod told;
 
-use prometheus_client::encoding::text::encode;
+use std::sync::atomic::AtomicI64;
+
+use prometheus_client::encoding::text::{encode_eof, encode_registry};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
 use super::access::Outcome;
-use super::audit::Audit;
-use super::labels::{Connection, Flow, Protocol, Reload, SignInResult, UpstreamError};
-use super::process::Process;
+use super::calls::{Durations, durations};
+use super::machine::Machine;
+use super::process::Told;
 use super::requests::Requests;
-use super::sink::Sink;
+use super::upkeep::{Labelled, Upkeep};
 use crate::policy::{OrganizationId, Reason};
 
 /// The counter of one kind of decision.
@@ -55,9 +74,13 @@ type ByOrganization<const N: usize> = ([(Name, String); 1], [(Name, Name); N]);
 #[derive(Debug)]
 pub struct Metrics {
     registry: Registry,
+    /// What has names of its own.
+    plain: Registry,
+    labelled: Labelled,
+    upkeep: Upkeep,
+    durations: Durations,
     decisions: Family<ByOrganization<2>, Counter>,
     sign_ins: Family<ByOrganization<2>, Counter>,
-    sessions: Gauge,
     providers: Family<[(Name, String); 1], Gauge>,
     provider_certificates: Family<[(Name, String); 1], Gauge>,
     provider_key_changes: Family<[(Name, String); 1], Counter>,
@@ -75,12 +98,19 @@ pub struct Metrics {
 }
 
 impl Metrics {
-    pub(super) fn new(requests: Requests, sink: Sink, audit: Audit) -> Self {
+    pub(super) fn new(requests: Requests, told: Told, labels: usize) -> Self {
+        let mut registry = Registry::with_prefix("hubgate");
+        let mut plain = Registry::default();
+        plain.register_collector(Box::new(Machine));
+        let upkeep = Upkeep::new(&mut registry);
         let mut metrics = Self {
-            registry: Registry::with_prefix("hubgate"),
+            registry,
+            plain,
+            labelled: Labelled::new(labels),
+            upkeep,
+            durations: durations(),
             decisions: Family::default(),
             sign_ins: Family::default(),
-            sessions: Gauge::default(),
             providers: Family::default(),
             provider_certificates: Family::default(),
             provider_key_changes: Family::default(),
@@ -99,7 +129,11 @@ impl Metrics {
         let registry = &mut metrics.registry;
         registry.register("decisions", "Decisions by reason", metrics.decisions.clone());
         registry.register("sign_ins", "Sign-ins that ended", metrics.sign_ins.clone());
-        registry.register("sessions", "Sessions that are remembered", metrics.sessions.clone());
+        registry.register(
+            "identity_provider_request_duration_seconds",
+            "How long identity providers took to answer",
+            metrics.durations.clone(),
+        );
         registry.register(
             "identity_provider_up",
             "Whether the last call to the identity provider worked",
@@ -166,7 +200,7 @@ impl Metrics {
             "When the certificate that is served ends, in seconds since 1970; 0 without one",
             metrics.certificate.clone(),
         );
-        registry.register_collector(Box::new(Process(sink, audit)));
+        registry.register_collector(Box::new(told));
         registry.register_collector(Box::new(requests));
         metrics
     }
@@ -175,8 +209,11 @@ impl Metrics {
     #[must_use]
     pub fn text(&self) -> String {
         let mut text = String::with_capacity(16 * 1024);
+        self.upkeep.look();
         // Writing into a string cannot fail.
-        let _ = encode(&mut text, &self.registry);
+        let _ = encode_registry(&mut text, &self.registry)
+            .and_then(|()| encode_registry(&mut text, &self.plain))
+            .and_then(|()| encode_eof(&mut text));
         text
     }
 
@@ -186,7 +223,7 @@ impl Metrics {
         outcome: Outcome,
         reason: Option<Reason>,
     ) -> Decided {
-        let organization = organization.map_or_else(String::new, ToString::to_string);
+        let organization = organization.map_or_else(String::new, |id| self.labelled.label(id));
         let reason = reason.map_or("none", Reason::as_str);
         let labels = (
             [("organization", organization)],
@@ -195,121 +232,28 @@ impl Metrics {
         self.decisions.get_or_create_owned(&labels)
     }
 
-    /// A sign-in has ended.
-    pub fn signed_in(
-        &self,
-        organization: &OrganizationId,
-        protocol: Protocol,
-        result: SignInResult,
-    ) {
-        let (protocol, result) = (protocol.as_str(), result.as_str());
-        let labels = (
-            [("organization", organization.to_string())],
-            [("protocol", protocol), ("result", result)],
-        );
-        self.sign_ins.get_or_create(&labels).inc();
-    }
-
-    /// How many sessions are remembered.
-    pub fn sessions(&self, count: u64) {
-        self.sessions.set(i64::try_from(count).unwrap_or(i64::MAX));
-    }
-
-    /// A call to an organization's identity provider worked, or did not.
-    pub fn identity_provider(&self, organization: &OrganizationId, up: bool) {
-        let labels = [("organization", organization.to_string())];
-        self.providers.get_or_create(&labels).set(i64::from(up));
-    }
-
-    /// How it stands with the signing certificates of an organization's SAML identity provider:
-    /// when the last one ends, and how often they have changed.
-    pub fn identity_provider_keys(
-        &self,
-        organization: &OrganizationId,
-        ends_at: SystemTime,
-        changes: u64,
-    ) {
-        let labels = [("organization", organization.to_string())];
-        let since = ends_at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        let seconds = i64::try_from(since.as_secs()).unwrap_or(i64::MAX);
-        self.provider_certificates.get_or_create(&labels).set(seconds);
-        let counter = self.provider_key_changes.get_or_create(&labels);
-        counter.inner().store(changes, Ordering::Relaxed);
-    }
-
-    /// The hub did not answer a request.
-    pub fn upstream_failed(&self, error: UpstreamError) {
-        self.upstream_errors.get_or_create(&[("kind", error.as_str())]).inc();
-    }
-
-    /// A connection to the hub was made.
-    pub fn upstream_connected(&self) {
-        self.upstream_connections.inc();
-    }
-
-    /// A client's connection was accepted.
-    pub fn connected(&self, flow: Flow) {
-        let kind = [("kind", flow.as_str())];
-        self.accepted.get_or_create(&kind).inc();
-        self.open.get_or_create(&kind).inc();
-    }
-
-    /// A client's connection has given its buffers back, or needs them again.
-    pub fn parked(&self, parked: bool) {
-        if parked {
-            self.parked.inc();
-        } else {
-            self.parked.dec();
-        }
-    }
-
-    /// A client's connection was closed.
-    pub fn disconnected(&self, flow: Flow) {
-        self.open.get_or_create(&[("kind", flow.as_str())]).dec();
-    }
-
-    /// A client's connection ended before a request could be answered.
-    pub fn connection_failed(&self, connection: Connection) {
-        self.connection_errors.get_or_create(&[("kind", connection.as_str())]).inc();
-    }
-
-    /// The configuration was reloaded, or was not.
-    pub fn reloaded(&self, result: Reload) {
-        self.reloads.get_or_create(&[("result", result.as_str())]).inc();
-    }
-
-    /// From this time on a configuration with so many organizations is at work, beside so many mistakes.
-    pub fn configured(&self, at: SystemTime, organizations: usize, mistakes: usize) {
-        let since = at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        self.configured_at.set(i64::try_from(since.as_secs()).unwrap_or(i64::MAX));
-        self.organizations.set(i64::try_from(organizations).unwrap_or(i64::MAX));
-        self.mistaken(mistakes);
-    }
-
-    /// So many mistakes are in the configuration's files, and not at work.
-    pub fn mistaken(&self, mistakes: usize) {
-        self.mistakes.set(i64::try_from(mistakes).unwrap_or(i64::MAX));
-    }
-
-    /// The certificate that is served from now on ends at this time.
-    pub fn certificate(&self, ends_at: SystemTime) {
-        let since = ends_at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        self.certificate.set(i64::try_from(since.as_secs()).unwrap_or(i64::MAX));
+    pub(super) fn durations(&self) -> Durations {
+        self.durations.clone()
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
+    use std::time::{Duration, SystemTime};
 
     use http::{Method, StatusCode};
 
     use super::*;
+    use crate::observe::labels::{Connection, Flow, Protocol, Reload, SignInResult, UpstreamError};
+    use crate::observe::upkeep::{CertificateOf, Held};
+    use crate::observe::{Audit, Call, Called, Calls, Sink, Spans};
 
     /// Every metric, with one value at least.
     fn text() -> String {
         let requests = Requests::default();
-        let metrics = Metrics::new(requests.clone(), Sink::none(), Audit::off());
+        let (spans, _outbox) = Spans::new(1.0);
+        let told = Told { sink: Sink::none(), audit: Audit::off(), spans: Some(spans) };
+        let metrics = Metrics::new(requests.clone(), told, 1);
         let acme = OrganizationId::parse("acme").unwrap();
         let counts = requests.for_thread();
         let method = Method::from_bytes(b"BREW").unwrap();
@@ -319,7 +263,24 @@ mod tests {
         }
         metrics.decided(Some(&acme), Outcome::Deny, Some(Reason::RoleTooLow)).inc();
         metrics.signed_in(&acme, Protocol::Saml, SignInResult::Refused);
-        metrics.sessions(7);
+        metrics.watch(|| Held { sessions: 7, evicted: 2, grants: 3, links: 4 });
+        metrics.identity_providers_down(1);
+        let end = SystemTime::UNIX_EPOCH + Duration::from_secs(11);
+        metrics.certificates(CertificateOf::Tls, Some(end), 1);
+        metrics.whoami_remembered();
+        metrics.whoami_asked(true, Duration::from_millis(3));
+        metrics.token_checked(false);
+        counts.upstream(None, Duration::from_millis(3));
+        let calls = Calls::new(metrics.durations(), None).of("okta");
+        assert_eq!(calls.up(), None);
+        let took = Duration::from_millis(30);
+        calls.ended(Call::Token, "idp", SystemTime::UNIX_EPOCH, took, Called::Timeout);
+        assert_eq!(calls.up(), Some(false));
+        calls.ended(Call::Token, "idp", SystemTime::UNIX_EPOCH, took, Called::Answered(400));
+        assert_eq!(calls.up(), Some(true));
+        let globex = OrganizationId::parse("globex").unwrap();
+        metrics.decided(Some(&globex), Outcome::Allow, None).inc();
+        metrics.identity_provider(&globex, false);
         metrics.identity_provider(&acme, true);
         metrics.identity_provider_keys(&acme, SystemTime::UNIX_EPOCH + Duration::from_secs(8), 2);
         metrics.upstream_failed(UpstreamError::Timeout);
@@ -366,6 +327,14 @@ mod tests {
             r#"hubgate_decisions_total{organization="acme",decision="deny",reason="role-too-low"} 1"#,
             r#"hubgate_sign_ins_total{organization="acme",protocol="saml",result="refused"} 1"#,
             "hubgate_sessions 7",
+            "hubgate_sessions_evicted_total 2",
+            r#"hubgate_decisions_total{organization="_other",decision="allow",reason="none"} 1"#,
+            r#"hubgate_certificate_expiry_timestamp_seconds{kind="tls"} 11"#,
+            r#"hubgate_certificates_expiring{kind="tls"} 1"#,
+            r#"hubgate_upstream_request_duration_seconds_count{status="none"} 1"#,
+            r#"hubgate_token_checks_total{result="refused"} 1"#,
+            r#"hubgate_identity_provider_request_duration_seconds_count{provider="okta",call="token",result="timeout"} 1"#,
+            r#"hubgate_identity_provider_request_duration_seconds_bucket{le="0.025",provider="okta",call="token",result="refused"} 0"#,
             r#"hubgate_identity_provider_up{organization="acme"} 1"#,
             r#"hubgate_identity_provider_certificate_expiry_timestamp_seconds{organization="acme"} 8"#,
             r#"hubgate_identity_provider_key_changes_total{organization="acme"} 2"#,
@@ -377,5 +346,6 @@ mod tests {
         ] {
             assert!(text.lines().any(|shown| shown == line), "{line} is not in\n{text}");
         }
+        assert!(!text.contains("globex"), "only so many organizations have a label: {text}");
     }
 }

@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use http::{Method, StatusCode};
 use prometheus_client::collector::Collector;
-use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric as _, NoLabelSet};
+use prometheus_client::encoding::{
+    DescriptorEncoder, EncodeMetric as _, MetricEncoder, NoLabelSet,
+};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::ConstCounter;
 
@@ -16,6 +18,9 @@ use super::access::Outcome;
 const METHODS: [&str; 8] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "other"];
 
 const STATUSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
+
+/// What the hub answered; `none` is no answer.
+const ANSWERS: [&str; 6] = ["1xx", "2xx", "3xx", "4xx", "5xx", "none"];
 
 /// Upper bounds of the histogram, in seconds.
 const BOUNDS: [f64; 14] =
@@ -33,6 +38,8 @@ pub(super) struct Counts {
     requests: [AtomicU64; SERIES],
     buckets: [[AtomicU64; BOUNDS.len() + 1]; Outcome::ALL.len()],
     micros: [AtomicU64; Outcome::ALL.len()],
+    upstream: [[AtomicU64; BOUNDS.len() + 1]; ANSWERS.len()],
+    upstream_micros: [AtomicU64; ANSWERS.len()],
 }
 
 /// Adds without a locked instruction, since nobody else writes.
@@ -58,11 +65,27 @@ impl Counts {
         let row = outcome_row(outcome);
         let series = (method * STATUSES.len() + status) * Outcome::ALL.len() + row;
         add(self.requests.get(series), 1);
-        let seconds = duration.as_secs_f64();
-        let bucket = BOUNDS.iter().position(|bound| seconds <= *bound).unwrap_or(BOUNDS.len());
-        add(self.buckets.get(row).and_then(|buckets| buckets.get(bucket)), 1);
-        add(self.micros.get(row), u64::try_from(duration.as_micros()).unwrap_or_default());
+        observe(self.buckets.get(row), self.micros.get(row), duration);
     }
+
+    /// Counts one request that went on to the hub.
+    pub(super) fn upstream(&self, status: Option<StatusCode>, took: Duration) {
+        let class = |status: StatusCode| usize::from(status.as_u16() / 100).clamp(1, 5) - 1;
+        let row = status.map_or(ANSWERS.len() - 1, class);
+        observe(self.upstream.get(row), self.upstream_micros.get(row), took);
+    }
+}
+
+/// Notes how long something took.
+fn observe(
+    buckets: Option<&[AtomicU64; BOUNDS.len() + 1]>,
+    micros: Option<&AtomicU64>,
+    took: Duration,
+) {
+    let seconds = took.as_secs_f64();
+    let bucket = BOUNDS.iter().position(|bound| seconds <= *bound).unwrap_or(BOUNDS.len());
+    add(buckets.and_then(|buckets| buckets.get(bucket)), 1);
+    add(micros, u64::try_from(took.as_micros()).unwrap_or_default());
 }
 
 const fn outcome_row(outcome: Outcome) -> usize {
@@ -82,6 +105,8 @@ impl Requests {
             requests: std::array::from_fn(|_| AtomicU64::new(0)),
             buckets: std::array::from_fn(|_| std::array::from_fn(|_| AtomicU64::new(0))),
             micros: std::array::from_fn(|_| AtomicU64::new(0)),
+            upstream: std::array::from_fn(|_| std::array::from_fn(|_| AtomicU64::new(0))),
+            upstream_micros: std::array::from_fn(|_| AtomicU64::new(0)),
         });
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(&counts));
         counts
@@ -128,18 +153,35 @@ impl Collector for Requests {
             MetricType::Histogram,
         )?;
         for (row, outcome) in Outcome::ALL.iter().enumerate() {
-            let bounds = BOUNDS.into_iter().chain([f64::INFINITY]).enumerate();
-            let buckets: Vec<(f64, u64)> = bounds
-                .map(|(at, bound)| (bound, self.sum(|counts| counts.buckets.get(row)?.get(at))))
-                .collect();
-            let count = buckets.iter().map(|(_, count)| count).sum();
-            let micros = self.sum(|counts| counts.micros.get(row));
-            let seconds = Duration::from_micros(micros).as_secs_f64();
             let labels = [("decision", outcome.as_str())];
-            family
-                .encode_family(&labels)?
-                .encode_histogram::<NoLabelSet>(seconds, count, &buckets, None)?;
+            let micros = self.sum(|counts| counts.micros.get(row));
+            let bucket = |at| self.sum(|counts| counts.buckets.get(row)?.get(at));
+            histogram(family.encode_family(&labels)?, bucket, micros)?;
+        }
+        let mut family = encoder.encode_descriptor(
+            "upstream_request_duration_seconds",
+            "Time from sending a request on to the head of the hub's answer, by its status class",
+            None,
+            MetricType::Histogram,
+        )?;
+        for (row, answer) in ANSWERS.iter().enumerate() {
+            let labels = [("status", *answer)];
+            let micros = self.sum(|counts| counts.upstream_micros.get(row));
+            let bucket = |at| self.sum(|counts| counts.upstream.get(row)?.get(at));
+            histogram(family.encode_family(&labels)?, bucket, micros)?;
         }
         Ok(())
     }
+}
+
+fn histogram(
+    mut encoder: MetricEncoder<'_>,
+    bucket: impl Fn(usize) -> u64,
+    micros: u64,
+) -> Result<(), std::fmt::Error> {
+    let bounds = BOUNDS.into_iter().chain([f64::INFINITY]).enumerate();
+    let buckets: Vec<(f64, u64)> = bounds.map(|(at, bound)| (bound, bucket(at))).collect();
+    let count = buckets.iter().map(|(_, count)| count).sum();
+    let seconds = Duration::from_micros(micros).as_secs_f64();
+    encoder.encode_histogram::<NoLabelSet>(seconds, count, &buckets, None)
 }

@@ -50,6 +50,14 @@ pub(super) fn padded(mut number: u64, width: usize, line: &mut Vec<u8>) {
     line.extend_from_slice(digits.get(start..).unwrap_or_default());
 }
 
+/// Bytes in lower-case hexadecimal digits.
+pub(super) fn hexadecimal(bytes: &[u8], line: &mut Vec<u8>) {
+    let digit = |half: u8| if half < 10 { b'0' + half } else { b'a' + half - 10 };
+    for byte in bytes {
+        line.extend_from_slice(&[digit(byte >> 4), digit(byte & 15)]);
+    }
+}
+
 /// An address as text.
 pub(super) fn address(address: IpAddr, line: &mut Vec<u8>) {
     match address {

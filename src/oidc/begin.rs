@@ -13,6 +13,7 @@ use url::Url;
 use crate::config::ResponseMode;
 use crate::http_client;
 use crate::jose::object;
+use crate::observe::Call;
 
 use super::callback::plain;
 use super::discovery::Metadata;
@@ -115,7 +116,13 @@ impl RelyingParty {
             .credentials
             .form(settings, metadata, endpoint, &parameters, now)?
             .ok_or(unreachable(http_client::Error::Address))?;
-        let answer = self.provider.http().send(request).await.map_err(unreachable)?;
+        let answer = self
+            .provider
+            .http()
+            .calling(Call::PushedRequest)
+            .send(request)
+            .await
+            .map_err(unreachable)?;
         let document = object(answer.body());
         let text = |name: &str| document.as_ref()?.get(name)?.as_str();
         if !matches!(answer.status(), StatusCode::CREATED | StatusCode::OK) {

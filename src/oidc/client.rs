@@ -22,6 +22,7 @@ use url::{Url, form_urlencoded};
 use crate::config::{ClientAssertionAudience, ClientAuth, Oidc, Secret};
 use crate::http_client::HttpClient;
 use crate::jose::{ClientKey, SigningError};
+use crate::observe::Call;
 
 use super::discovery::Metadata;
 use super::error::{AnswerError, Endpoint, Error};
@@ -150,7 +151,7 @@ impl Credentials {
         for (name, value) in self.assertion(settings, metadata, now)? {
             request = request.add_extra_param(name, Cow::Owned(value));
         }
-        read(request.request_async(http).await)
+        read(request.request_async(&http.calling(Call::Token)).await)
     }
 
     /// Exchanges a refresh token (RFC 6749 §6).
@@ -168,7 +169,7 @@ impl Credentials {
         for (name, value) in self.assertion(settings, metadata, now)? {
             request = request.add_extra_param(name, Cow::Owned(value));
         }
-        read(request.request_async(http).await)
+        read(request.request_async(&http.calling(Call::Token)).await)
     }
 }
 

@@ -8,6 +8,7 @@ use url::{Host, Url};
 use crate::config::{Oidc, is_loopback};
 use crate::http_client::HttpClient;
 use crate::jose::object;
+use crate::observe::Call;
 
 use super::error::{AnswerError, Endpoint, Error};
 
@@ -55,6 +56,7 @@ impl Metadata {
             .as_ref()
             .map_or_else(|| settings.issuer.metadata_url(), Url::to_string);
         let answer = http
+            .calling(Call::Discovery)
             .fetch(&address)
             .await
             .map_err(|source| Error::Unreachable { endpoint: Endpoint::Metadata, source })?;

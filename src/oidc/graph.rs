@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 use crate::config::GroupOverage;
 use crate::http_client;
 use crate::jose::object;
+use crate::observe::Call;
 
 use super::RelyingParty;
 use super::error::{AnswerError, Endpoint, Error};
@@ -96,7 +97,8 @@ impl RelyingParty {
             .header(AUTHORIZATION, format!("Bearer {access_token}"))
             .body(Vec::new())
             .map_err(|_| unreachable(http_client::Error::Address))?;
-        let answer = self.provider.http().send(request).await.map_err(unreachable)?;
+        let answer =
+            self.provider.http().calling(Call::Groups).send(request).await.map_err(unreachable)?;
         if answer.status() != StatusCode::OK {
             return Err(Error::answer(endpoint, AnswerError::Status(answer.status().as_u16())));
         }

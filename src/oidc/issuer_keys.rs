@@ -13,6 +13,7 @@ use crate::budget::Budget;
 use crate::config::{Issuer, is_loopback};
 use crate::http_client::HttpClient;
 use crate::jose::{Checked, Claims, Invalid, KeySet, object};
+use crate::observe::Call;
 
 /// One issuer's keys.
 pub struct IssuerKeys {
@@ -85,7 +86,8 @@ impl IssuerKeys {
     }
 
     async fn get(&self, endpoint: Endpoint, address: &str) -> Result<bytes::Bytes, Error> {
-        let fetched = self.http.fetch(address).await;
+        let call = if endpoint == Endpoint::Metadata { Call::Discovery } else { Call::Keys };
+        let fetched = self.http.calling(call).fetch(address).await;
         let answer = fetched.map_err(|source| Error::Unreachable { endpoint, source })?;
         if answer.status() != StatusCode::OK {
             let status = AnswerError::Status(answer.status().as_u16());

@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 use url::Url;
 
 use crate::jose::{Claims, Invalid, Use};
+use crate::observe::Call;
 use crate::policy::Subject;
 
 use super::error::{Error, Token};
@@ -133,7 +134,7 @@ impl RelyingParty {
         let parameters = [("token", refresh.expose_secret()), ("token_type_hint", "refresh_token")];
         let request = self.credentials.form(self.settings(), metadata, endpoint, &parameters, now);
         let Ok(Some(request)) = request else { return false };
-        let answer = self.provider.http().send(request).await;
+        let answer = self.provider.http().calling(Call::Revocation).send(request).await;
         answer.is_ok_and(|answer| answer.status().is_success())
     }
 }

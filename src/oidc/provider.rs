@@ -10,6 +10,7 @@ use crate::budget::Budget;
 use crate::config::Oidc;
 use crate::http_client::HttpClient;
 use crate::jose::{self, Checked, Claims, Expected, Invalid, KeySet, Use};
+use crate::observe::Call;
 
 use super::cached::{Cached, Snapshot};
 use super::discovery::Metadata;
@@ -162,6 +163,7 @@ impl Provider {
     async fn fetch_keys(&self, address: &Url) -> Result<KeySet, Error> {
         let answer = self
             .http
+            .calling(Call::Keys)
             .fetch(address.as_str())
             .await
             .map_err(|source| Error::Unreachable { endpoint: Endpoint::Keys, source })?;

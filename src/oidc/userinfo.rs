@@ -9,6 +9,7 @@ use url::Url;
 
 use crate::http_client;
 use crate::jose::{Invalid, Use, object};
+use crate::observe::Call;
 
 use super::error::{AnswerError, Endpoint, Error, Token};
 use super::provider::Provider;
@@ -28,7 +29,8 @@ pub(super) async fn fetch(
         .header(AUTHORIZATION, format!("Bearer {access_token}"))
         .body(Vec::new())
         .map_err(|_| unreachable(http_client::Error::Address))?;
-    let answer = provider.http().send(request).await.map_err(unreachable)?;
+    let answer =
+        provider.http().calling(Call::Userinfo).send(request).await.map_err(unreachable)?;
     if answer.status() != StatusCode::OK {
         return Err(Error::answer(endpoint, AnswerError::Status(answer.status().as_u16())));
     }

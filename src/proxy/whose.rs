@@ -1,6 +1,7 @@
 //! Whose a credential is, by the hub's word.
 
 use super::Proxy;
+use crate::clock::stopwatch;
 use crate::credential::Unknown;
 use crate::hub::{ANSWER_LIMIT, Heard, Question, Said, Shown, Whoami};
 
@@ -24,9 +25,11 @@ impl Proxy {
                 }
             }
         };
+        let started = stopwatch();
         let said = tokio::time::timeout(whoami.timeout(), asked).await;
         let said =
             said.unwrap_or_else(|_| Err(Unknown::Unanswered("no answer in time".to_owned())));
+        self.metrics().whoami_asked(said.is_ok(), started.elapsed());
         if let Err(error) = &said {
             tracing::warn!(%error, "the hub did not say whose a credential is");
         }

@@ -57,6 +57,12 @@ const MS_GROUPS: &str = "http://schemas.microsoft.com/ws/2008/06/identity/claims
 const MS_ROLE: &str = "http://schemas.microsoft.com/ws/2008/06/identity/claims/role";
 
 impl Preset {
+    /// The name in the configuration.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        Self::ALL.iter().find(|(_, preset)| *preset == self).map_or("generic", |(name, _)| name)
+    }
+
     /// Every preset, by the name that the configuration calls it.
     pub const ALL: &'static [(&'static str, Self)] = &[
         ("okta", Self::Okta),

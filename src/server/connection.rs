@@ -125,5 +125,6 @@ fn refused<Serve>(error: &hyper::Error, entered: &Entered, peer: Peer, thread: &
         subject: None,
         duration: Duration::ZERO,
         bytes: None,
+        trace: None,
     });
 }

@@ -10,6 +10,7 @@ use http::{Request, StatusCode};
 use super::{Error, Known, ServiceProvider};
 use crate::config::SamlSource;
 use crate::http_client;
+use crate::observe::Call;
 use crate::policy::OrganizationId;
 use crate::saml::{IdentityProvider, Warning};
 
@@ -123,7 +124,12 @@ impl ServiceProvider {
             .header(ACCEPT, "application/samlmetadata+xml, application/xml;q=0.9, */*;q=0.5")
             .body(Vec::new())
             .map_err(|_| Error::Unreachable(http_client::Error::Address))?;
-        let answer = self.http.send(request).await.map_err(Error::Unreachable)?;
+        let answer = self
+            .http
+            .calling(Call::SamlMetadata)
+            .send(request)
+            .await
+            .map_err(Error::Unreachable)?;
         if answer.status() != StatusCode::OK {
             return Err(Error::Status(answer.status().as_u16()));
         }

@@ -1,9 +1,11 @@
 //! Sessions in this process: bounded, and gone with it.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use moka::Expiry;
+use moka::notification::RemovalCause;
 use moka::ops::compute::Op;
 use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
@@ -14,6 +16,8 @@ use super::{REMEMBERED, Selector, Session, SessionKey};
 #[derive(Debug)]
 pub(super) struct Memory {
     sessions: Cache<SessionKey, Arc<Session>>,
+    /// How many were pushed out.
+    evicted: Arc<AtomicU64>,
 }
 
 /// How long each session is kept.
@@ -53,12 +57,26 @@ impl Memory {
     /// The least recently used one goes first: sessions are made by sign-ins alone, so nobody can
     /// push others out without an account.
     pub(super) fn new(capacity: u64) -> Self {
+        let evicted = Arc::<AtomicU64>::default();
         let sessions = Cache::builder()
             .max_capacity(capacity)
             .expire_after(Lifetime)
             .eviction_policy(EvictionPolicy::lru())
+            .eviction_listener({
+                let evicted = Arc::clone(&evicted);
+                move |_, _, cause| {
+                    if cause == RemovalCause::Size {
+                        evicted.fetch_add(1, Ordering::Relaxed);
+                    }
+                }
+            })
             .build();
-        Self { sessions }
+        Self { sessions, evicted }
+    }
+
+    /// How many sessions were pushed out.
+    pub(super) fn evicted(&self) -> u64 {
+        self.evicted.load(Ordering::Relaxed)
     }
 
     pub(super) fn find(&self, key: &SessionKey) -> Option<Arc<Session>> {
@@ -108,6 +126,8 @@ impl Memory {
     }
 
     pub(super) fn count(&self) -> u64 {
+        // The store counts what it has tidied up; nobody waits for that but a scrape.
+        self.sessions.run_pending_tasks();
         self.sessions.entry_count()
     }
 }

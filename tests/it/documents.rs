@@ -11,7 +11,7 @@ pub(crate) struct Document {
 }
 
 /// The tables in an order that TOML can be written in; those with `[[…]]` are marked.
-const TABLES: [(&str, bool); 19] = [
+const TABLES: [(&str, bool); 20] = [
     ("", false),
     ("server", false),
     ("server.tls", false),
@@ -23,6 +23,7 @@ const TABLES: [(&str, bool); 19] = [
     ("tokens", false),
     ("headers", false),
     ("audit", false),
+    ("telemetry", false),
     ("organization", true),
     ("organization.service_account", true),
     ("organization.workload", true),

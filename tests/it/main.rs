@@ -53,3 +53,4 @@ mod support;
 mod tenants;
 mod tidy;
 mod tokens;
+mod traces;

@@ -187,6 +187,7 @@ fn gate(
             subject: None,
             duration: started.elapsed(),
             bytes: http_body::Body::size_hint(response.body()).exact(),
+            trace: None,
         });
         response.headers_mut().insert("x-gate", HeaderValue::from_static("1"));
         response

@@ -2,6 +2,7 @@
 
 pub(crate) mod answer;
 pub(crate) mod browser;
+pub(crate) mod collector;
 pub(crate) mod grpc;
 pub(crate) mod moving_clock;
 pub(crate) mod program;

@@ -16,6 +16,7 @@ pub(super) const RESTART: &[&str] = &[
     "server.tls",
     "session.capacity",
     "session.store",
+    "telemetry",
 ];
 
 /// What differs between two configurations.

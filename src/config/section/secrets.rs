@@ -27,6 +27,16 @@ impl<'r> Section<'r> {
         (secrets.len() == items.len()).then_some(secrets)
     }
 
+    /// A table from somebody else's words to secrets.
+    pub(in super::super) fn secrets_by_name(&self, key: &str) -> Vec<(String, Secret)> {
+        let remedy = "write a table, such as { authorization = { file = \"/run/secrets/key\" } }";
+        let Some(table) = self.typed(key, remedy, Value::as_table) else { return Vec::new() };
+        let read = |(name, value): (&'r String, &'r Value)| {
+            Some((name.clone(), self.secret_at(&format!("{key}.{name}"), value)?))
+        };
+        table.iter().filter_map(read).collect()
+    }
+
     fn secret_at(&self, key: &str, value: &'r Value) -> Option<Secret> {
         const REMEDY: &str = "write { file = \"…\" } or { env = \"…\" }";
         let Some(table) = value.as_table() else {

@@ -10,9 +10,9 @@ use hubgate::body::Body;
 use hubgate::clock::Clock;
 use hubgate::config::{Config, Loader};
 use hubgate::gate::{Current, Gates, Kept, Site};
-use hubgate::observe::{Audit, Format, Observer, Recorder, Sink};
+use hubgate::observe::{Audit, Format, Observer, Recorder, Sink, Spans};
 use hubgate::peer::Peer;
-use hubgate::serve::{Reloaded, Reloader};
+use hubgate::serve::{Exporter, Reloaded, Reloader};
 use hubgate::server::{self, Context, Listeners, Live};
 use serde_json::Value;
 use tokio::sync::{Notify, oneshot};
@@ -49,7 +49,15 @@ impl Served {
         let lines = Lines::default();
         let audit = Lines::default();
         let noted = Audit::to(audit.clone(), true);
-        let observer = Observer::audited(Sink::to(lines.clone(), Format::Json), noted);
+        let sink = Sink::to(lines.clone(), Format::Json);
+        let traces = config.telemetry.traces.as_ref();
+        let (spans, outbox) = traces.map(|to| Spans::new(to.sampling)).unzip();
+        let observer =
+            Observer::watching(sink, noted, spans.clone(), config.telemetry.organization_labels);
+        if let (Some(to), Some(spans), Some(outbox)) = (traces, spans, outbox) {
+            let mut exporter = Exporter::new(to, spans, outbox).unwrap();
+            tokio::spawn(async move { exporter.run().await });
+        }
         let (running, end) = oneshot::channel();
         let kept = Arc::new(Kept::new(&config, clock.clone(), &observer).unwrap());
         let current = Current::new(Site::new(&config, &kept, None).unwrap());

@@ -33,7 +33,7 @@ pub(crate) struct Party {
     pub(crate) own_thread: bool,
 }
 
-const SECTIONS: [&str; 9] = [
+const SECTIONS: [&str; 10] = [
     "",
     "server",
     "hub",
@@ -42,6 +42,7 @@ const SECTIONS: [&str; 9] = [
     "session.cookie",
     "tokens",
     "headers",
+    "telemetry",
     "organization",
 ];
 

@@ -1,0 +1,34 @@
+//! Which pattern a path fits, for traces: their names must be few.
+
+use std::borrow::Cow;
+
+use super::Hub;
+use super::table::Row;
+use crate::config::HubRule;
+use crate::policy::Target;
+
+impl Hub {
+    /// The pattern that a target's path fits, for traces: the operator's rule or the profile's row,
+    /// the longest of those that fit.
+    #[must_use]
+    pub fn route(&self, target: &Target) -> Cow<'static, str> {
+        let fits = |rule: &&HubRule| matches!(rule.path.read(target), Ok(Some(_)));
+        if let Some(rule) = self.rules.iter().find(fits) {
+            return Cow::Owned(rule.path.to_string());
+        }
+        let first = target.name(0).ok().flatten().map(str::to_ascii_lowercase);
+        let word = first.as_deref().and_then(|word| self.words.get(word));
+        let known = word.map_or([].as_slice(), |word| word.rows.as_slice());
+        let reserved = word.is_some_and(|word| word.reserved);
+        let open = if reserved { [].iter() } else { self.open.iter() };
+        let rows = known.iter().chain(open);
+        let whole = |row: &&&'static Row| {
+            target.len() >= row.path.len()
+                && matches!(row.read(self.profile, target, 0), Ok(Some(_)))
+        };
+        match rows.filter(whole).max_by_key(|row| row.path.len()) {
+            Some(row) => Cow::Owned(row.route(target.len() > row.path.len())),
+            None => Cow::Borrowed("/**"),
+        }
+    }
+}

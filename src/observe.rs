@@ -31,8 +31,8 @@ pub use logs::{LogError, Logs};
 pub use metrics::Metrics;
 pub use sink::{Format, Sink};
 pub use spans::{
-    Kind as SpanKind, Outbox, Request as RequestSpan, Span, Spans, TraceId, Value as SpanValue,
-    Within, encode, within,
+    HubSpan, Kind as SpanKind, Outbox, Request as RequestSpan, Span, Spans, TraceId,
+    Value as SpanValue, Within, encode, within,
 };
 pub use upkeep::{CertificateOf, Held};
 

@@ -95,6 +95,9 @@ pub struct Span {
     pub failed: bool,
 }
 
+/// The span of the hub's answer, and what it answered, if anything.
+pub type HubSpan = (Span, Option<StatusCode>);
+
 /// Where in a trace something happens: spans below it have it as their parent.
 #[derive(Clone, Copy, Debug)]
 pub struct Within {
@@ -260,7 +263,7 @@ impl Request {
         name: Cow<'static, str>,
         began: SystemTime,
         took: Duration,
-    ) -> Option<(Span, Option<(Span, Option<StatusCode>)>)> {
+    ) -> Option<(Span, Option<HubSpan>)> {
         if !self.within.sampled {
             return None;
         }

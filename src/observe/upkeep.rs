@@ -105,6 +105,9 @@ impl Labelled {
     }
 }
 
+/// How long the hub took to answer questions of ours.
+type Asked = Family<[(Name, Name); 1], Histogram, fn() -> Histogram>;
+
 /// See the table in `metrics.rs`.
 #[derive(Debug, Default)]
 pub(super) struct Upkeep {
@@ -117,14 +120,13 @@ pub(super) struct Upkeep {
     expiring: Family<[(Name, Name); 1], Gauge>,
     soonest: Family<[(Name, Name); 1], Gauge>,
     remembered: Counter,
-    asked: Option<Family<[(Name, Name); 1], Histogram, fn() -> Histogram>>,
+    asked: Option<Asked>,
     tokens: Family<[(Name, Name); 1], Counter>,
 }
 
 impl Upkeep {
     pub(super) fn new(registry: &mut Registry) -> Self {
-        let asked: Family<_, _, fn() -> Histogram> =
-            Family::new_with_constructor(|| Histogram::new(WHOAMI));
+        let asked = Asked::new_with_constructor(|| Histogram::new(WHOAMI));
         let new = Self { asked: Some(asked.clone()), ..Self::default() };
         registry.register("sessions", "Sessions that are remembered", new.sessions.clone());
         registry.register(

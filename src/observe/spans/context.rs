@@ -157,7 +157,7 @@ pub(super) fn header(trace: TraceId, span: SpanId, sampled: bool) -> HeaderValue
     text::hexadecimal(&span.0, &mut line);
     line.extend_from_slice(if sampled { b"-01" } else { b"-00" });
     HeaderValue::from_maybe_shared(bytes::Bytes::from(line))
-        .unwrap_or_else(|_| const { HeaderValue::from_static("") })
+        .unwrap_or(const { HeaderValue::from_static("") })
 }
 
 #[cfg(test)]

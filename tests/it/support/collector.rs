@@ -129,7 +129,7 @@ fn fields(mut rest: &[u8]) -> Vec<(u64, Held<'_>)> {
     found
 }
 
-fn inside<'b>(message: &'b [u8], number: u64) -> impl Iterator<Item = &'b [u8]> {
+fn inside(message: &[u8], number: u64) -> impl Iterator<Item = &[u8]> {
     fields(message).into_iter().filter_map(move |(own, held)| match held {
         Held::Bytes(bytes) if own == number => Some(bytes),
         Held::Bytes(_) | Held::Number(_) => None,

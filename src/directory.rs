@@ -1,5 +1,7 @@
 //! The organizations and their identity providers, by id.
 
+mod shared;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -11,10 +13,9 @@ use crate::http_client::HttpClient;
 use crate::observe::{CertificateOf, Metrics};
 use crate::oidc::{self, RelyingParty};
 use crate::policy::{EmailAddress, OrganizationId};
-use crate::saml::{ReplayCache, SigningKey};
-use crate::service_provider::{
-    self, MadeKeyError, ServiceProvider, Surroundings, Verifying, made_key,
-};
+use crate::service_provider::{self, MadeKeyError, ServiceProvider};
+
+use shared::SamlSurroundings;
 
 /// How many identity providers are asked for their metadata at the same time.
 const AT_ONCE: usize = 8;
@@ -269,37 +270,6 @@ impl Directory {
     #[must_use]
     pub fn by_email(&self, address: &EmailAddress) -> Option<&Arc<Entry>> {
         self.iter().find(|entry| entry.config.policy.email_domains.contains(address))
-    }
-}
-
-/// What all SAML service providers share, and what survives a reload.
-#[derive(Clone, Debug, Default)]
-struct SamlSurroundings {
-    made_key: Option<SigningKey>,
-    replay: Arc<ReplayCache>,
-    verifying: Verifying,
-}
-
-impl SamlSurroundings {
-    fn set_up(
-        &mut self,
-        config: &Config,
-        organization: &OrganizationConfig,
-        settings: &config::Saml,
-        http: &HttpClient,
-    ) -> Result<Provider, Cause> {
-        if settings.signing_keys.is_empty() && self.made_key.is_none() {
-            self.made_key = Some(made_key()?);
-        }
-        let around = Surroundings {
-            public_url: &config.public_url,
-            http,
-            made_key: self.made_key.as_ref(),
-            replay: &self.replay,
-            verifying: &self.verifying,
-        };
-        let provider = ServiceProvider::new(&organization.policy.id, settings, &around)?;
-        Ok(Provider::Saml(Arc::new(provider)))
     }
 }
 

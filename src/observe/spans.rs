@@ -10,14 +10,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
-use aws_lc_rs::rand;
 use http::{HeaderMap, StatusCode};
 use tokio::sync::mpsc;
 
 pub use context::TraceId;
 pub use message::encode;
 
-use context::{Parent, SpanId, TRACEPARENT, TRACESTATE};
+use context::{Parent, SpanId, TRACEPARENT, TRACESTATE, random};
 
 /// How many spans wait for the collector; what comes beyond is counted and dropped.
 const QUEUE: usize = 4096;
@@ -287,17 +286,6 @@ impl Request {
         });
         Some((own, hub))
     }
-}
-
-/// Random bytes: ids need not be secret, and must not repeat (Trace Context §7.1).
-fn random<const N: usize>() -> [u8; N] {
-    let mut bytes = [0; N];
-    // A machine without random bytes has ended the process long before.
-    let _ = rand::fill(&mut bytes);
-    if bytes == [0; N] {
-        bytes = [1; N];
-    }
-    bytes
 }
 
 #[cfg(test)]

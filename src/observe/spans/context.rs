@@ -1,5 +1,6 @@
 //! W3C Trace Context: what comes with a request, read strictly.
 
+use aws_lc_rs::rand;
 use http::HeaderMap;
 use http::header::{HeaderName, HeaderValue};
 
@@ -158,6 +159,17 @@ pub(super) fn header(trace: TraceId, span: SpanId, sampled: bool) -> HeaderValue
     line.extend_from_slice(if sampled { b"-01" } else { b"-00" });
     HeaderValue::from_maybe_shared(bytes::Bytes::from(line))
         .unwrap_or(const { HeaderValue::from_static("") })
+}
+
+/// Random bytes: ids need not be secret, and must not repeat (Trace Context §7.1).
+pub(super) fn random<const N: usize>() -> [u8; N] {
+    let mut bytes = [0; N];
+    // A machine without random bytes has ended the process long before.
+    let _ = rand::fill(&mut bytes);
+    if bytes == [0; N] {
+        bytes = [1; N];
+    }
+    bytes
 }
 
 #[cfg(test)]

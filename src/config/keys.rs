@@ -93,6 +93,7 @@ pub(super) const WHOAMI: &[Key] = &[
     key("path", Text),
     key("organizations_path", Text),
     key("cookies", List),
+    key("cookies_tell", Value),
     key("headers", List),
     key("basic", Text),
     key("forbidden", Text),

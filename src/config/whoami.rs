@@ -145,6 +145,7 @@ impl Whoami {
         let path = path(section, "path", Some(preset.path));
         let organizations_path = path_or_none(section, preset.organizations_path);
         let cookies = cookies(section, preset);
+        let by_cookie = section.flag("cookies_tell");
         let headers = headers(section, preset);
         let words = [("token", Basic::Token), ("as-it-is", Basic::AsItIs)];
         let basic = section.choice("basic", &words).unwrap_or(preset.basic);
@@ -171,8 +172,7 @@ impl Whoami {
             path: path?,
             organizations_path,
             cookies,
-            // Whoever names another address knows what it says of cookies.
-            by_cookie: preset.by_cookie || section.peek("path").is_some(),
+            by_cookie: by_cookie.unwrap_or(preset.by_cookie),
             headers: headers?,
             basic,
             forbidden,

@@ -6,7 +6,7 @@ use hubgate::demo::people::{Account, Person};
 use crate::support::answer::Answer;
 use crate::support::browser::{Ask, Browser, SESSION};
 use crate::support::moving_clock::minutes;
-use crate::support::setup::Setup;
+use crate::support::setup::{SITE, Setup};
 use crate::support::tool;
 use crate::support::world::{World, all};
 
@@ -295,6 +295,47 @@ async fn the_browser_of_a_member_whose_sign_in_ended_is_challenged_without_an_ac
     world.clock.advance(minutes(60 * 24 * 8));
     bob.fetch("/acme/demo").await.refused(401, "session-expired");
     world.browser().fetch("/acme/demo").await.expect(200);
+}
+
+/// Gitea's API answers tokens alone, and 401 to the cookie that its pages go by.
+#[tokio::test]
+async fn a_cookie_of_which_the_hub_says_nothing_passes_for_nobody_and_needs_a_sign_in() {
+    for setting in [("cookies_tell", "false"), ("preset", "\"gitea\"")] {
+        let world = World::with(|setup| {
+            let (key, value) = setting;
+            setup.with_accounts().set("hub.whoami", key, value);
+            setup.set("hub.whoami", "cookies", "[\"token\"]");
+            // Another address says nothing of cookies.
+            setup.set("hub.whoami", "path", "\"/api/whoami-v2\"");
+        })
+        .await;
+        let mut bob = at_hub(&world, "bob");
+        for path in ["/acme/bert", "/acme/demo"] {
+            bob.fetch(path).await.refused(401, "sign-in-required");
+            bob.load(path).await.expect(303);
+        }
+        assert!(world.whoami_and_rest().1.is_empty(), "nothing has reached the hub");
+        // On pages of no organization nothing rests on it, and without a cookie the hub answers.
+        bob.fetch("/initech/free").await.expect(404);
+        world.browser().fetch("/acme/demo").await.expect(200);
+        // Beside a token there would be two answers to who is asking.
+        let both = format!("Cookie: token=hf_bob\r\n{}", bearer("bob"));
+        if setting.0 == "cookies_tell" {
+            ask(&world, BERT, &both).await.refused(403, "credential-unidentified");
+        }
+        bob.sign_in("acme", "bob").await;
+        bob.fetch("/acme/bert").await.expect(200);
+        bob.fetch("/globex/vision").await.refused(401, "sign-in-required");
+        let settings = Ask::post("/acme/bert/settings").header("Origin", SITE);
+        bob.send(settings).await.refused(403, "role-too-low");
+        let asked = world.whoami_and_rest().0;
+        assert!(
+            asked.iter().all(|one| one.head.value("cookie").is_none()),
+            "no cookie is asked about"
+        );
+        world.clock.advance(minutes(60 * 24 * 8));
+        bob.fetch("/acme/demo").await.refused(401, "session-expired");
+    }
 }
 
 #[tokio::test]

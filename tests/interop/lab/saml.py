@@ -199,7 +199,7 @@ class SamlKeycloak(Keycloak):
         if at is None:
             super().__init__(list(self.services), "", people)
         else:
-            self.base, self.process, self.people, self.shared = at.base, at.process, people, True
+            self.base, self.process, self.secret, self.people, self.shared = at.base, at.process, at.secret, people, True
 
     shared = False
 

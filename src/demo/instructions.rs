@@ -31,7 +31,7 @@ In a browser
      The page shows what the gate tells the hub about you.
   2. {gate}/acme/bert/settings
      is for administrators: Bob is refused. Alice is one; Eve's address is not ACME's.
-  3. {gate}/globex/vision
+  3. {gate}/globex/reactor
      is Globex's, who sign in by SAML: ACME's sign-in counts for nothing here. Sign in as Hank,
      and be both at once.
   4. {acme}/

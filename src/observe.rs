@@ -14,6 +14,8 @@ mod process;
 mod requests;
 mod sink;
 mod spans;
+#[cfg(test)]
+mod stuck;
 mod text;
 mod upkeep;
 

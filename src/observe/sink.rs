@@ -118,6 +118,7 @@ fn write_all(mut writer: impl Write, queue: &Receiver<Batch>) {
 
 #[cfg(test)]
 mod tests {
+    use super::super::stuck::Stuck;
     use super::*;
     use std::sync::Mutex;
 
@@ -148,18 +149,8 @@ mod tests {
 
     #[test]
     fn a_writer_that_is_stuck_holds_nobody() {
-        struct Stuck(std::sync::mpsc::Receiver<()>);
-        impl Write for Stuck {
-            fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-                let _ = self.0.recv();
-                Ok(bytes.len())
-            }
-            fn flush(&mut self) -> std::io::Result<()> {
-                Ok(())
-            }
-        }
-        let (unstick, stuck) = std::sync::mpsc::channel();
-        let sink = Sink::to(Stuck(stuck), Format::Json);
+        let (unstick, stuck) = Stuck::new();
+        let sink = Sink::to(stuck, Format::Json);
         for _ in 0..QUEUE + 10 {
             sink.write(&mut b"a\nb\n".to_vec());
         }

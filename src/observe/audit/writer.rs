@@ -198,9 +198,9 @@ impl<W: Write> Pen<W> {
 #[cfg(test)]
 mod tests {
     use std::sync::Mutex;
-    use std::sync::mpsc;
 
     use super::*;
+    use crate::observe::stuck::Stuck;
 
     /// A disk with so much room, which somebody may make.
     #[derive(Clone, Default)]
@@ -242,18 +242,8 @@ mod tests {
 
     #[test]
     fn a_slow_sink_holds_nobody_and_a_flood_of_refusals_leaves_room() {
-        struct Stuck(mpsc::Receiver<()>);
-        impl Write for Stuck {
-            fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-                let _ = self.0.recv();
-                Ok(bytes.len())
-            }
-            fn flush(&mut self) -> std::io::Result<()> {
-                Ok(())
-            }
-        }
-        let (unstick, stuck) = mpsc::channel();
-        let writer = Writer::start(Stuck(stuck));
+        let (unstick, stuck) = Stuck::new();
+        let writer = Writer::start(stuck);
         for _ in 0..QUEUE {
             writer.take(b"refused\n".to_vec(), true);
         }

@@ -22,14 +22,13 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{Request, Response};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tracing::{info, warn};
 
-use crate::body::Body;
 use crate::clock::Clock;
+use crate::message::{Request, Response};
 use crate::observe::{Observer, Recorder};
 use crate::peer::Peer;
 
@@ -103,7 +102,7 @@ pub async fn run<Make, Serve>(
 ) -> Result<(), Error>
 where
     Make: Fn(Recorder) -> Serve + Send + Sync + 'static,
-    Serve: AsyncFn(&mut Request<Body>, &Peer) -> Response<Body> + 'static,
+    Serve: AsyncFn(&mut Request, &Peer) -> Response + 'static,
 {
     let Context { live, observer, clock } = context;
     let config = live.config();

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{Method, Request, Response, StatusCode};
+use http::{Method, StatusCode};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -23,6 +23,7 @@ use super::stage::Stage;
 use super::watched::Watch;
 use super::worker::Thread;
 use crate::body::Body;
+use crate::message::{Request, Response};
 use crate::observe::{Access, Connection, Flow, Outcome};
 use crate::peer::{Door, Peer};
 use crate::policy::Reason;
@@ -34,7 +35,7 @@ pub(super) async fn serve<Serve>(
     door: Door,
     thread: Rc<Thread<Serve>>,
 ) where
-    Serve: AsyncFn(&mut Request<Body>, &Peer) -> Response<Body> + 'static,
+    Serve: AsyncFn(&mut Request, &Peer) -> Response + 'static,
 {
     // A socket whose ends are not known is closed already.
     let (Ok(address), Ok(local)) = (stream.peer_addr(), stream.local_addr()) else { return };
@@ -66,23 +67,23 @@ pub(super) async fn serve<Serve>(
 async fn http<I, Serve>(io: I, watch: Arc<Watch>, peer: Peer, thread: &Rc<Thread<Serve>>)
 where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    Serve: AsyncFn(&mut Request<Body>, &Peer) -> Response<Body> + 'static,
+    Serve: AsyncFn(&mut Request, &Peer) -> Response + 'static,
 {
     let entered = thread.registry.enter(Arc::clone(&watch));
     let io = GuardedIo::new(io, Arc::clone(&watch));
     let serving = Rc::clone(thread);
-    let service = service_fn(move |request: Request<Incoming>| {
+    let service = service_fn(move |mut request: http::Request<Incoming>| {
         let in_flight = watch.answering();
         let thread = Rc::clone(&serving);
         let watch = Arc::clone(&watch);
         async move {
-            let mut request = request.map(Body::from);
             unify(&mut request);
+            let mut request = Request::from(request);
             let response = (thread.serve)(&mut request, &peer).await;
             if response.status() == StatusCode::SWITCHING_PROTOCOLS {
                 watch.upgrades();
             }
-            Ok::<_, Infallible>(response.map(|body| Answering::new(body, in_flight)))
+            Ok::<_, Infallible>(turned_over(response).map(|body| Answering::new(body, in_flight)))
         }
     });
     let mut stage = Stage::new(io, service);
@@ -90,6 +91,15 @@ where
     if let Err(error) = ended.await {
         refused(&error, &entered, peer, thread);
     }
+}
+
+/// An answer for the library that speaks the client's version.
+fn turned_over(response: Response) -> http::Response<Body> {
+    response.into_http().unwrap_or_else(|_| {
+        let mut failed = http::Response::new(Body::Empty);
+        *failed.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+        failed
+    })
 }
 
 /// Records a request that never became one.

@@ -6,7 +6,6 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{Request, Response};
 use hyper::server::conn::{http1, http2};
 use hyper_util::rt::TokioTimer;
 use tokio::sync::{Semaphore, watch};
@@ -20,9 +19,9 @@ use super::registry::Registry;
 use super::stage::Builders;
 use super::watched::{Load, Patience, Ticks};
 use super::{Ended, Phase};
-use crate::body::Body;
 use crate::clock::{Clock, stopwatch};
 use crate::config;
+use crate::message::{Request, Response};
 use crate::observe::{Connection, Observer, Recorder};
 use crate::peer::{Door, Peer};
 use crate::proxy::Local;
@@ -155,7 +154,7 @@ impl Worker {
     /// Serves until the drain is over; `ended` is dropped after everything else.
     pub(super) fn run<Serve>(self, make: &dyn Fn(Recorder) -> Serve, ended: Ended)
     where
-        Serve: AsyncFn(&mut Request<Body>, &Peer) -> Response<Body> + 'static,
+        Serve: AsyncFn(&mut Request, &Peer) -> Response + 'static,
     {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
@@ -169,7 +168,7 @@ impl Worker {
 
     async fn serve<Serve>(self, make: &dyn Fn(Recorder) -> Serve)
     where
-        Serve: AsyncFn(&mut Request<Body>, &Peer) -> Response<Body> + 'static,
+        Serve: AsyncFn(&mut Request, &Peer) -> Response + 'static,
     {
         let recorder = self.observer.recorder();
         let mut phases = self.phases.clone();

@@ -1,19 +1,24 @@
-//! Names of headers that the hub has used lately: it uses the same ones again and again.
+//! Names of fields that were used lately: clients and hubs use the same ones again and again.
 
 use std::cell::RefCell;
 
 use http::header::{self, HeaderName};
 
-use crate::headers::is_hop_by_hop;
+static KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
+static PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
+static HTTP2_SETTINGS: HeaderName = HeaderName::from_static("http2-settings");
 
 /// How many places there are for names: as many as a byte has values.
 const PLACES: usize = 256;
 
-/// What an answer says with a header of some name.
+/// What a message says with a field of some name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
-    /// Something for the client.
+pub enum Kind {
+    /// Something for whoever is at the end.
     Said,
+    /// Something for whoever is at the end, that asks for another way of being answered
+    /// (`Expect`, `TE`, `Trailer`).
+    Asking,
     /// The length of its body.
     Length,
     /// The transfer coding of its body.
@@ -30,15 +35,29 @@ impl Kind {
             header::CONTENT_LENGTH => Self::Length,
             header::TRANSFER_ENCODING => Self::Coding,
             header::CONNECTION => Self::Connection,
+            header::EXPECT | header::TE | header::TRAILER => Self::Asking,
+            _ if *name == HTTP2_SETTINGS => Self::Asking,
             _ if is_hop_by_hop(name) => Self::Hop,
             _ => Self::Said,
         }
     }
 }
 
+/// Whether a field speaks of one connection only, whatever `Connection` says (RFC 9110 §7.6.1).
+#[must_use]
+pub fn is_hop_by_hop(name: &HeaderName) -> bool {
+    match *name {
+        header::CONNECTION
+        | header::TRANSFER_ENCODING
+        | header::UPGRADE
+        | header::PROXY_AUTHENTICATE => true,
+        _ => *name == KEEP_ALIVE || *name == PROXY_CONNECTION,
+    }
+}
+
 /// One thread's names, each in one of the two places that its spelling hashes to.
 #[derive(Debug, Default)]
-pub(in crate::proxy) struct Names(RefCell<Vec<Option<Known>>>);
+pub struct Names(RefCell<Vec<Option<Known>>>);
 
 #[derive(Clone, Debug)]
 struct Known {
@@ -48,8 +67,8 @@ struct Known {
 }
 
 /// A name's two places. Its length and both of its ends are looked at, which is quick and tells
-/// most names apart; it need not withstand anybody, since a hub whose names share their places
-/// makes nothing but its own answers slower.
+/// most names apart; it need not withstand anybody, since whoever makes names share their places
+/// makes nothing but the reading of names slower, by what it costs to read one anew.
 fn places(spelling: &[u8]) -> [usize; 2] {
     const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
     let ends = match (spelling.first_chunk::<8>(), spelling.last_chunk::<8>()) {
@@ -66,7 +85,7 @@ impl Names {
     /// Takes a name off the beginning of a line, and the colon behind it; `None` when none stands
     /// there. A blank in front of the colon is part of the name, and no name has one
     /// (RFC 9112 §5.1).
-    pub(super) fn take<'l>(&self, line: &'l [u8]) -> Option<(HeaderName, Kind, &'l [u8])> {
+    pub fn take<'l>(&self, line: &'l [u8]) -> Option<(HeaderName, Kind, &'l [u8])> {
         let (spelling, rest) = line.split_at_checked(line.iter().position(|b| *b == b':')?)?;
         let (name, kind) = self.of(spelling)?;
         Some((name, kind, rest.get(1..)?))

@@ -11,7 +11,7 @@ mod value;
 use http::header::{HeaderMap, HeaderName};
 
 pub use lines::{LARGEST, LineFlaw, Lines};
-pub use names::{Kind, Names, is_hop_by_hop};
+pub use names::{Kind, Names, Reading, is_hop_by_hop};
 pub use value::{FieldValue, InvalidValue};
 
 /// Names and values, in order; a name may stand there several times.
@@ -78,6 +78,14 @@ impl Fields {
     #[must_use]
     pub fn with_capacity(count: usize) -> Self {
         Self(Vec::with_capacity(count))
+    }
+
+    /// A copy, and room for some more.
+    #[must_use]
+    pub fn with_room(&self) -> Self {
+        let mut copy = Vec::with_capacity(self.0.len() + 8);
+        copy.extend_from_slice(&self.0);
+        Self(copy)
     }
 
     /// How many there are.

@@ -159,7 +159,7 @@ impl Contract {
             headers
         });
         let mut response = Response::new(Body::Empty);
-        *response.headers_mut() = prepared.clone();
+        *response.headers_mut() = prepared.with_room();
         response.headers_mut().insert(header::COOKIE, others(asked, cookie));
         response
     }

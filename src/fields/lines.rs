@@ -34,6 +34,12 @@ pub struct Lines {
     count: usize,
 }
 
+impl Default for Lines {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Lines {
     /// None found yet.
     #[must_use]

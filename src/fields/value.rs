@@ -69,6 +69,13 @@ impl FieldValue {
         value
     }
 
+    /// The same in bytes of its own, to be kept: a value that was read holds on to all of what was
+    /// read with it.
+    #[must_use]
+    pub fn detached(&self) -> Self {
+        Self(Bytes::copy_from_slice(&self.0))
+    }
+
     /// The bytes.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {

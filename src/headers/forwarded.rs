@@ -115,7 +115,7 @@ impl Hop {
             ip,
             tls,
             lines: Lines::new(),
-            host: host.cloned(),
+            host: host.map(FieldValue::detached),
             address: FieldValue::from_str(&ip.to_string())
                 .unwrap_or(const { FieldValue::from_static("unknown") }),
             proto: FieldValue::from_static(proto),

@@ -15,12 +15,14 @@ use tracing::{error, warn};
 
 use super::Live;
 use super::accept::accept;
+use super::library::Builders;
+use super::plain::Dates;
 use super::registry::Registry;
-use super::stage::Builders;
 use super::watched::{Load, Patience, Ticks};
 use super::{Ended, Phase};
 use crate::clock::{Clock, stopwatch};
 use crate::config;
+use crate::fields::Names;
 use crate::message::{Request, Response};
 use crate::observe::{Connection, Observer, Recorder};
 use crate::peer::{Door, Peer};
@@ -72,6 +74,11 @@ impl Limits {
             head_bytes: config.max_head_bytes.max(BUFFER),
             headers: config.max_headers,
         }
+    }
+
+    /// How many fields a head may have.
+    pub(super) const fn headers(&self) -> usize {
+        self.headers
     }
 
     /// Ticks are fine enough for the shortest limit, and no finer than needed.
@@ -148,6 +155,8 @@ pub(super) struct Thread<Serve> {
     pub(super) registry: Rc<Registry>,
     pub(super) ticks: Ticks,
     pub(super) load: Arc<Load>,
+    pub(super) names: Names,
+    pub(super) dates: Dates,
 }
 
 impl Worker {
@@ -184,6 +193,8 @@ impl Worker {
             registry: Rc::default(),
             ticks: Ticks::new(),
             load: Arc::default(),
+            names: Names::default(),
+            dates: Dates::default(),
         });
         let mut accepting = Vec::with_capacity(self.sockets.len());
         for (door, socket) in self.sockets {

@@ -167,6 +167,7 @@ fn collect<'h>(
 ) -> Result<Said, Flaw> {
     let mut said = Said::default();
     let mut named: Vec<&[u8]> = Vec::new();
+    let mut names = names.reading();
     for line in lines {
         let (name, kind, value) = names.take(line).ok_or(Flaw::Header)?;
         let value = FieldValue::without_blanks(value);

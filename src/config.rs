@@ -1,6 +1,7 @@
 //! The configuration's meaning: what the rest of hubgate reads, and how it is read from a file.
 
 mod audit;
+mod difference;
 mod disjoint;
 mod files;
 mod headers;
@@ -32,6 +33,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 pub use audit::{Audit, AuditTo};
+pub use difference::{Difference, difference};
 pub use headers::Headers;
 pub use hub::{Access, BodyUnknown, Hub, HubProfile, HubRule, Identity, Unclaimed, Upstream};
 pub use keys::known_keys;
@@ -77,5 +79,5 @@ pub struct Config {
     /// Where traces go.
     pub telemetry: Telemetry,
     /// Who has an identity provider.
-    pub organizations: Vec<Arc<OrganizationConfig>>,
+    pub organizations: Arc<[Arc<OrganizationConfig>]>,
 }

@@ -8,7 +8,7 @@ use std::time::SystemTime;
 
 use tokio::task::JoinSet;
 
-use crate::config::{self, Config, OrganizationConfig, PublicUrl};
+use crate::config::{self, Config, OrganizationConfig, PublicUrl, difference};
 use crate::http_client::HttpClient;
 use crate::observe::{CertificateOf, Metrics};
 use crate::oidc::{self, RelyingParty};
@@ -24,8 +24,9 @@ const AT_ONCE: usize = 8;
 #[derive(Debug)]
 pub struct Directory {
     public_url: PublicUrl,
-    entries: HashMap<OrganizationId, Arc<Entry>>,
-    order: Vec<OrganizationId>,
+    by_id: HashMap<OrganizationId, Arc<Entry>>,
+    /// In the configuration's order.
+    entries: Vec<Arc<Entry>>,
     saml: SamlSurroundings,
 }
 
@@ -200,52 +201,67 @@ impl Directory {
     ) -> Result<Self, SetupErrors> {
         let mut saml = previous.map(|earlier| earlier.saml.clone()).unwrap_or_default();
         let previous = previous.filter(|earlier| earlier.public_url == config.public_url);
-        let mut entries = HashMap::with_capacity(config.organizations.len());
-        let mut order = Vec::with_capacity(config.organizations.len());
+        let (mut by_id, before) = previous.map_or_else(Default::default, |earlier| {
+            (earlier.by_id.clone(), earlier.entries.as_slice())
+        });
+        // Of ten thousand organizations, those that did not change are not looked at.
+        let found = difference(before, &config.organizations, |entry, organization| {
+            Arc::ptr_eq(&entry.config, organization)
+        });
+        for entry in found.gone.iter().filter_map(|at| before.get(*at)) {
+            by_id.remove(&entry.config.policy.id);
+        }
+        let mut entries = Vec::with_capacity(config.organizations.len());
         let mut errors = Vec::new();
-        for organization in &config.organizations {
-            let id = organization.policy.id.clone();
-            order.push(id.clone());
-            let earlier = previous.and_then(|earlier| earlier.find(&id));
-            if let Some(entry) = earlier.filter(|e| Arc::ptr_eq(&e.config, organization)) {
-                entries.insert(id, Arc::clone(entry));
+        for (organization, earlier) in config.organizations.iter().zip(&found.earlier) {
+            if let Some(entry) = earlier.and_then(|at| before.get(at)) {
+                entries.push(Arc::clone(entry));
                 continue;
             }
-            match Provider::new(config, organization, http, &mut saml) {
-                Ok(provider) => {
-                    let entry = Entry { config: Arc::clone(organization), provider };
-                    entries.insert(id, Arc::new(entry));
-                }
-                Err(source) => errors.push(SetupError { organization: id, source }),
-            }
+            let id = &organization.policy.id;
+            let moved = previous
+                .and_then(|earlier| earlier.find(id))
+                .filter(|entry| Arc::ptr_eq(&entry.config, organization));
+            let entry = match moved {
+                Some(entry) => Arc::clone(entry),
+                None => match Provider::new(config, organization, http, &mut saml) {
+                    Ok(provider) => Arc::new(Entry { config: Arc::clone(organization), provider }),
+                    Err(source) => {
+                        errors.push(SetupError { organization: id.clone(), source });
+                        continue;
+                    }
+                },
+            };
+            by_id.insert(id.clone(), Arc::clone(&entry));
+            entries.push(entry);
         }
         if !errors.is_empty() {
             return Err(SetupErrors(errors));
         }
-        Ok(Self { public_url: config.public_url.clone(), entries, order, saml })
+        Ok(Self { public_url: config.public_url.clone(), by_id, entries, saml })
     }
 
     /// The organization of that id.
     #[must_use]
     pub fn find(&self, id: &OrganizationId) -> Option<&Arc<Entry>> {
-        self.entries.get(id)
+        self.by_id.get(id)
     }
 
     /// How many organizations there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.order.len()
+        self.entries.len()
     }
 
     /// Whether there is none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.order.is_empty()
+        self.entries.is_empty()
     }
 
     /// Every organization, in the configuration's order.
     pub fn iter(&self) -> impl Iterator<Item = &Arc<Entry>> {
-        self.order.iter().filter_map(|id| self.entries.get(id))
+        self.entries.iter()
     }
 
     /// Fetches the metadata of SAML identity providers whose time has come, a few at once, and

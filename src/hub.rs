@@ -32,7 +32,7 @@ pub use whoami::{ANSWER_LIMIT, Carrier, Heard, Hearing, Question, Said, Shown, W
 use crate::config::{
     self, Access, BodyUnknown, HubProfile, HubRule, Identity, OrganizationConfig, Unclaimed,
 };
-use crate::policy::{Ambiguity, Claim, Claimed, Namespace, Need, Organization, Target};
+use crate::policy::{Ambiguity, Claim, Claimed, Need, Organization, Target};
 use body::Reads;
 use claims::{Claims, Readings};
 use names::ByName;
@@ -41,7 +41,9 @@ use table::{Asks, Part, Profile, Row};
 /// The hub's URLs, and whose namespaces they name.
 #[derive(Debug)]
 pub struct Hub {
-    organizations: HashMap<Namespace, Arc<OrganizationConfig>, ByName>,
+    /// The organizations of the configuration, in its order.
+    organizations: Arc<[Arc<OrganizationConfig>]>,
+    owners: closed::Owners,
     rules: Vec<HubRule>,
     profile: &'static Profile,
     /// What it means that a path begins with a certain word.
@@ -78,7 +80,17 @@ const LONGEST_NAME: usize = 96;
 impl Hub {
     /// The hub of this configuration.
     #[must_use]
-    pub fn new(config: &config::Hub, organizations: &[Arc<OrganizationConfig>]) -> Self {
+    pub fn new(config: &config::Hub, organizations: &Arc<[Arc<OrganizationConfig>]>) -> Self {
+        Self::after(None, config, organizations)
+    }
+
+    /// The same after a change of the configuration.
+    #[must_use]
+    pub fn after(
+        earlier: Option<&Self>,
+        config: &config::Hub,
+        organizations: &Arc<[Arc<OrganizationConfig>]>,
+    ) -> Self {
         let profile = match config.profile {
             HubProfile::Huggingface => &huggingface::PROFILE,
             HubProfile::Gitea => &gitea::PROFILE,
@@ -100,14 +112,9 @@ impl Hub {
                 Some(Part::Any | Part::Org | Part::Repo) | None => open.push(row),
             }
         }
-        let mut claimed: HashMap<_, _, ByName> = HashMap::default();
-        for organization in organizations {
-            for namespace in &organization.policy.namespaces {
-                claimed.entry(namespace.clone()).or_insert_with(|| Arc::clone(organization));
-            }
-        }
         Self {
-            organizations: claimed,
+            organizations: Arc::clone(organizations),
+            owners: closed::owners(config.identity, organizations, earlier),
             rules: config.rules.clone(),
             profile,
             words,
@@ -266,7 +273,7 @@ impl Hub {
         let bare = self.profile.suffixes.iter().filter_map(|suffix| without_suffix(text, suffix));
         std::iter::once(text)
             .chain(bare)
-            .find_map(|name| self.organizations.get(lower(name, &mut buffer)?))
+            .find_map(|name| self.owners.get(lower(name, &mut buffer)?))
             .map(|organization| &organization.policy)
     }
 

@@ -131,9 +131,10 @@ impl Prepared {
             Reloader::new(loader, current.clone(), kept, live, observer, clock)
                 .telling(notify.clone())
         });
+        let hangups = reloader.as_ref().and_then(|_| reload::hangups());
         let reloads = async {
             match reloader {
-                Some(reloader) => reloader.watch().await,
+                Some(reloader) => reloader.watch(hangups).await,
                 None => std::future::pending().await,
             }
         };

@@ -49,7 +49,7 @@ pub(super) fn write(config: &Config, sheet: &mut Sheet) {
     sheet.row("sessions", &format!("{duration}, in memory, cookie {cookie}"));
     sheet.row("tells the hub", &headers.join(", "));
     sheet.row("organizations", &config.organizations.len().to_string());
-    for organization in &config.organizations {
+    for organization in config.organizations.iter() {
         sheet.blank();
         one(config, organization, sheet);
     }

@@ -85,7 +85,7 @@ fn text(config: &Config, tally: &Tally, terminal: &mut Terminal) {
     if tally.others > 0 {
         sheet.row("passed over", &format!("{} lines that are no requests", tally.others));
     }
-    for organization in &config.organizations {
+    for organization in config.organizations.iter() {
         let policy = &organization.policy;
         sheet.blank();
         sheet.heading(&format!("{} ({})", policy.display_name, policy.id));

@@ -1,7 +1,7 @@
 //! Finds and reads the files: TOML syntax, and the pattern that names organizations' files.
 
 use std::ffi::OsString;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use toml::de::DeTable;
@@ -32,9 +32,25 @@ pub(super) fn syntax(reader: &Reader, place: &Place, text: &str) -> Option<Table
     None
 }
 
+/// What a folder held the last time.
+#[derive(Debug, Default)]
+pub(super) struct Listing {
+    whole: PathBuf,
+    /// The names that fit, in the folder's own order.
+    names: Vec<OsString>,
+    files: Vec<Arc<Path>>,
+}
+
 /// The files that a pattern names, in the order of their names; `*` stands for any run of
 /// characters in the last part, and not for a leading dot.
-pub(super) fn matching(reader: &Reader, place: &Place, pattern: &str) -> Vec<Arc<Path>> {
+///
+/// Names that are those of the last time are not sorted and written out again.
+pub(super) fn matching(
+    reader: &Reader,
+    place: &Place,
+    pattern: &str,
+    listing: &mut Listing,
+) -> Vec<Arc<Path>> {
     let whole = place.base.join(pattern);
     let (Some(folder), Some(name)) = (whole.parent(), whole.file_name().and_then(|n| n.to_str()))
     else {
@@ -49,7 +65,9 @@ pub(super) fn matching(reader: &Reader, place: &Place, pattern: &str) -> Vec<Arc
     if !name.contains('*') {
         return vec![whole.into()];
     }
-    let entries = match std::fs::read_dir(folder) {
+    // A folder of which a part cannot be read says nothing about what is not in the rest.
+    let entries = std::fs::read_dir(folder).and_then(Iterator::collect::<std::io::Result<Vec<_>>>);
+    let entries = match entries {
         Ok(entries) => entries,
         Err(error) => {
             let what = format!("{} cannot be read: {error}", folder.display());
@@ -57,19 +75,25 @@ pub(super) fn matching(reader: &Reader, place: &Place, pattern: &str) -> Vec<Arc
             return Vec::new();
         }
     };
-    let mut files: Vec<OsString> = entries
-        .filter_map(Result::ok)
-        .filter(|entry| entry.file_name().to_str().is_some_and(|file| fits(name, file)))
+    let names = entries.into_iter().filter_map(|entry| {
+        let file = entry.file_name();
+        let fits = file.to_str().is_some_and(|file| fits(name, file));
         // One question to the file system less for each file that is no link.
-        .filter(|entry| match entry.file_type() {
+        let is_file = || match entry.file_type() {
             Ok(kind) if kind.is_symlink() => !entry.path().is_dir(),
             Ok(kind) => !kind.is_dir(),
             Err(_) => true,
-        })
-        .map(|entry| entry.file_name())
-        .collect();
-    files.sort_unstable();
-    files.iter().map(|name| folder.join(name).into()).collect()
+        };
+        (fits && is_file()).then_some(file)
+    });
+    let names: Vec<OsString> = names.collect();
+    if listing.whole != whole || listing.names != names {
+        let mut sorted = names.clone();
+        sorted.sort_unstable();
+        let files = sorted.iter().map(|name| folder.join(name).into()).collect();
+        *listing = Listing { whole: whole.clone(), names, files };
+    }
+    listing.files.clone()
 }
 
 /// The organizations in one file: its own keys, or `[[organization]]`.

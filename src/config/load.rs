@@ -140,7 +140,7 @@ impl Root {
         }
     }
 
-    pub(super) fn with(self, organizations: Vec<Arc<OrganizationConfig>>) -> Option<Config> {
+    pub(super) fn with(self, organizations: Arc<[Arc<OrganizationConfig>]>) -> Option<Config> {
         Some(Config {
             public_url: self.public_url?,
             server: self.server?,

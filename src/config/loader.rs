@@ -16,10 +16,11 @@ use std::time::SystemTime;
 use toml::Table;
 
 use super::disjoint::disjoint;
+use super::files::{self, Listing};
 use super::load::{Root, begin, text_of};
 use super::section::{Environment, Place, Reader};
 use super::stamp::{Stamp, Touched};
-use super::{Config, Problem, Problems, files, overrides};
+use super::{Config, Problem, Problems, overrides};
 use crate::policy::OrganizationId;
 
 pub use changes::Changes;
@@ -40,6 +41,7 @@ pub struct Loader {
     readings: Readings,
     /// The patterns of organizations' files, as they were read last.
     patterns: Vec<String>,
+    listings: Vec<Listing>,
     looked: u64,
     /// The main file's tables when the process began.
     began_with: Table,
@@ -47,7 +49,7 @@ pub struct Loader {
 }
 
 /// What is at work.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 struct State {
     table: Table,
     /// The files that the main file rests on.
@@ -89,6 +91,7 @@ impl Loader {
             files: Files::default(),
             readings: Readings::default(),
             patterns: Vec::new(),
+            listings: Vec::new(),
             looked: 0,
             began_with: Table::new(),
             at_work: State::default(),
@@ -120,8 +123,9 @@ impl Loader {
         match pass.root.with(configs) {
             Some(config) if problems.is_empty() => {
                 self.began_with.clone_from(&pass.table);
-                self.at_work =
-                    State { table: pass.table, touched: pass.touched, organizations: by_id(good) };
+                self.at_work.table = pass.table;
+                self.at_work.touched = pass.touched;
+                self.at_work.organizations.replace(good);
                 Ok(config)
             }
             Some(_) | None => Err(Problems::new(&self.path, problems)),
@@ -142,7 +146,7 @@ impl Loader {
         let Some(pass) = pass else { return Err(Problems::new(&self.path, problems)) };
         let Pass { root, table, touched, entries: _, organizations } = pass;
         let Organizations { good, mut broken, broken_in } = organizations;
-        let config = match root.with(Vec::new()) {
+        let config = match root.with(Arc::default()) {
             Some(config) if problems.is_empty() => config,
             Some(_) | None => {
                 problems.append(&mut broken);
@@ -157,7 +161,7 @@ impl Loader {
             let stays = |one: &&Candidate| {
                 broken_in.contains(&one.origin) && !read.contains(&one.config.policy.id)
             };
-            self.at_work.organizations.values().filter(stays).cloned().collect()
+            self.at_work.organizations.iter().filter(stays).cloned().collect()
         };
         let organizations = merge(good, stay, &self.at_work.organizations, &mut broken);
         let changes = Changes::default();
@@ -186,7 +190,9 @@ impl Loader {
     /// Says that a reading is at work now.
     pub fn commit(&mut self, reading: Reading) {
         let Reading { table, touched, organizations, .. } = reading;
-        self.at_work = State { table, touched, organizations: by_id(organizations) };
+        self.at_work.table = table;
+        self.at_work.touched = touched;
+        self.at_work.organizations.replace(organizations);
     }
 
     /// A number that changes when any of the files does. Nothing is read but the names of files and
@@ -208,11 +214,16 @@ impl Loader {
         let (reader, place) = begin(&self.path, &self.environment, now);
         let mut seen = DefaultHasher::new();
         Stamp::of(&self.path, now).hash(&mut seen);
-        let found = entries::found(&reader, &place, &self.patterns);
-        for (path, stamp) in &found {
-            path.as_os_str().hash(&mut seen);
-            stamp.hash(&mut seen);
-        }
+        let found = entries::found(&reader, &place, &self.patterns, &mut self.listings);
+        let parts = many::side_by_side(found.chunks(many::share(found.len())), |part| {
+            let mut seen = DefaultHasher::new();
+            for (path, stamp) in part {
+                path.as_os_str().hash(&mut seen);
+                stamp.hash(&mut seen);
+            }
+            seen.finish()
+        });
+        parts.hash(&mut seen);
         for touched in &self.at_work.touched {
             touched.path.as_os_str().hash(&mut seen);
             Stamp::of(&touched.path, now).hash(&mut seen);
@@ -237,7 +248,7 @@ impl Loader {
         let patterns = entries::patterns(reader, place, &table);
         let found = match looked {
             Some(looked) if patterns == self.patterns => looked,
-            Some(_) | None => entries::found(reader, place, &patterns),
+            Some(_) | None => entries::found(reader, place, &patterns, &mut self.listings),
         };
         self.patterns = patterns;
         if again && !reader.problems.borrow().is_empty() {
@@ -271,25 +282,9 @@ impl Loader {
                 changes.keys.push(new.key.clone());
             }
         }
-        let mut now_there = HashSet::with_capacity(reading.organizations.len());
-        for one in &reading.organizations {
-            let id = &one.config.policy.id;
-            now_there.insert(id);
-            match at_work.organizations.get(id) {
-                None => changes.added.push(id.clone()),
-                Some(earlier) if Arc::ptr_eq(&earlier.config, &one.config) => {}
-                Some(_) => changes.changed.push(id.clone()),
-            }
-        }
-        let gone = at_work.organizations.keys().filter(|id| !now_there.contains(id));
-        changes.removed = gone.cloned().collect();
-        changes.removed.sort_unstable();
+        at_work.organizations.compare(&reading.organizations, &mut changes);
         reading.config.organizations =
             reading.organizations.iter().map(|one| Arc::clone(&one.config)).collect();
         reading.changes = changes;
     }
-}
-
-fn by_id(organizations: Vec<Candidate>) -> AtWork {
-    organizations.into_iter().map(|one| (one.config.policy.id.clone(), one)).collect()
 }

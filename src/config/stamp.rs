@@ -1,9 +1,12 @@
 //! By what a change of a file is noticed.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::os::unix::fs::MetadataExt as _;
+use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
+
+use rustix::fs::{AtFlags, Mode, OFlags, Stat};
 
 /// A file that was changed within this time may be changed once more without showing it: the
 /// clocks of file systems are coarse.
@@ -21,24 +24,7 @@ pub(super) struct Stamp {
 
 impl Stamp {
     pub(super) fn of(path: &Path, now: SystemTime) -> Self {
-        let Ok(metadata) = std::fs::metadata(path) else {
-            return Self { file: None, fresh: false };
-        };
-        let settled = now
-            .checked_sub(COARSE)
-            .and_then(|before| before.duration_since(SystemTime::UNIX_EPOCH).ok())
-            .map_or(0, |since| since.as_secs());
-        let changed = u64::try_from(metadata.ctime()).unwrap_or(u64::MAX);
-        let file = [
-            metadata.dev(),
-            metadata.ino(),
-            metadata.len(),
-            metadata.mtime().cast_unsigned(),
-            metadata.mtime_nsec().cast_unsigned(),
-            metadata.ctime().cast_unsigned(),
-            metadata.ctime_nsec().cast_unsigned(),
-        ];
-        Self { file: Some(file), fresh: changed >= settled }
+        Looks::at(now).look(path)
     }
 
     /// Whether there is such a file.
@@ -49,6 +35,58 @@ impl Stamp {
     /// Whether the file is surely what it was when `earlier` was taken.
     pub(super) fn proves(&self, earlier: &Self) -> bool {
         self.file == earlier.file && !self.fresh && !earlier.fresh
+    }
+}
+
+/// Looks at files, most of which stand beside each other: a folder's own path is walked once.
+///
+/// What it has opened is what stood there when it began, so it is for one round of looks only.
+pub(super) struct Looks {
+    /// From this second on, a change is fresh.
+    settled: u64,
+    folder: Option<(Vec<u8>, OwnedFd)>,
+}
+
+impl Looks {
+    pub(super) fn at(now: SystemTime) -> Self {
+        let settled = now
+            .checked_sub(COARSE)
+            .and_then(|before| before.duration_since(SystemTime::UNIX_EPOCH).ok())
+            .map_or(0, |since| since.as_secs());
+        Self { settled, folder: None }
+    }
+
+    pub(super) fn look(&mut self, path: &Path) -> Stamp {
+        let found = self.beside(path).unwrap_or_else(|| rustix::fs::stat(path));
+        let Ok(stat) = found else { return Stamp { file: None, fresh: false } };
+        let changed = u64::try_from(stat.st_ctime).unwrap_or(u64::MAX);
+        let file = [
+            stat.st_dev,
+            stat.st_ino,
+            stat.st_size.cast_unsigned(),
+            stat.st_mtime.cast_unsigned(),
+            stat.st_mtime_nsec,
+            stat.st_ctime.cast_unsigned(),
+            stat.st_ctime_nsec,
+        ];
+        Stamp { file: Some(file), fresh: changed >= self.settled }
+    }
+
+    /// Looks at the file from its folder; `None` where that cannot be opened.
+    fn beside(&mut self, path: &Path) -> Option<rustix::io::Result<Stat>> {
+        let bytes = path.as_os_str().as_bytes();
+        let slash = memchr::memrchr(b'/', bytes)?;
+        let (folder, name) = (bytes.get(..=slash)?, bytes.get(slash + 1..)?);
+        if name.is_empty() {
+            return None;
+        }
+        if self.folder.as_ref().is_none_or(|(open, _)| open != folder) {
+            let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+            let opened = rustix::fs::open(folder, flags, Mode::empty()).ok()?;
+            self.folder = Some((folder.to_vec(), opened));
+        }
+        let (_, folder) = self.folder.as_ref()?;
+        Some(rustix::fs::statat(folder, name, AtFlags::empty()))
     }
 }
 

@@ -70,7 +70,7 @@ impl Config {
         if self.organizations.is_empty() {
             warn("organization", "there is none: nothing is guarded");
         }
-        for organization in &self.organizations {
+        for organization in self.organizations.iter() {
             organization.warn(&mut found);
         }
         self.shared_domains(&mut found);
@@ -79,7 +79,7 @@ impl Config {
 
     fn shared_domains(&self, found: &mut Vec<Warning>) {
         let mut owners: HashMap<&str, &str> = HashMap::new();
-        for organization in &self.organizations {
+        for organization in self.organizations.iter() {
             let id = organization.policy.id.as_str();
             for domain in organization.policy.email_domains.iter() {
                 let owner = *owners.entry(domain).or_insert(id);

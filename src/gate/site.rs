@@ -160,7 +160,7 @@ impl Site {
         };
         Ok(Self {
             profile: config.hub.profile,
-            hub: Hub::new(&config.hub, &config.organizations).after(previous.map(|site| &site.hub)),
+            hub: Hub::after(previous.map(|site| &site.hub), &config.hub, &config.organizations),
             credentials,
             reception,
             upstream: config.hub.upstream.clone(),

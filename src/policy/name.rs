@@ -61,7 +61,7 @@ impl fmt::Display for OrganizationId {
 
 /// The owner part of a path, in lower case: namespaces compare without case.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Namespace(Box<str>);
+pub struct Namespace(Arc<str>);
 
 impl Namespace {
     /// Parses a namespace: 1 to 96 of `A-Z a-z 0-9 . _ -`, and folds its case.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::clock::{Clock, stopwatch};
 use crate::config::{Changes, Loader, Problem, Problems, Reading};
@@ -34,6 +34,16 @@ pub struct Reloader {
     /// where requests are answered.
     retired: Vec<Arc<Site>>,
     notify: Notify,
+}
+
+/// Receives SIGHUP from now on; nobody hears that the gate serves before, since the signal ends a
+/// process that does not expect it.
+pub(super) fn hangups() -> Option<Signal> {
+    signal(SignalKind::hangup())
+        .inspect_err(|error| {
+            tracing::error!(%error, "SIGHUP cannot be received; files are looked at");
+        })
+        .ok()
 }
 
 /// How a reload ended.
@@ -186,14 +196,7 @@ impl Reloader {
     }
 
     /// Reloads at SIGHUP, and when files have changed and come to rest; for ever.
-    pub(super) async fn watch(self) -> std::convert::Infallible {
-        let mut hangups = match signal(SignalKind::hangup()) {
-            Ok(hangups) => Some(hangups),
-            Err(error) => {
-                tracing::error!(%error, "SIGHUP cannot be received; files are looked at");
-                None
-            }
-        };
+    pub(super) async fn watch(self, mut hangups: Option<Signal>) -> std::convert::Infallible {
         let mut reloader = self;
         // A file that changed while it was read first is fresh in this look, and not in the next.
         let mut known = reloader.loader.look(reloader.clock.now());

@@ -54,7 +54,7 @@ fn the_shortest_configuration_has_the_documented_defaults() {
     assert_eq!(config.hub.upstream, Some(upstream));
     assert_eq!(config.session.timeout.as_secs(), 7 * 24 * 60 * 60);
     assert_eq!(config.session.cookie.name, "__Host-hubgate");
-    let [acme] = config.organizations.as_slice() else { panic!("one organization") };
+    let [acme] = &*config.organizations else { panic!("one organization") };
     assert_eq!(acme.policy.namespaces[0].as_str(), "acme");
     assert_eq!(acme.policy.display_name, "acme");
     assert_eq!(acme.policy.session_timeout, config.session.timeout);
@@ -786,7 +786,7 @@ fn the_environment_goes_before_the_file() {
     assert_eq!(config.server.listen[0].port(), 1);
     assert_eq!(config.server.trusted_proxies.len(), 1);
     assert_eq!(config.session.cookie.name, "__Host-x");
-    let [acme, lab] = config.organizations.as_slice() else { panic!("two organizations") };
+    let [acme, lab] = &*config.organizations else { panic!("two organizations") };
     let (Provider::Oidc(oidc), Provider::Oidc(other)) = (&acme.provider, &lab.provider) else {
         panic!()
     };

@@ -7,9 +7,10 @@ use std::sync::Arc;
 
 use toml::{Table, Value};
 
+use super::super::files::{self, Listing};
 use super::super::section::{Place, Reader};
-use super::super::stamp::Stamp;
-use super::super::{Problem, files, overrides};
+use super::super::stamp::{Looks, Stamp};
+use super::super::{Problem, overrides};
 use super::many::{self, Earlier};
 
 /// One organization's table and where it stands.
@@ -87,7 +88,9 @@ impl Files {
         let path = |file: &File| Arc::clone(&file.path);
         let mut earlier = Earlier::new(std::mem::take(&mut self.0), path);
         let known = found.iter().map(|(path, stamp)| {
-            let is = |file: &File| file.path.as_os_str() == path.as_os_str();
+            let is = |file: &File| {
+                Arc::ptr_eq(&file.path, path) || file.path.as_os_str() == path.as_os_str()
+            };
             earlier.take(is, || Arc::clone(path)).filter(|file| stamp.proves(&file.stamp))
         });
         let known: Vec<Option<File>> = known.collect();
@@ -130,10 +133,16 @@ pub(super) fn patterns(reader: &Reader, place: &Place, table: &Table) -> Vec<Str
 }
 
 /// The files that the patterns name, each once, and how they stand.
-pub(super) fn found(reader: &Reader, place: &Place, patterns: &[String]) -> Vec<Found> {
+pub(super) fn found(
+    reader: &Reader,
+    place: &Place,
+    patterns: &[String],
+    listings: &mut Vec<Listing>,
+) -> Vec<Found> {
+    listings.resize_with(patterns.len(), Listing::default);
     let mut all: Vec<Arc<Path>> = Vec::new();
-    for pattern in patterns {
-        let matching = files::matching(reader, place, pattern);
+    for (pattern, listing) in patterns.iter().zip(listings) {
+        let matching = files::matching(reader, place, pattern, listing);
         if all.is_empty() {
             all = matching;
         } else {
@@ -142,8 +151,11 @@ pub(super) fn found(reader: &Reader, place: &Place, patterns: &[String]) -> Vec<
         }
     }
     let now = reader.now;
-    let stamps = many::each(&all, |path| Stamp::of(path, now));
-    all.into_iter().zip(stamps).collect()
+    let parts = many::side_by_side(all.chunks(many::share(all.len())), |part| {
+        let mut looks = Looks::at(now);
+        part.iter().map(|path| looks.look(path)).collect::<Vec<Stamp>>()
+    });
+    all.into_iter().zip(parts.into_iter().flatten()).collect()
 }
 
 /// Writes the environment's overrides into the entries; those that none reaches stay as they are.

@@ -9,20 +9,37 @@ const FEW: usize = 256;
 
 /// Does the same for each item, by all cores where there are many; the results are in their order.
 pub(super) fn each<T: Sync, R: Send>(items: &[T], act: impl Fn(&T) -> R + Sync) -> Vec<R> {
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    if items.len() < FEW || cores == 1 {
-        return items.iter().map(act).collect();
+    let parts = side_by_side(items.chunks(share(items.len())), |part| {
+        part.iter().map(&act).collect::<Vec<R>>()
+    });
+    parts.into_iter().flatten().collect()
+}
+
+/// How many of so many items each core gets.
+pub(super) fn share(count: usize) -> usize {
+    if count < FEW {
+        return FEW;
     }
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    count.div_ceil(cores)
+}
+
+/// Does the same with each part, one of them in this thread; the results are in their order.
+pub(super) fn side_by_side<P: Send, R: Send>(
+    parts: impl Iterator<Item = P>,
+    act: impl Fn(P) -> R + Sync,
+) -> Vec<R> {
+    let mut parts = parts;
+    let Some(first) = parts.next() else { return Vec::new() };
     let act = &act;
     std::thread::scope(|scope| {
-        let parts = items.chunks(items.len().div_ceil(cores));
-        let begin = |part: &'_ [T]| part.iter().map(act).collect::<Vec<R>>();
-        let threads: Vec<_> = parts.map(|part| scope.spawn(move || begin(part))).collect();
-        let joined = threads.into_iter().flat_map(|thread| match thread.join() {
-            Ok(part) => part,
+        let threads: Vec<_> = parts.map(|part| scope.spawn(move || act(part))).collect();
+        let mut results = vec![act(first)];
+        results.extend(threads.into_iter().map(|thread| match thread.join() {
+            Ok(result) => result,
             Err(panic) => std::panic::resume_unwind(panic),
-        });
-        joined.collect()
+        }));
+        results
     })
 }
 
@@ -47,6 +64,12 @@ impl<T, K: Eq + Hash, F: Fn(&T) -> K> Earlier<T, K, F> {
             self.next += 1;
             return Some(item);
         }
+        // Where one is not there any more, the one behind it is next.
+        let after = self.items.get_mut(self.next + 1);
+        if let Some(item) = after.and_then(|item| item.take_if(|item| is(item))) {
+            self.next += 2;
+            return Some(item);
+        }
         let places = self.places.get_or_insert_with(|| {
             let left = self.items.iter().enumerate();
             left.filter_map(|(place, item)| Some(((self.key)(item.as_ref()?), place))).collect()
@@ -66,6 +89,8 @@ mod tests {
         for count in [0, 1, FEW - 1, FEW, 3 * FEW + 1] {
             let items: Vec<usize> = (0..count).collect();
             assert_eq!(each(&items, |item| item + 1), (1..=count).collect::<Vec<_>>());
+            let parts = side_by_side(items.chunks(7), <[usize]>::to_vec);
+            assert_eq!(parts.concat(), items);
         }
     }
 

@@ -4,8 +4,8 @@ use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
 
-use super::super::{OrganizationConfig, Problem};
-use super::Origin;
+use super::super::{OrganizationConfig, Problem, difference};
+use super::{Changes, Origin};
 use crate::policy::{Namespace, OrganizationId};
 
 /// An organization that was read, and where it stands.
@@ -15,8 +15,99 @@ pub(super) struct Candidate {
     pub(super) origin: Origin,
 }
 
-/// Organizations by id, as they are at work.
-pub(super) type AtWork = HashMap<OrganizationId, Candidate>;
+/// The organizations that are at work; no two of them have an id or a namespace in common.
+#[derive(Debug, Default)]
+pub(super) struct AtWork {
+    /// In their order.
+    list: Vec<Candidate>,
+    by_id: HashMap<OrganizationId, Candidate>,
+    owners: HashMap<Namespace, OrganizationId>,
+}
+
+/// How organizations differ from those at work.
+pub(super) struct Unlike<'c> {
+    /// Those that come, are new, or have moved in the list.
+    coming: Vec<&'c Candidate>,
+    /// Where those stand at work that go, are changed, or have moved in the list.
+    going: Vec<usize>,
+}
+
+impl AtWork {
+    pub(super) fn get(&self, id: &OrganizationId) -> Option<&Candidate> {
+        self.by_id.get(id)
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Candidate> {
+        self.list.iter()
+    }
+
+    /// Compares in one walk.
+    pub(super) fn unlike<'c>(&self, candidates: &'c [Candidate]) -> Unlike<'c> {
+        let found = difference(&self.list, candidates, |old, new| {
+            Arc::ptr_eq(&old.config, &new.config) && old.origin == new.origin
+        });
+        let coming = candidates.iter().zip(&found.earlier).filter(|(_, at)| at.is_none());
+        Unlike { coming: coming.map(|(one, _)| one).collect(), going: found.gone }
+    }
+
+    fn going<'s>(&'s self, unlike: &Unlike<'_>) -> impl Iterator<Item = &'s Candidate> {
+        unlike.going.iter().filter_map(|at| self.list.get(*at))
+    }
+
+    /// Says what it means for those at work that others take their place.
+    pub(super) fn compare(&self, candidates: &[Candidate], changes: &mut Changes) {
+        let unlike = self.unlike(candidates);
+        let mut come = HashSet::new();
+        for one in &unlike.coming {
+            let id = &one.config.policy.id;
+            come.insert(id);
+            match self.get(id) {
+                None => changes.added.push(id.clone()),
+                Some(earlier) if Arc::ptr_eq(&earlier.config, &one.config) => {}
+                Some(_) => changes.changed.push(id.clone()),
+            }
+        }
+        let gone = self.going(&unlike).map(|one| &one.config.policy.id);
+        changes.removed = gone.filter(|id| !come.contains(id)).cloned().collect();
+        changes.removed.sort_unstable();
+    }
+
+    /// Puts others in their place.
+    pub(super) fn replace(&mut self, candidates: Vec<Candidate>) {
+        let Unlike { coming, going } = self.unlike(&candidates);
+        for one in going.into_iter().filter_map(|at| self.list.get(at)) {
+            self.by_id.remove(&one.config.policy.id);
+            for namespace in &one.config.policy.namespaces {
+                self.owners.remove(namespace);
+            }
+        }
+        for one in coming {
+            let id = &one.config.policy.id;
+            self.by_id.insert(id.clone(), one.clone());
+            let namespaces = one.config.policy.namespaces.iter();
+            self.owners.extend(namespaces.map(|namespace| (namespace.clone(), id.clone())));
+        }
+        self.list = candidates;
+    }
+
+    /// Whether those that come fit together, and with those that stay.
+    fn fit(&self, candidates: &[Candidate]) -> bool {
+        let unlike = self.unlike(candidates);
+        let going: HashSet<&OrganizationId> =
+            self.going(&unlike).map(|one| &one.config.policy.id).collect();
+        let mut new = Owners::default();
+        unlike.coming.iter().all(|one| {
+            let policy = &one.config.policy;
+            let stays = |id: &OrganizationId| !going.contains(id);
+            let others = policy.namespaces.iter().filter_map(|name| self.owners.get(name));
+            let taken = self.get(&policy.id).is_some_and(|_| stays(&policy.id))
+                || others.into_iter().any(stays)
+                || new.clash(&one.config).is_some();
+            new.take(&one.config);
+            !taken
+        })
+    }
+}
 
 /// Lets what is new join what is at work. Of two organizations that cannot both be, the one that
 /// did not change wins; one that cannot join stays as it was, and is reported.
@@ -26,6 +117,10 @@ pub(super) fn merge(
     at_work: &AtWork,
     broken: &mut Vec<Problem>,
 ) -> Vec<Candidate> {
+    // Mostly, one of thousands has changed and fits.
+    if stay.is_empty() && at_work.fit(&candidates) {
+        return candidates;
+    }
     let unchanged = |candidate: &Candidate| {
         at_work
             .get(&candidate.config.policy.id)

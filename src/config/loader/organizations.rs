@@ -1,8 +1,7 @@
 //! Organizations as they were read last: one whose text and files are unchanged is not read again.
 
 use std::collections::HashSet;
-use std::hash::{Hash as _, Hasher};
-use std::path::Path;
+use std::hash::{DefaultHasher, Hash as _, Hasher};
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -11,7 +10,7 @@ use toml::Value;
 use super::super::keys::ORGANIZATION;
 use super::super::organization::Surroundings;
 use super::super::section::{Place, Reader, Section};
-use super::super::stamp::{Stamp, Touched};
+use super::super::stamp::{Looks, Touched};
 use super::super::{OrganizationConfig, Problem};
 use super::Origin;
 use super::entries::Entry;
@@ -52,7 +51,10 @@ impl Readings {
     ) -> Organizations {
         let mut earlier = Earlier::new(std::mem::take(&mut self.0), |known| known.name.clone());
         let known = entries.iter().enumerate().map(|(index, entry)| {
-            let is = |known: &Known| Arc::ptr_eq(&known.value, &entry.value);
+            // One that has changed has its name still.
+            let is = |known: &Known| {
+                Arc::ptr_eq(&known.value, &entry.value) || known.name == name(entry, index)
+            };
             let known = earlier.take(is, || name(entry, index));
             known.and_then(|known| known.unchanged(entry, around))
         });
@@ -86,15 +88,17 @@ impl Readings {
 
     /// Looks at the files that organizations rest on.
     pub(super) fn look(&mut self, now: SystemTime, seen: &mut impl Hasher) {
-        let all = self.0.iter().flat_map(|known| &known.touched);
-        let all: Vec<&Path> = all.map(|touched| touched.path.as_path()).collect();
-        let stamps = many::each(&all, |path| Stamp::of(path, now));
-        let touched = self.0.iter_mut().flat_map(|known| &mut known.touched);
-        for (touched, stamp) in touched.zip(stamps) {
-            touched.path.as_os_str().hash(seen);
-            stamp.hash(seen);
-            touched.latest = stamp;
-        }
+        let size = many::share(self.0.len());
+        let parts = many::side_by_side(self.0.chunks_mut(size), |part| {
+            let (mut looks, mut seen) = (Looks::at(now), DefaultHasher::new());
+            for touched in part.iter_mut().flat_map(|known| &mut known.touched) {
+                touched.latest = looks.look(&touched.path);
+                touched.path.as_os_str().hash(&mut seen);
+                touched.latest.hash(&mut seen);
+            }
+            seen.finish()
+        });
+        parts.hash(seen);
     }
 }
 

@@ -67,6 +67,18 @@ fn write(folder: &Folder, document: &Document) {
 }
 
 #[test]
+fn whoever_hears_that_the_gate_serves_may_send_the_signal() {
+    let folder = Folder::new();
+    write(&folder, &document());
+    let running = Running::start(&folder);
+    let status = format!("/proc/{}/status", running.child.id());
+    let status = std::fs::read_to_string(status).unwrap();
+    let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).unwrap();
+    let caught = u64::from_str_radix(caught.trim(), 16).unwrap();
+    assert_eq!(caught & 1, 1, "SIGHUP would end the process: {caught:x}");
+}
+
+#[test]
 fn a_signal_reloads_and_a_broken_file_is_told_whole() {
     let folder = Folder::new();
     write(&folder, &document());

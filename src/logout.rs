@@ -11,11 +11,12 @@ use std::time::SystemTime;
 use aws_lc_rs::rand;
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-use http::{HeaderMap, StatusCode};
+use http::StatusCode;
 
 use crate::config::{PublicUrl, Secret};
 use crate::credential::SessionCookie;
 use crate::directory::{Directory, Provider};
+use crate::fields::Fields;
 use crate::headers::is_same_site;
 use crate::links::{self, Links};
 use crate::oidc;
@@ -133,7 +134,7 @@ impl Logout {
     ///
     /// # Errors
     /// When the store cannot say who is signed in.
-    pub fn confirm(&self, headers: &HeaderMap) -> Result<Answer, Error> {
+    pub fn confirm(&self, headers: &Fields) -> Result<Answer, Error> {
         let session = self.session(headers)?;
         let organizations = session.iter().flat_map(|session| session.principal.sign_ins());
         let organizations = organizations
@@ -153,7 +154,7 @@ impl Logout {
     /// When the form came from another site, or the store cannot take it.
     pub async fn leave(
         &self,
-        headers: &HeaderMap,
+        headers: &Fields,
         form: &[u8],
         now: SystemTime,
     ) -> Result<(Answer, Vec<SignIn>), Error> {
@@ -256,7 +257,7 @@ impl Logout {
         answer
     }
 
-    fn session(&self, headers: &HeaderMap) -> Result<Option<Arc<Session>>, Error> {
+    fn session(&self, headers: &Fields) -> Result<Option<Arc<Session>>, Error> {
         match self.cookie.key(headers) {
             Some(key) => Ok(self.sessions.find(&key)?),
             None => Ok(None),

@@ -2,9 +2,8 @@
 
 use std::sync::Arc;
 
-use http::HeaderMap;
-
 use crate::config::{self, PublicUrl};
+use crate::fields::Fields;
 use crate::headers;
 use crate::session::SessionKey;
 
@@ -39,12 +38,12 @@ impl SessionCookie {
 
     /// The key of the session whose cookie the request carries.
     #[must_use]
-    pub fn key(&self, headers: &HeaderMap) -> Option<SessionKey> {
+    pub fn key(&self, headers: &Fields) -> Option<SessionKey> {
         SessionKey::of(self.value(headers)?)
     }
 
     /// Its value in a request.
-    pub(super) fn value<'h>(&self, headers: &'h HeaderMap) -> Option<&'h str> {
+    pub(super) fn value<'h>(&self, headers: &'h Fields) -> Option<&'h str> {
         headers::cookie(headers, &self.name)
     }
 

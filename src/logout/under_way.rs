@@ -4,11 +4,11 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use http::HeaderMap;
 use moka::sync::Cache;
 
 use super::{Logout, Visit};
 use crate::directory::Provider;
+use crate::fields::Fields;
 use crate::headers;
 use crate::policy::OrganizationId;
 use crate::respond::{self, Answer};
@@ -47,14 +47,14 @@ pub(super) struct UnderWay {
 impl Logout {
     /// Whose provider has not sent the person back, of a sign-out that this browser began.
     #[must_use]
-    pub fn unfinished(&self, headers: &HeaderMap) -> Option<String> {
+    pub fn unfinished(&self, headers: &Fields) -> Option<String> {
         let rest = self.under_way.0.get(self.stuck(headers)?)?;
         rest.at.as_ref().map(|id| self.display_name(id))
     }
 
     /// A provider sent the person back: on to the next one, or to the end. Or the person goes on
     /// without one that did not.
-    pub async fn returned(&self, query: &str, headers: &HeaderMap, now: SystemTime) -> Answer {
+    pub async fn returned(&self, query: &str, headers: &Fields, now: SystemTime) -> Answer {
         let parameter = |wanted: &str| {
             let mut pairs = url::form_urlencoded::parse(query.as_bytes());
             pairs.find(|(name, _)| name == wanted).map(|(_, value)| value.into_owned())
@@ -99,7 +99,7 @@ impl Logout {
         entry.is_none_or(|entry| matches!(entry.provider, Provider::Oidc(_)))
     }
 
-    fn stuck<'h>(&self, headers: &'h HeaderMap) -> Option<&'h str> {
+    fn stuck<'h>(&self, headers: &'h Fields) -> Option<&'h str> {
         headers::cookie(headers, &format!("{}{COOKIE}", self.cookie.name()))
     }
 }

@@ -43,8 +43,9 @@ pub(crate) fn verify(element: Element<'_>, trust: &Trust) -> Result<Signed<Vec<u
     let signed_info = SignedInfo::parse(document.root()?, trust.sha1)?;
     trust.verify(signed_info.algorithm, &octets, &parts.value)?;
 
-    // Ids are unique in the document, so this is the one element that the reference can mean.
-    if signed_info.reference.is_empty() || element.attribute("ID") != Some(signed_info.reference) {
+    // Ids are unique in the document, so this is the one element that the reference can mean; and
+    // they are names, so that an empty reference is none of them.
+    if element.attribute("ID") != Some(signed_info.reference) {
         return Err(Refusal::SignatureReference);
     }
     let content = canonicalize(element, Some(signature), &signed_info.inclusive, MESSAGE_BYTES)?;

@@ -138,6 +138,7 @@ mod tests {
     fn a_time_without_a_zone_or_with_a_second_reading_is_refused() {
         for text in [
             "",
+            "2026-07-03T12:34:56+01:60",
             "now",
             "2026-07-03",
             "2026-07-03T12:34:56",

@@ -112,6 +112,9 @@ mod tests {
         assert_eq!(decode_base64("aGVsbG8", 16), Err(Refusal::NotBase64));
         assert_eq!(decode_base64("aGVs-G8=", 16), Err(Refusal::NotBase64));
         assert_eq!(decode_base64("aGVsbG9oZWxsb2hlbGxvaGVsbG8=", 16), Err(Refusal::TooLarge));
+        // Short enough as a text, and one byte too many.
+        assert_eq!(decode_base64(&encode_base64(&[0; 17]), 17), Ok(vec![0; 17]));
+        assert_eq!(decode_base64(&encode_base64(&[0; 18]), 17), Err(Refusal::TooLarge));
         assert_eq!(decode_base64(&" ".repeat(400_000), MESSAGE_BYTES), Ok(Vec::new()));
         assert_eq!(decode_base64(&" ".repeat(500_000), MESSAGE_BYTES), Err(Refusal::TooLarge));
     }

@@ -141,10 +141,8 @@ pub(crate) enum Status {
 }
 
 impl Status {
+    /// Reads the content of a `Status`.
     pub(crate) fn read(status: Element<'_>) -> Result<Self, Refusal> {
-        if !status.is(SAMLP, "Status") {
-            return Err(Refusal::UnexpectedContent);
-        }
         let mut children = Sequence::of(status)?;
         let code = children.required(SAMLP, "StatusCode")?;
         let second = Sequence::of(code)?.optional(SAMLP, "StatusCode");

@@ -413,6 +413,7 @@ mod tests {
             "<a: xmlns:a='urn:a'/>",
             "<a xmlns:=''/>",
             "<a x:xmlns='urn:b' xmlns:x='urn:x' xmlns='urn:c' x:xmlns='d'/>",
+            "<a xmlns:x='urn:x' x:xmlns='urn:d'/>",
             "<a b:c:d=''/>",
             "<xmlns:a/>",
             "<xml:a/>",
@@ -442,5 +443,13 @@ mod tests {
         assert!(Document::parse("<a><!-- -- --></a>", &METADATA).is_err());
         assert!(Document::parse("<a><![CDATA[x]]></a>", &METADATA).is_err());
         assert!(Document::parse("<!DOCTYPE a><a/>", &METADATA).is_err());
+    }
+
+    #[test]
+    fn a_document_of_the_largest_size_is_read_and_no_larger_one() {
+        let of = |bytes: usize| format!("<a/>{}", " ".repeat(bytes - 4));
+        let read = |bytes: usize| Document::parse(&of(bytes), &MESSAGE).map(drop);
+        assert_eq!(read(MESSAGE.bytes), Ok(()));
+        assert_eq!(read(MESSAGE.bytes + 1), Err(Refusal::TooLarge));
     }
 }

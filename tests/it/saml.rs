@@ -17,4 +17,5 @@ mod mutations;
 mod protocol;
 pub(crate) mod provider;
 mod requests;
+mod shapes;
 mod sign_in;

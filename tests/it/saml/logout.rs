@@ -520,3 +520,27 @@ fn a_form_with_two_readings_is_refused() {
     assert_eq!(parse(&"x".repeat(600_000)), Err(Refusal::TooLarge));
     assert_eq!(parse(&format!("RelayState={}", "x".repeat(1025))), Err(Refusal::TooLarge));
 }
+
+#[test]
+fn expired_metadata_signs_nobody_out() {
+    let expired = service_provider(|settings| {
+        with_logout(settings);
+        settings.identity_provider.valid_until = Some(now());
+    });
+    let query = signed_query(&request());
+    let form = form("SAMLRequest", &Signer::new(&EC).envelop(&request()));
+    for message in [UnverifiedLogout::Redirect(&query), UnverifiedLogout::Post(&form)] {
+        let found = expired.receive_logout(message, None, now());
+        assert_eq!(found.err(), Some(Refusal::MetadataExpired));
+    }
+}
+
+#[test]
+fn a_relay_state_that_comes_by_redirect_has_an_end_too() {
+    let sent = |length: usize| {
+        let relay_state = "x".repeat(length);
+        by_query(&sign_query("SAMLRequest", &request(), Some(&relay_state), &EC, false))
+    };
+    request_of(sent(1_024));
+    assert_eq!(sent(1_025).err(), Some(Refusal::TooLarge));
+}

@@ -48,7 +48,8 @@ impl<'a> Reader<'a, '_> {
         name: Name<'a>,
         attributes: &std::ops::Range<usize>,
     ) -> Result<Namespace, Refusal> {
-        if name.prefix == "xml" || name.prefix == "xmlns" {
+        // No element is in the namespace of `xml:lang`; and nothing can declare `xmlns`.
+        if name.prefix == "xml" {
             return Err(Refusal::Malformed);
         }
         let own = self.namespace(name.prefix)?;

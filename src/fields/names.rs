@@ -99,6 +99,13 @@ fn places(spelling: &[u8]) -> [u8; 2] {
     [first, second]
 }
 
+impl Known {
+    /// The name of a line that begins with it, and what follows.
+    fn apart<'l>(&self, line: &'l [u8]) -> Option<(HeaderName, Kind, &'l [u8])> {
+        Some((self.name.clone(), self.kind, line.get(self.spelling.len()..)?))
+    }
+}
+
 impl Names {
     /// Begins a head.
     pub fn reading(&self) -> Reading<'_> {
@@ -116,17 +123,16 @@ impl Reading<'_> {
     /// (RFC 9112 §5.1).
     pub fn take<'l>(&mut self, line: &'l [u8]) -> Option<(HeaderName, Kind, &'l [u8])> {
         // Names follow each other as they did lately: nothing need be looked for then.
-        let place = match self.known(self.expected(), line) {
-            Some(_) => self.expected(),
-            None => {
-                let place = self.find(line)?;
-                self.expect(place);
-                place
-            }
-        };
+        let expected = self.expected();
+        if let Some(known) = self.known(expected, line) {
+            let found = known.apart(line);
+            self.last = Some(expected);
+            return found;
+        }
+        let place = self.find(line)?;
+        self.expect(place);
         self.last = Some(place);
-        let known = self.known(place, line)?;
-        Some((known.name.clone(), known.kind, line.get(known.spelling.len()..)?))
+        self.known(place, line)?.apart(line)
     }
 
     /// What stands at a place, if the line begins with it.

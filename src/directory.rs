@@ -27,6 +27,8 @@ pub struct Directory {
     by_id: HashMap<OrganizationId, Arc<Entry>>,
     /// In the configuration's order.
     entries: Vec<Arc<Entry>>,
+    /// What each of them is told to be.
+    organizations: Arc<[Arc<OrganizationConfig>]>,
     saml: SamlSurroundings,
 }
 
@@ -201,13 +203,12 @@ impl Directory {
     ) -> Result<Self, SetupErrors> {
         let mut saml = previous.map(|earlier| earlier.saml.clone()).unwrap_or_default();
         let previous = previous.filter(|earlier| earlier.public_url == config.public_url);
-        let (mut by_id, before) = previous.map_or_else(Default::default, |earlier| {
-            (earlier.by_id.clone(), earlier.entries.as_slice())
-        });
+        let (mut by_id, before, organizations) = previous
+            .map_or_else(Default::default, |earlier| {
+                (earlier.by_id.clone(), earlier.entries.as_slice(), &*earlier.organizations)
+            });
         // Of ten thousand organizations, those that did not change are not looked at.
-        let found = difference(before, &config.organizations, |entry, organization| {
-            Arc::ptr_eq(&entry.config, organization)
-        });
+        let found = difference(organizations, &config.organizations, Arc::ptr_eq);
         for entry in found.gone.iter().filter_map(|at| before.get(*at)) {
             by_id.remove(&entry.config.policy.id);
         }
@@ -238,7 +239,9 @@ impl Directory {
         if !errors.is_empty() {
             return Err(SetupErrors(errors));
         }
-        Ok(Self { public_url: config.public_url.clone(), by_id, entries, saml })
+        let (public_url, organizations) =
+            (config.public_url.clone(), Arc::clone(&config.organizations));
+        Ok(Self { public_url, by_id, entries, organizations, saml })
     }
 
     /// The organization of that id.

@@ -25,7 +25,7 @@ use crate::policy::OrganizationId;
 
 pub use changes::Changes;
 
-use entries::{Entry, Files, Found};
+use entries::{Files, Found};
 use merge::{AtWork, Candidate, merge};
 use organizations::{Organizations, Readings, sections};
 
@@ -43,6 +43,8 @@ pub struct Loader {
     patterns: Vec<String>,
     listings: Vec<Listing>,
     looked: u64,
+    /// How many looks have found a change of a file that an organization rests on.
+    differences: u64,
     /// The main file's tables when the process began.
     began_with: Table,
     at_work: State,
@@ -76,7 +78,6 @@ struct Pass {
     root: Root,
     table: Table,
     touched: Vec<Touched>,
-    entries: Vec<Entry>,
     organizations: Organizations,
 }
 
@@ -93,6 +94,7 @@ impl Loader {
             patterns: Vec::new(),
             listings: Vec::new(),
             looked: 0,
+            differences: 0,
             began_with: Table::new(),
             at_work: State::default(),
         }
@@ -112,12 +114,6 @@ impl Loader {
         let mut problems = reader.problems.take();
         let Some(mut pass) = pass else { return Err(Problems::new(&self.path, problems)) };
         problems.append(&mut pass.organizations.broken);
-        let sections = sections(&reader, &pass.entries);
-        // What is wrong with each of them is known; now, what is wrong with several.
-        reader.problems.take();
-        disjoint(&sections);
-        drop(sections);
-        problems.append(&mut reader.problems.take());
         let good = pass.organizations.good;
         let configs = good.iter().map(|one| Arc::clone(&one.config)).collect();
         match pass.root.with(configs) {
@@ -144,7 +140,7 @@ impl Loader {
         let pass = self.pass(&reader, &place, &text, true, looked);
         let mut problems = reader.problems.take();
         let Some(pass) = pass else { return Err(Problems::new(&self.path, problems)) };
-        let Pass { root, table, touched, entries: _, organizations } = pass;
+        let Pass { root, table, touched, organizations } = pass;
         let Organizations { good, mut broken, broken_in } = organizations;
         let config = match root.with(Arc::default()) {
             Some(config) if problems.is_empty() => config,
@@ -212,9 +208,20 @@ impl Loader {
     /// The organizations' files and how they stand; `None` when they cannot be found.
     fn look_around(&mut self, now: SystemTime) -> Option<Vec<Found>> {
         let (reader, place) = begin(&self.path, &self.environment, now);
+        let (patterns, listings) = (&self.patterns, &mut self.listings);
+        // Two rounds that have nothing to do with each other.
+        let (found, changed) = std::thread::scope(|scope| {
+            let readings = scope.spawn(|| self.readings.look(now));
+            let found = entries::found(&reader, &place, patterns, listings);
+            match readings.join() {
+                Ok(changed) => (found, changed),
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+        });
+        self.differences += u64::from(changed);
         let mut seen = DefaultHasher::new();
+        self.differences.hash(&mut seen);
         Stamp::of(&self.path, now).hash(&mut seen);
-        let found = entries::found(&reader, &place, &self.patterns, &mut self.listings);
         let parts = many::side_by_side(found.chunks(many::share(found.len())), |part| {
             let mut seen = DefaultHasher::new();
             for (path, stamp) in part {
@@ -228,7 +235,6 @@ impl Loader {
             touched.path.as_os_str().hash(&mut seen);
             Stamp::of(&touched.path, now).hash(&mut seen);
         }
-        self.readings.look(now, &mut seen);
         self.looked = seen.finish();
         reader.problems.take().is_empty().then_some(found)
     }
@@ -265,7 +271,15 @@ impl Loader {
         let files = found.broken.iter().map(|problem| problem.file.as_deref().map(Arc::from));
         organizations.broken_in.extend(files);
         organizations.broken.splice(0..0, found.broken);
-        Some(Pass { root, table, touched, entries: found.list, organizations })
+        if !again {
+            // What is wrong with each of them is known; now, what is wrong with several.
+            let known = reader.problems.take();
+            let sections = sections(reader, &found.list);
+            reader.problems.take();
+            disjoint(&sections);
+            organizations.broken.append(&mut reader.problems.replace(known));
+        }
+        Some(Pass { root, table, touched, organizations })
     }
 
     /// Says what differs from what is at work.

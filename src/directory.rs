@@ -1,12 +1,11 @@
 //! The organizations and their identity providers, by id.
 
 mod shared;
+mod tend;
 
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::SystemTime;
-
-use tokio::task::JoinSet;
 
 use crate::config::{self, Config, OrganizationConfig, PublicUrl, difference};
 use crate::http_client::HttpClient;
@@ -16,9 +15,6 @@ use crate::policy::{EmailAddress, OrganizationId};
 use crate::service_provider::{self, MadeKeyError, ServiceProvider};
 
 use shared::SamlSurroundings;
-
-/// How many identity providers are asked for their metadata at the same time.
-const AT_ONCE: usize = 8;
 
 /// Every organization with a provider.
 #[derive(Debug)]
@@ -265,24 +261,6 @@ impl Directory {
     /// Every organization, in the configuration's order.
     pub fn iter(&self) -> impl Iterator<Item = &Arc<Entry>> {
         self.entries.iter()
-    }
-
-    /// Fetches the metadata of SAML identity providers whose time has come, a few at once, and
-    /// tells the metrics how it stands with them.
-    pub async fn tend(&self, now: SystemTime, metrics: &Metrics) {
-        let mut fetching = JoinSet::new();
-        for entry in self.iter() {
-            let Provider::Saml(provider) = &entry.provider else { continue };
-            if fetching.len() >= AT_ONCE {
-                fetching.join_next().await;
-            }
-            let provider = Arc::clone(provider);
-            fetching.spawn(async move { provider.tend(now).await });
-        }
-        fetching.join_all().await;
-        self.iter().for_each(|entry| entry.tell(metrics));
-        let down = self.iter().filter(|entry| entry.up() == Some(false)).count();
-        metrics.identity_providers_down(down);
     }
 
     /// The organization whose domains hold the address.

@@ -3,12 +3,12 @@
 
 mod changes;
 mod entries;
+mod look;
 mod many;
 mod merge;
 mod organizations;
 
 use std::collections::HashSet;
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -18,8 +18,8 @@ use toml::Table;
 use super::disjoint::disjoint;
 use super::files::{self, Listing};
 use super::load::{Root, begin, text_of};
-use super::section::{Environment, Place, Reader};
-use super::stamp::{Stamp, Touched};
+use super::section::{Attempt, Environment, Place, Reader};
+use super::stamp::Touched;
 use super::{Config, Problem, Problems, overrides};
 use crate::policy::OrganizationId;
 
@@ -37,6 +37,7 @@ type Origin = Option<Arc<Path>>;
 pub struct Loader {
     path: PathBuf,
     environment: Arc<Environment>,
+    attempt: Option<Attempt>,
     files: Files,
     readings: Readings,
     /// The patterns of organizations' files, as they were read last.
@@ -89,6 +90,7 @@ impl Loader {
         Self {
             path: path.to_owned(),
             environment: Arc::new(environment.into_iter().collect()),
+            attempt: None,
             files: Files::default(),
             readings: Readings::default(),
             patterns: Vec::new(),
@@ -100,6 +102,14 @@ impl Loader {
         }
     }
 
+    /// Tries by `attempt`, at the first reading, whether files can be appended to that will be:
+    /// for whoever serves, or asks on behalf of who does.
+    #[must_use]
+    pub fn attempting(mut self, attempt: Attempt) -> Self {
+        self.attempt = Some(attempt);
+        self
+    }
+
     /// Reads it for the first time; it is at work then.
     ///
     /// # Errors
@@ -109,7 +119,8 @@ impl Loader {
     }
 
     pub(super) fn first_of(&mut self, text: &str, now: SystemTime) -> Result<Config, Problems> {
-        let (reader, place) = begin(&self.path, &self.environment, now);
+        let (mut reader, place) = begin(&self.path, &self.environment, now);
+        reader.attempt = self.attempt;
         let pass = self.pass(&reader, &place, text, false, None);
         let mut problems = reader.problems.take();
         let Some(mut pass) = pass else { return Err(Problems::new(&self.path, problems)) };
@@ -189,54 +200,6 @@ impl Loader {
         self.at_work.table = table;
         self.at_work.touched = touched;
         self.at_work.organizations.replace(organizations);
-    }
-
-    /// A number that changes when any of the files does. Nothing is read but the names of files and
-    /// what the file system says of them.
-    #[must_use]
-    pub fn look(&mut self, now: SystemTime) -> u64 {
-        self.look_around(now);
-        self.looked
-    }
-
-    /// The number of the last look; reading again begins with one.
-    #[must_use]
-    pub const fn looked(&self) -> u64 {
-        self.looked
-    }
-
-    /// The organizations' files and how they stand; `None` when they cannot be found.
-    fn look_around(&mut self, now: SystemTime) -> Option<Vec<Found>> {
-        let (reader, place) = begin(&self.path, &self.environment, now);
-        let (patterns, listings) = (&self.patterns, &mut self.listings);
-        // Two rounds that have nothing to do with each other.
-        let (found, changed) = std::thread::scope(|scope| {
-            let readings = scope.spawn(|| self.readings.look(now));
-            let found = entries::found(&reader, &place, patterns, listings);
-            match readings.join() {
-                Ok(changed) => (found, changed),
-                Err(panic) => std::panic::resume_unwind(panic),
-            }
-        });
-        self.differences += u64::from(changed);
-        let mut seen = DefaultHasher::new();
-        self.differences.hash(&mut seen);
-        Stamp::of(&self.path, now).hash(&mut seen);
-        let parts = many::side_by_side(found.chunks(many::share(found.len())), |part| {
-            let mut seen = DefaultHasher::new();
-            for (path, stamp) in part {
-                path.as_os_str().hash(&mut seen);
-                stamp.hash(&mut seen);
-            }
-            seen.finish()
-        });
-        parts.hash(&mut seen);
-        for touched in &self.at_work.touched {
-            touched.path.as_os_str().hash(&mut seen);
-            Stamp::of(&touched.path, now).hash(&mut seen);
-        }
-        self.looked = seen.finish();
-        reader.problems.take().is_empty().then_some(found)
     }
 
     /// `looked` are the organizations' files as a look has found them.

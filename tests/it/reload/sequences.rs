@@ -84,7 +84,7 @@ fn by_id(config: &Config) -> BTreeMap<String, Arc<OrganizationConfig>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 16, ..ProptestConfig::default() })]
 
     #[test]
     fn a_gate_knows_after_any_changes_what_its_files_say_and_what_it_must_remember(

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use http::{HeaderMap, StatusCode};
+use http::StatusCode;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::credential::{Grant, Grants, SessionCookie};
 use crate::directory::Directory;
+use crate::fields::Fields;
 use crate::headers::stable_subject;
 use crate::policy::{EmailAddress, Principal, SignIn, Standing};
 use crate::respond::{self, Account as AccountPage, AccountProgram, AccountRow, Answer};
@@ -41,7 +42,7 @@ impl Account {
     /// When the store cannot say who is signed in.
     pub fn page(
         &self,
-        headers: &HeaderMap,
+        headers: &Fields,
         complaint: Option<String>,
         unfinished: Option<String>,
         now: SystemTime,
@@ -74,7 +75,7 @@ impl Account {
     pub fn find(
         &self,
         query: &str,
-        headers: &HeaderMap,
+        headers: &Fields,
         now: SystemTime,
     ) -> Result<Answer, session::Error> {
         let email = url::form_urlencoded::parse(query.as_bytes())
@@ -102,7 +103,7 @@ impl Account {
     ///
     /// # Errors
     /// When the store cannot say who is signed in.
-    pub fn json(&self, headers: &HeaderMap, now: SystemTime) -> Result<Answer, session::Error> {
+    pub fn json(&self, headers: &Fields, now: SystemTime) -> Result<Answer, session::Error> {
         let principal = self.principal(headers)?;
         let sign_ins: Vec<Value> = principal
             .sign_ins()
@@ -129,12 +130,12 @@ impl Account {
         Ok(respond::json(StatusCode::OK, &json!({ "signed_in": signed_in, "sign_ins": sign_ins })))
     }
 
-    fn principal(&self, headers: &HeaderMap) -> Result<Principal, session::Error> {
+    fn principal(&self, headers: &Fields) -> Result<Principal, session::Error> {
         let session = self.session(headers)?;
         Ok(session.map_or_else(Principal::anonymous, |session| session.principal.clone()))
     }
 
-    fn session(&self, headers: &HeaderMap) -> Result<Option<Arc<Session>>, session::Error> {
+    fn session(&self, headers: &Fields) -> Result<Option<Arc<Session>>, session::Error> {
         match self.cookie.key(headers) {
             Some(key) => self.sessions.find(&key),
             None => Ok(None),

@@ -17,12 +17,12 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use http::HeaderMap;
-use http::header::{HeaderName, HeaderValue};
+use http::header::HeaderName;
 
 use crate::clock::Clock;
 use crate::config::OrganizationConfig;
 use crate::directory::Directory;
+use crate::fields::{FieldValue, Fields};
 use crate::headers::{Forwarding, Identity};
 use crate::http_client::{HttpClient, TrustError};
 use crate::links::Links;
@@ -141,7 +141,7 @@ impl Credential {
     }
 
     /// Takes out of a request what it showed to us alone.
-    pub fn strip(&self, headers: &mut HeaderMap) {
+    pub fn strip(&self, headers: &mut Fields) {
         match self {
             Self::Anonymous | Self::Session(_) | Self::Visitor(_) => {}
             Self::Token(_, header) => {
@@ -152,9 +152,9 @@ impl Credential {
 
     /// Tells a proxy that asks us what is left of the client's credentials for the hub: its own, and
     /// nothing in the place of a token of ours.
-    pub fn leave(&self, asked: &HeaderMap, told: &mut HeaderMap) {
+    pub fn leave(&self, asked: &Fields, told: &mut Fields) {
         for name in HEADERS {
-            let mut values = asked.get_all(&name).iter();
+            let mut values = asked.get_all(&name);
             if let Some(first) = values.next() {
                 told.insert(&name, first.clone());
             }
@@ -165,7 +165,7 @@ impl Credential {
         match self {
             Self::Anonymous | Self::Session(_) | Self::Visitor(_) => {}
             Self::Token(_, header) => {
-                told.insert(header, const { HeaderValue::from_static("") });
+                told.insert(header, const { FieldValue::from_static("") });
             }
         }
     }
@@ -239,7 +239,7 @@ impl Credentials {
     /// refused.
     pub fn read<'c>(
         &'c self,
-        headers: &'c HeaderMap,
+        headers: &'c Fields,
         peer: &Peer,
         now: SystemTime,
     ) -> Result<Reading<'c>, Error> {

@@ -9,8 +9,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use http::header::{self, HeaderMap};
-use http::{HeaderValue, StatusCode};
+use http::StatusCode;
+use http::header::{self, HeaderValue};
 use serde_json::json;
 
 use crate::budget::{Budgets, network};
@@ -20,6 +20,7 @@ use crate::credential::{
     parse_token,
 };
 use crate::directory::Directory;
+use crate::fields::{FieldValue, Fields};
 use crate::headers::is_same_site;
 use crate::observe::{AuditEvent, Happening};
 use crate::respond::{self, Answer};
@@ -100,7 +101,7 @@ impl Device {
     /// When the system has no random bytes.
     pub fn begin(
         &self,
-        headers: &HeaderMap,
+        headers: &Fields,
         body: &[u8],
         client: IpAddr,
         now: SystemTime,
@@ -177,7 +178,7 @@ impl Device {
     /// When the form came from another site, or the store cannot say.
     pub fn revoke(
         &self,
-        headers: &HeaderMap,
+        headers: &Fields,
         body: &[u8],
         notes: &mut Vec<Happening>,
     ) -> Result<Answer, Error> {
@@ -262,8 +263,8 @@ impl Device {
 /// What a program says it is, for the person to compare: printable, and short.
 ///
 /// The Hub's own command sends the name of its HTTP library here; its client id says more.
-fn name(client_id: &str, headers: &HeaderMap) -> String {
-    let agent = headers.get(header::USER_AGENT).map(HeaderValue::as_bytes).unwrap_or_default();
+fn name(client_id: &str, headers: &Fields) -> String {
+    let agent = headers.get(header::USER_AGENT).map(FieldValue::as_bytes).unwrap_or_default();
     let agent = String::from_utf8_lossy(agent);
     let plain: String = agent.chars().filter(|c| c.is_ascii_graphic() || *c == ' ').collect();
     let plain: String = plain.trim().chars().take(120).collect();

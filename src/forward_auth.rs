@@ -8,14 +8,16 @@ mod forward;
 pub mod grpc;
 mod nginx;
 
-use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use http::header::{self, HeaderName};
 use http::uri::{PathAndQuery, Uri};
-use http::{Method, Request, Response, StatusCode};
+use http::{Method, StatusCode};
 
 use crate::body::Body;
 use crate::config::PublicUrl;
 use crate::credential::HEADERS;
+use crate::fields::{FieldValue, Fields};
 use crate::headers::{Forwarding, Identity, Managed, others};
+use crate::message::{Request, Response};
 use crate::peer::Peer;
 use crate::policy::{Ambiguity, Permit, Reason};
 
@@ -63,7 +65,7 @@ pub enum Error {
 #[derive(Debug)]
 struct Asked {
     method: Method,
-    host: HeaderValue,
+    host: FieldValue,
     path: PathAndQuery,
 }
 
@@ -88,7 +90,7 @@ impl Contract {
     /// When somebody else asks, or the question cannot be read in one way.
     pub fn open(
         self,
-        request: &mut Request<Body>,
+        request: &mut Request,
         peer: &Peer,
         forwarding: &Forwarding,
         managed: &Managed,
@@ -136,20 +138,20 @@ impl Contract {
     #[must_use]
     pub fn allow(
         permit: Permit<'_>,
-        asked: &HeaderMap,
+        asked: &Fields,
         managed: &Managed,
         identity: &Identity,
         cookie: &str,
-    ) -> Response<Body> {
+    ) -> Response {
         // The permit was the key to this door: it has opened it, and opens no other.
         let _used = permit;
         let prepared = identity.answer(|| {
-            let mut headers = HeaderMap::with_capacity(16);
-            headers.insert(header::CACHE_CONTROL, const { HeaderValue::from_static("no-store") });
+            let mut headers = Fields::with_capacity(16);
+            headers.insert(header::CACHE_CONTROL, const { FieldValue::from_static("no-store") });
             let shown = HEADERS;
             let clients = shown.iter().chain([&header::COOKIE]);
             for name in managed.names().names().chain(clients) {
-                headers.insert(name, const { HeaderValue::from_static("") });
+                headers.insert(name, const { FieldValue::from_static("") });
             }
             for (name, value) in identity.iter() {
                 headers.insert(name, value.clone());
@@ -157,16 +159,16 @@ impl Contract {
             headers
         });
         let mut response = Response::new(Body::Empty);
-        *response.headers_mut() = prepared.clone();
+        *response.headers_mut() = prepared.with_room();
         response.headers_mut().insert(header::COOKIE, others(asked, cookie));
         response
     }
 
     /// Makes a refusal one that the proxy passes on, and never one that it takes for a yes.
-    pub fn refuse(self, response: &mut Response<Body>, reason: Reason, public_url: &PublicUrl) {
+    pub fn refuse(self, response: &mut Response, reason: Reason, public_url: &PublicUrl) {
         if let Some(location) = response.headers().get(header::LOCATION)
             && let Some(path) = location.to_str().ok().filter(|path| path.starts_with('/'))
-            && let Ok(absolute) = HeaderValue::from_str(&public_url.join(path))
+            && let Ok(absolute) = FieldValue::from_str(&public_url.join(path))
         {
             // Proxies resolve a relative one against the address that they ask at.
             response.headers_mut().insert(header::LOCATION, absolute);
@@ -195,8 +197,8 @@ impl Error {
 }
 
 /// The value of a field that stands there exactly once, and is not empty.
-fn once<'h>(headers: &'h HeaderMap, field: &'static str) -> Result<&'h HeaderValue, Error> {
-    let mut values = headers.get_all(field).iter();
+fn once<'h>(headers: &'h Fields, field: &'static str) -> Result<&'h FieldValue, Error> {
+    let mut values = headers.get_all(field);
     match (values.next(), values.next()) {
         (Some(_), Some(_)) => Err(Error::Doubled(field)),
         (Some(value), None) if !value.is_empty() => Ok(value),
@@ -205,7 +207,7 @@ fn once<'h>(headers: &'h HeaderMap, field: &'static str) -> Result<&'h HeaderVal
 }
 
 /// A method as it stands in a field.
-fn method(value: &HeaderValue, field: &'static str) -> Result<Method, Error> {
+fn method(value: &FieldValue, field: &'static str) -> Result<Method, Error> {
     Method::from_bytes(value.as_bytes()).map_err(|_| Error::Malformed(field))
 }
 
@@ -221,7 +223,7 @@ fn path(raw: &[u8]) -> Result<PathAndQuery, Ambiguity> {
 
 /// A header that a hub could take for one of ours, in a spelling that the proxy does not replace:
 /// it copies the managed names from our answer, and leaves everything else as it came.
-fn forged(headers: &HeaderMap, managed: &Managed, fields: &[&str]) -> Option<HeaderName> {
+fn forged(headers: &Fields, managed: &Managed, fields: &[&str]) -> Option<HeaderName> {
     let replaced = |name: &HeaderName| managed.names().names().any(|own| own == name);
     let forged = |name: &&HeaderName| {
         // What every question holds is looked at first.

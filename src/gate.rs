@@ -23,13 +23,11 @@ use std::cell::Cell;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use http::{Request, Response};
-
-use crate::body::Body;
 use crate::clock::stopwatch;
 use crate::error::Error;
 use crate::headers::Hop;
 use crate::hub::Found;
+use crate::message::{Request, Response};
 use crate::observe::{Access, Happening, Outcome, Recorder, RequestSpan, within};
 use crate::peer::{Door, Peer};
 use crate::policy::{Decision, OrganizationId, Reason, Subject, decide};
@@ -97,7 +95,7 @@ impl Gate {
 
     /// Answers whatever comes in. The request is lent: it stands in one place all the while, and is
     /// not moved from one future into the next.
-    async fn serve(&self, request: &mut Request<Body>, peer: &Peer) -> Response<Body> {
+    async fn serve(&self, request: &mut Request, peer: &Peer) -> Response {
         match peer.door {
             Door::Web | Door::Asked => {
                 let mode = self.mode(request, peer.door);
@@ -110,10 +108,10 @@ impl Gate {
     /// Answers a request, whatever happens, and notes it.
     async fn respond(
         &self,
-        request: &mut Request<Body>,
+        request: &mut Request,
         mode: Option<Mode<'_>>,
         peer: &Peer,
-    ) -> Response<Body> {
+    ) -> Response {
         let started = stopwatch();
         let at = self.site.clock.now();
         let request_id = self.ids.of(request, &self.site.forwarding, peer);
@@ -169,11 +167,11 @@ impl Gate {
     async fn answer(
         &self,
         mode: Option<Mode<'_>>,
-        request: &mut Request<Body>,
+        request: &mut Request,
         peer: &Peer,
         now: SystemTime,
         trace: &mut Trace,
-    ) -> Result<Response<Body>, Error> {
+    ) -> Result<Response, Error> {
         let site = &*self.site;
         let target = target::parse(request, &site.public_url)?;
         if let Some(endpoint) = Endpoint::of(&target, site.profile, site.cli_sign_in) {
@@ -225,7 +223,7 @@ mod tests {
     #[test]
     fn a_request_does_not_weigh_much() {
         fn weight<'g, F: Future>(
-            _: impl FnOnce(&'g Gate, &'g mut Request<Body>, &'g Peer) -> F,
+            _: impl FnOnce(&'g Gate, &'g mut Request, &'g Peer) -> F,
         ) -> usize {
             std::mem::size_of::<F>()
         }

@@ -7,13 +7,14 @@ mod identity;
 mod same_site;
 mod told;
 
-use http::header::{HeaderMap, HeaderName, HeaderValue};
+use http::header::{HeaderMap, HeaderName};
 
 use crate::config;
+use crate::fields::{FieldValue, Fields};
 
 pub use cookies::{cookie, others, pairs};
 pub use forwarded::{Client, Forwarding, Hop};
-pub use hop::{Upgrade, is_hop_by_hop, strip_named, strip_request, strip_response};
+pub use hop::{Upgrade, strip_named, strip_request, strip_response};
 pub use identity::{Identity, stable_subject, stable_user};
 pub use same_site::is_same_site;
 pub use told::{Told, write_line};
@@ -117,22 +118,24 @@ impl Managed {
     /// Hop-by-hop comes first, so that a client's `Connection: x-auth-user` cannot make anything
     /// take out what is written afterwards.
     /// Returns the protocol that the client wants to upgrade to, if it does.
-    pub fn clear(&self, headers: &mut HeaderMap) -> Option<Upgrade> {
+    pub fn clear(&self, headers: &mut Fields) -> Option<Upgrade> {
         let upgrade = strip_request(headers);
         self.strip(headers);
         upgrade
     }
 
     /// Takes out everything that could be mistaken for ours.
-    pub fn strip(&self, headers: &mut HeaderMap) {
+    pub fn strip(&self, headers: &mut Fields) {
+        headers.retain(|name, _| !self.is_ours(name));
+    }
+
+    /// The same for the trailers of a request.
+    pub fn strip_trailers(&self, trailers: &mut HeaderMap) {
         // Names are collected first, because a map cannot lose entries while it is read.
-        let mut found = headers.keys().filter(|name| self.is_ours(name)).peekable();
-        if found.peek().is_none() {
-            return;
-        }
-        let found: Vec<HeaderName> = found.cloned().collect();
+        let found: Vec<HeaderName> =
+            trailers.keys().filter(|name| self.is_ours(name)).cloned().collect();
         for name in found {
-            while headers.remove(&name).is_some() {}
+            trailers.remove(&name);
         }
     }
 }
@@ -148,21 +151,21 @@ pub fn folded(name: &str) -> String {
 /// A header value for any text: written as it is where that is possible, percent-encoded where
 /// not, so that a value is never skipped.
 #[must_use]
-pub fn value(text: &str) -> HeaderValue {
+pub fn value(text: &str) -> FieldValue {
     const ENCODED: &percent_encoding::AsciiSet = &percent_encoding::CONTROLS.add(b'%');
     let plain = !text.is_empty()
         && text.bytes().all(|b| b.is_ascii_graphic() || b == b' ')
         && !text.starts_with(' ')
         && !text.ends_with(' ')
         && !text.contains('%');
-    if plain && let Ok(value) = HeaderValue::from_str(text) {
+    if plain && let Ok(value) = FieldValue::from_str(text) {
         return value;
     }
     let mut encoded = percent_encoding::utf8_percent_encode(text, ENCODED).to_string();
     if encoded.starts_with(' ') || encoded.ends_with(' ') {
         encoded = encoded.replace(' ', "%20");
     }
-    HeaderValue::from_str(&encoded).unwrap_or(const { HeaderValue::from_static("") })
+    FieldValue::from_str(&encoded).unwrap_or(const { FieldValue::from_static("") })
 }
 
 #[cfg(test)]
@@ -194,10 +197,10 @@ mod tests {
             "x-http-method-override",
             "x_http_method_override",
         ] {
-            let mut headers = HeaderMap::new();
-            headers.append(HeaderName::try_from(name).unwrap(), HeaderValue::from_static("evil"));
-            headers.append(HeaderName::try_from(name).unwrap(), HeaderValue::from_static("evil2"));
-            headers.insert("x-other", HeaderValue::from_static("kept"));
+            let mut headers = Fields::new();
+            headers.append(HeaderName::try_from(name).unwrap(), FieldValue::from_static("evil"));
+            headers.append(HeaderName::try_from(name).unwrap(), FieldValue::from_static("evil2"));
+            headers.insert("x-other", FieldValue::from_static("kept"));
             managed().strip(&mut headers);
             assert_eq!(headers.len(), 1, "{name}");
         }
@@ -222,16 +225,16 @@ mod tests {
 
     #[test]
     fn what_a_client_calls_hop_by_hop_cannot_take_out_what_we_write() {
-        let mut headers = HeaderMap::new();
-        headers.insert("connection", HeaderValue::from_static("close, X-Auth-User"));
-        headers.insert("x-auth-user", HeaderValue::from_static("evil"));
+        let mut headers = Fields::new();
+        headers.insert("connection", FieldValue::from_static("close, X-Auth-User"));
+        headers.insert("x-auth-user", FieldValue::from_static("evil"));
         let identity = Identity::from_pairs([(
             HeaderName::from_static("x-auth-user"),
-            HeaderValue::from_static("acme:alice"),
+            FieldValue::from_static("acme:alice"),
         )]);
         managed().clear(&mut headers);
         Told::new(std::sync::Arc::new(identity), None, "".into()).insert(&mut headers);
-        assert_eq!(headers.get_all("x-auth-user").iter().collect::<Vec<_>>(), ["acme:alice"]);
+        assert_eq!(headers.get_all("x-auth-user").collect::<Vec<_>>(), ["acme:alice"]);
         assert!(!headers.contains_key("connection"));
     }
 

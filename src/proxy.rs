@@ -13,15 +13,16 @@ mod whose;
 
 use std::rc::Rc;
 
-use http::header::{self, HeaderValue};
+use http::header;
 use http::uri::{self, Authority};
-use http::{Request, Response, StatusCode, Uri, Version};
+use http::{StatusCode, Uri, Version};
 use http_body::Body as _;
 use hyper::body::Incoming;
 
 use crate::body::{Body, Lifeline, TrailerRule, UploadHandle};
 use crate::headers::{Managed, Told, Upgrade, strip_response};
 use crate::hub::Question;
+use crate::message::{Request, Response};
 use crate::observe::{Metrics, Recorder};
 use crate::policy::Permit;
 
@@ -79,11 +80,11 @@ impl Proxy {
     pub async fn forward(
         &self,
         permit: Permit<'_>,
-        request: &mut Request<Body>,
+        request: &mut Request,
         told: Told,
         upgrade: Option<Upgrade>,
         lifeline: Lifeline,
-    ) -> Result<Response<Body>, Error> {
+    ) -> Result<Response, Error> {
         // The permit was the key to this door: it has opened it, and opens no other.
         let _used = permit;
         let result = async {
@@ -130,8 +131,8 @@ impl Proxy {
     ///
     /// # Errors
     /// As [`Self::forward`].
-    pub async fn ask(&self, question: Question) -> Result<Response<Body>, Error> {
-        let mut request = question.into_request().map(|()| Body::Empty);
+    pub async fn ask(&self, question: Question) -> Result<Response, Error> {
+        let mut request = question.into_request();
         let sent = Sent { upload: None, switch: None, replayable: true };
         Ok(match Box::pin(self.exchange(&mut request, &Told::nothing(), &sent)).await? {
             Answer::Ready(response) => response,
@@ -144,7 +145,7 @@ impl Proxy {
     /// sent twice is sent once more.
     async fn exchange(
         &self,
-        request: &mut Request<Body>,
+        request: &mut Request,
         told: &Told,
         sent: &Sent,
     ) -> Result<Answer, Error> {
@@ -164,7 +165,7 @@ impl Proxy {
                 Kind::Upgrade(mut sender) => {
                     told.insert(request.headers_mut());
                     to_origin_form(request)?;
-                    let response = sender.send_request(std::mem::take(request)).await;
+                    let response = sender.send_request(turned_over(request)?).await;
                     return response.map(Answer::Raw).map_err(Error::from_hyper);
                 }
                 Kind::Http2(mut sender, generation) => {
@@ -175,10 +176,11 @@ impl Proxy {
                         upload.release();
                     }
                     let spare = (reused && needs.replayable && !needs.fresh).then(|| copy(request));
-                    match sender.try_send_request(std::mem::take(request)).await {
+                    match sender.try_send_request(turned_over(request)?).await {
                         Ok(response) => return Ok(Answer::Raw(response)),
                         Err(mut failure) => {
-                            let again = failure.take_message().filter(|_| reused).or(spare);
+                            let again = failure.take_message().filter(|_| reused);
+                            let again = again.map(Request::from).or(spare);
                             let Some(again) = again else {
                                 return Err(Error::from_hyper(failure.into_error()));
                             };
@@ -196,27 +198,31 @@ impl Proxy {
 /// The hub's answer, as far as it is made ready for the client.
 enum Answer {
     /// Without what speaks of the hub's connection.
-    Ready(Response<Body>),
+    Ready(Response),
     /// As hyper read it.
-    Raw(Response<Incoming>),
+    Raw(http::Response<Incoming>),
 }
 
 /// An answer without what speaks of the hub's connection.
-fn stripped(response: Response<Incoming>) -> Response<Body> {
-    let mut response = response.map(Body::from);
-    *response.version_mut() = Version::HTTP_11;
+fn stripped(response: http::Response<Incoming>) -> Response {
+    let mut response = Response::from(response);
     strip_response(response.headers_mut());
     response
 }
 
+/// A request for the library that speaks HTTP/2 and changes protocols.
+fn turned_over(request: &mut Request) -> Result<http::Request<Body>, Error> {
+    request.take_http().map_err(|_| Error::Client(Cause::Unsupported))
+}
+
 /// A `Host` header and a path become an address again (RFC 9113 §8.3.1).
-fn to_http2(request: &mut Request<Body>, scheme: uri::Scheme) -> Result<(), Error> {
+fn to_http2(request: &mut Request, scheme: uri::Scheme) -> Result<(), Error> {
     let unsupported = || Error::Client(Cause::Unsupported);
     let Some(host) = request.headers_mut().remove(header::HOST) else {
         // It was an address already: the request comes back from a connection that was closed.
         return if request.uri().authority().is_some() { Ok(()) } else { Err(unsupported()) };
     };
-    let authority = Authority::try_from(HeaderValue::as_bytes(&host)).map_err(|_| unsupported())?;
+    let authority = Authority::try_from(host.as_bytes()).map_err(|_| unsupported())?;
     let mut parts = uri::Parts::default();
     parts.scheme = Some(scheme);
     parts.authority = Some(authority);

@@ -10,12 +10,13 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
-use http::{HeaderMap, StatusCode};
+use http::StatusCode;
 
 use crate::budget::{Budgets, network};
 use crate::config::PublicUrl;
 use crate::credential::SessionCookie;
 use crate::directory::Entry;
+use crate::fields::Fields;
 use crate::headers::is_same_site;
 use crate::policy::{Machine, MachineName, OrganizationId, Reason, Role, SignIn};
 use crate::respond::{self, Answer, RecoveryPage};
@@ -106,7 +107,7 @@ impl Recovery {
     pub fn enter(
         &self,
         entry: &Entry,
-        headers: &HeaderMap,
+        headers: &Fields,
         body: &[u8],
         client: IpAddr,
         now: SystemTime,

@@ -12,12 +12,10 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::Request;
-
-use crate::body::Body;
 use crate::clock::Clock;
 use crate::config::{Config, Loader, Traces};
 use crate::gate::{Current, Gates, Kept, SetupError, Site};
+use crate::message::Request;
 use crate::observe::{Observer, Outbox};
 use crate::peer::Peer;
 use crate::server::{self, Context, Listeners, Live};
@@ -151,7 +149,7 @@ impl Prepared {
         let providers = tend_providers(current.clone(), context.clone());
         let make = move |recorder: crate::observe::Recorder| {
             let gates = Rc::new(Gates::new(&current, recorder));
-            async move |request: &mut Request<Body>, peer: &Peer| gates.serve(request, peer).await
+            async move |request: &mut Request, peer: &Peer| gates.serve(request, peer).await
         };
         let served = tokio::select! {
             served = server::run(listeners, &context, make, shutdown) => served,

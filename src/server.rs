@@ -7,11 +7,12 @@ mod connection;
 mod guarded_io;
 mod head_guard;
 mod incoming;
+mod library;
 mod listeners;
 mod live;
+mod plain;
 mod pulse;
 mod registry;
-mod stage;
 mod tls;
 mod watched;
 mod worker;
@@ -22,14 +23,13 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{Request, Response};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tracing::{info, warn};
 
-use crate::body::Body;
 use crate::clock::Clock;
+use crate::message::{Request, Response};
 use crate::observe::{Observer, Recorder};
 use crate::peer::Peer;
 
@@ -103,7 +103,7 @@ pub async fn run<Make, Serve>(
 ) -> Result<(), Error>
 where
     Make: Fn(Recorder) -> Serve + Send + Sync + 'static,
-    Serve: AsyncFn(&mut Request<Body>, &Peer) -> Response<Body> + 'static,
+    Serve: AsyncFn(&mut Request, &Peer) -> Response + 'static,
 {
     let Context { live, observer, clock } = context;
     let config = live.config();

@@ -70,7 +70,7 @@ fn bearer(token: &str) -> Shown {
     let value = HeaderValue::from_str(&format!("Bearer {token}"));
     let mut value = value.unwrap_or(const { HeaderValue::from_static("Bearer") });
     value.set_sensitive(true);
-    Shown { carrier: Carrier::Header(AUTHORIZATION), value }
+    Shown { carrier: Carrier::Header(AUTHORIZATION), value: value.into() }
 }
 
 /// What the hub says of an account.

@@ -2,9 +2,8 @@
 
 use std::sync::Arc;
 
-use http::HeaderMap;
-
 use crate::config::{self, PublicUrl};
+use crate::fields::Fields;
 use crate::headers;
 use crate::session::SessionKey;
 
@@ -13,6 +12,7 @@ use crate::session::SessionKey;
 pub struct SessionCookie {
     name: Arc<str>,
     attributes: String,
+    lax: String,
 }
 
 impl SessionCookie {
@@ -25,9 +25,11 @@ impl SessionCookie {
             config::SameSite::None => "None",
         };
         let secure = if public_url.is_secure() { "; Secure" } else { "" };
+        let attributes = |same_site| format!("; Path=/; HttpOnly; SameSite={same_site}{secure}");
         Self {
             name: config.name.as_str().into(),
-            attributes: format!("; Path=/; HttpOnly; SameSite={same_site}{secure}"),
+            attributes: attributes(same_site),
+            lax: attributes("Lax"),
         }
     }
 
@@ -39,12 +41,12 @@ impl SessionCookie {
 
     /// The key of the session whose cookie the request carries.
     #[must_use]
-    pub fn key(&self, headers: &HeaderMap) -> Option<SessionKey> {
+    pub fn key(&self, headers: &Fields) -> Option<SessionKey> {
         SessionKey::of(self.value(headers)?)
     }
 
     /// Its value in a request.
-    pub(super) fn value<'h>(&self, headers: &'h HeaderMap) -> Option<&'h str> {
+    pub(super) fn value<'h>(&self, headers: &'h Fields) -> Option<&'h str> {
         headers::cookie(headers, &self.name)
     }
 
@@ -52,5 +54,12 @@ impl SessionCookie {
     #[must_use]
     pub fn set(&self, suffix: &str, value: &str, seconds: u64) -> String {
         format!("{}{suffix}={value}{}; Max-Age={seconds}", self.name, self.attributes)
+    }
+
+    /// The same, for a cookie that also comes along when another site leads here, whatever is
+    /// configured for the session's: it must be worth nothing to whoever arranges that.
+    #[must_use]
+    pub fn set_lax(&self, suffix: &str, value: &str, seconds: u64) -> String {
+        format!("{}{suffix}={value}{}; Max-Age={seconds}", self.name, self.lax)
     }
 }

@@ -5,9 +5,10 @@ use std::borrow::Cow;
 use aws_lc_rs::{digest, rand};
 use base64::Engine;
 use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
-use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use http::header::{self, HeaderName};
 use memchr::memmem;
 
+use crate::fields::{FieldValue, Fields};
 use crate::session;
 
 /// With it begins every token of ours. Clients of the Hugging Face Hub accept `hf_` only, and
@@ -157,7 +158,7 @@ impl Shown<'_> {
 
 /// Finds our token where the hub's clients put theirs: `Authorization` as bearer, or as password
 /// for git and git-lfs, and `X-HF-Authorization`.
-pub(super) fn find(headers: &HeaderMap) -> Shown<'_> {
+pub(super) fn find(headers: &Fields) -> Shown<'_> {
     let mut found = Shown::Nothing;
     for name in HEADERS {
         for value in headers.get_all(&name) {
@@ -173,7 +174,7 @@ pub(super) fn find(headers: &HeaderMap) -> Shown<'_> {
     found
 }
 
-fn read<'h>(value: &'h HeaderValue, name: &HeaderName) -> Shown<'h> {
+fn read<'h>(value: &'h FieldValue, name: &HeaderName) -> Shown<'h> {
     let bytes = value.as_bytes();
     let blank = bytes.iter().position(|b| *b == b' ').unwrap_or(bytes.len());
     let (scheme, rest) = bytes.split_at(blank);
@@ -225,9 +226,9 @@ mod tests {
 
     #[track_caller]
     fn check(pairs: &[(&'static str, String)], expected: &Shown<'_>) {
-        let mut headers = HeaderMap::new();
+        let mut headers = Fields::new();
         for (name, value) in pairs {
-            headers.append(*name, HeaderValue::from_str(value).unwrap());
+            headers.append(*name, FieldValue::from_str(value).unwrap());
         }
         assert_eq!(find(&headers), *expected, "{pairs:?}");
     }

@@ -4,7 +4,6 @@ use std::future::Future;
 use std::sync::{Arc, PoisonError};
 use std::time::SystemTime;
 
-use http::HeaderMap;
 use http::header::HeaderName;
 
 use super::guest::Guest;
@@ -12,6 +11,7 @@ use super::known::{Acquaintances, Known, Unknown};
 use super::refresh::Refreshing;
 use crate::body::Cord;
 use crate::directory::Directory;
+use crate::fields::Fields;
 use crate::headers::Identity;
 use crate::hub::{Carrier, Said, Shown, Whoami};
 use crate::links::{Link, Links};
@@ -109,7 +109,7 @@ impl Reception {
     /// When credentials contradict each other, or the hub or the session store cannot say.
     pub async fn welcome<F>(
         &self,
-        headers: &HeaderMap,
+        headers: &Fields,
         session: Option<Arc<Session>>,
         now: SystemTime,
         ask: impl Fn(Arc<Whoami>, Shown) -> F,
@@ -132,7 +132,7 @@ impl Reception {
     ///
     /// # Errors
     /// When what is shown has two readings.
-    pub fn shows_another(&self, headers: &HeaderMap, own: &HeaderName) -> Result<bool, Error> {
+    pub fn shows_another(&self, headers: &Fields, own: &HeaderName) -> Result<bool, Error> {
         let shown = self.acquaintances.whoami().shown(headers).map_err(Unknown::from)?;
         Ok(shown.iter().any(|shown| match &shown.carrier {
             Carrier::Cookie => true,
@@ -146,7 +146,7 @@ impl Reception {
     /// As [`Self::welcome`].
     pub async fn account<F>(
         &self,
-        headers: &HeaderMap,
+        headers: &Fields,
         now: SystemTime,
         ask: impl Fn(Arc<Whoami>, Shown) -> F,
     ) -> Result<Option<Arc<Account>>, Error>

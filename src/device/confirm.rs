@@ -4,11 +4,12 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use http::{HeaderMap, StatusCode};
+use http::StatusCode;
 
 use super::{Device, Form, PAGE};
 use crate::budget::network;
 use crate::credential::{Pledge, UserCode, Waiting};
+use crate::fields::Fields;
 use crate::headers::is_same_site;
 use crate::observe::{AuditEvent, Happening};
 use crate::policy::{OrganizationId, Reason, SignIn};
@@ -51,7 +52,7 @@ impl Device {
     pub fn page(
         &self,
         query: &str,
-        headers: &HeaderMap,
+        headers: &Fields,
         client: IpAddr,
         now: SystemTime,
     ) -> Result<Answer, Error> {
@@ -74,7 +75,7 @@ impl Device {
     /// When the form came from another site, or the store cannot say.
     pub fn answer(
         &self,
-        headers: &HeaderMap,
+        headers: &Fields,
         body: &[u8],
         client: IpAddr,
         now: SystemTime,
@@ -120,7 +121,7 @@ impl Device {
     /// The session of whoever is signed in somewhere.
     fn session(
         &self,
-        headers: &HeaderMap,
+        headers: &Fields,
         now: SystemTime,
     ) -> Result<Option<Arc<Session>>, session::Error> {
         let Some(key) = self.cookie.key(headers) else { return Ok(None) };

@@ -1,6 +1,6 @@
 //! Traefik, Caddy, HAProxy, Skipper: `X-Forwarded-*`, and any answer is passed on.
 
-use http::HeaderMap;
+use crate::fields::Fields;
 
 use super::{Asked, Error, method, once, path};
 
@@ -10,7 +10,7 @@ pub(super) const HOST: &str = "x-forwarded-host";
 const URI: &str = "x-forwarded-uri";
 
 /// What is asked for.
-pub(super) fn asked(headers: &HeaderMap) -> Result<Asked, Error> {
+pub(super) fn asked(headers: &Fields) -> Result<Asked, Error> {
     // Traefik says ws and wss of a WebSocket.
     match once(headers, PROTO)?.as_bytes() {
         b"https" | b"http" | b"wss" | b"ws" => {}

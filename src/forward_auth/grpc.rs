@@ -8,13 +8,16 @@ mod messages;
 
 use bytes::Bytes;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
-use http::{Method, Request, Response, StatusCode, Version};
+
+use http::{Method, StatusCode, Version};
 use prost::Message;
 
 use super::{Asked, Error, path};
 use crate::body::{Body, ReadError};
 use crate::credential::HEADERS;
+use crate::fields::{FieldValue, Fields};
 use crate::headers::Managed;
+use crate::message::{Request, Response};
 use messages::{
     CheckRequest, CheckResponse, DeniedHttpResponse, HeaderValueOption, HealthCheckRequest,
     HealthCheckResponse, HttpRequest, HttpResponse, HttpStatus, OkHttpResponse, RpcStatus,
@@ -66,8 +69,8 @@ impl Call {
     ///
     /// # Errors
     /// [`Failure::Unimplemented`].
-    pub fn of<B>(request: &Request<B>) -> Result<Self, Failure> {
-        let kind = request.headers().get(header::CONTENT_TYPE).map(HeaderValue::as_bytes);
+    pub fn of(request: &Request) -> Result<Self, Failure> {
+        let kind = request.headers().get(header::CONTENT_TYPE).map(FieldValue::as_bytes);
         let grpc = kind.is_some_and(|kind| {
             kind.strip_prefix(b"application/grpc")
                 .is_some_and(|rest| rest.is_empty() || rest == b"+proto" || rest.starts_with(b";"))
@@ -105,7 +108,7 @@ pub async fn message(body: Body) -> Result<Bytes, Failure> {
 ///
 /// # Errors
 /// When it is no such message, or says nothing of an HTTP request.
-pub fn question(message: Bytes) -> Result<Request<Body>, Failure> {
+pub fn question(message: Bytes) -> Result<Request, Failure> {
     let check = CheckRequest::decode(message).map_err(|_| Failure::InvalidArgument)?;
     let http = check.attributes.and_then(|attributes| attributes.request?.http);
     let http = http.ok_or(Failure::InvalidArgument)?;
@@ -114,7 +117,7 @@ pub fn question(message: Bytes) -> Result<Request<Body>, Failure> {
     if usize::try_from(http.size).is_ok_and(|size| size > http.raw_body.len().max(http.body.len()))
     {
         // Envoy says so too; but what is missing is seen.
-        request.headers_mut().insert(PARTIAL, const { HeaderValue::from_static("true") });
+        request.headers_mut().insert(PARTIAL, const { FieldValue::from_static("true") });
     }
     let HttpRequest { method, host, path, .. } = http;
     request.extensions_mut().insert(Words { method, host, path });
@@ -122,13 +125,13 @@ pub fn question(message: Bytes) -> Result<Request<Body>, Failure> {
 }
 
 /// The client's headers; `None` when one of them is none.
-fn headers(http: &HttpRequest) -> Option<HeaderMap> {
-    let mut headers = HeaderMap::new();
+fn headers(http: &HttpRequest) -> Option<Fields> {
+    let mut headers = Fields::new();
     let mut add = |name: &str, value: &[u8]| {
         // Pseudo-headers are said in fields of their own.
         if !name.starts_with(':') {
             let name = HeaderName::try_from(name).ok()?;
-            headers.append(name, HeaderValue::from_bytes(value).ok()?);
+            headers.append(name, FieldValue::from_bytes(value).ok()?);
         }
         Some(())
     };
@@ -155,12 +158,12 @@ fn body(http: &HttpRequest) -> Body {
 }
 
 /// What is asked for.
-pub(super) fn asked(request: &Request<Body>) -> Result<Asked, Error> {
+pub(super) fn asked(request: &Request) -> Result<Asked, Error> {
     let words = request.extensions().get::<Words>().ok_or(Error::Missing(METHOD))?;
     Ok(Asked {
         method: Method::from_bytes(words.method.as_bytes())
             .map_err(|_| Error::Malformed(METHOD))?,
-        host: HeaderValue::from_str(&words.host).map_err(|_| Error::Malformed(HOST))?,
+        host: FieldValue::from_str(&words.host).map_err(|_| Error::Malformed(HOST))?,
         path: path(words.path.as_bytes())?,
     })
 }
@@ -168,21 +171,21 @@ pub(super) fn asked(request: &Request<Body>) -> Result<Asked, Error> {
 /// The answer to a question that the contract has answered; `sent` are the names of the client's
 /// headers.
 #[must_use]
-pub fn answer(answered: Response<Body>, managed: &Managed, sent: &[HeaderName]) -> Response<Body> {
-    let (parts, body) = answered.into_parts();
-    let response = if parts.status == StatusCode::OK {
+pub fn answer(answered: Response, managed: &Managed, sent: &[HeaderName]) -> Response {
+    let (status, headers, body) = answered.into_parts();
+    let response = if status == StatusCode::OK {
         CheckResponse {
             status: Some(RpcStatus { code: 0 }),
-            http_response: Some(HttpResponse::Ok(allowed(&parts.headers, managed, sent))),
+            http_response: Some(HttpResponse::Ok(allowed(&headers, managed, sent))),
         }
     } else {
         let body = if let Body::Full(bytes) = body { bytes } else { Bytes::new() };
-        let headers = parts.headers.iter().filter_map(|(name, value)| option(name, value));
+        let headers = headers.iter().filter_map(|(name, value)| option(name, value));
         CheckResponse {
             // PERMISSION_DENIED
             status: Some(RpcStatus { code: 7 }),
             http_response: Some(HttpResponse::Denied(DeniedHttpResponse {
-                status: Some(HttpStatus { code: i32::from(parts.status.as_u16()) }),
+                status: Some(HttpStatus { code: i32::from(status.as_u16()) }),
                 headers: headers.collect(),
                 body: String::from_utf8_lossy(&body).into_owned(),
             })),
@@ -193,7 +196,7 @@ pub fn answer(answered: Response<Body>, managed: &Managed, sent: &[HeaderName]) 
 
 /// Which headers are written, and which are taken out: never one of them twice, since Envoy writes
 /// first and takes out afterwards.
-fn allowed(headers: &HeaderMap, managed: &Managed, sent: &[HeaderName]) -> OkHttpResponse {
+fn allowed(headers: &Fields, managed: &Managed, sent: &[HeaderName]) -> OkHttpResponse {
     let mut allowed = OkHttpResponse::default();
     for name in managed.names().names().chain([&header::COOKIE]).chain(&HEADERS) {
         let Some(value) = headers.get(name) else { continue };
@@ -213,7 +216,7 @@ fn allowed(headers: &HeaderMap, managed: &Managed, sent: &[HeaderName]) -> OkHtt
 }
 
 /// A header that replaces what is there (`OVERWRITE_IF_EXISTS_OR_ADD`); `None` if it is no text.
-fn option(name: &HeaderName, value: &HeaderValue) -> Option<HeaderValueOption> {
+fn option(name: &HeaderName, value: &FieldValue) -> Option<HeaderValueOption> {
     let value = value.to_str().ok()?.to_owned();
     let header = messages::HeaderValue { key: name.to_string(), value, ..Default::default() };
     Some(HeaderValueOption { header: Some(header), append_action: 2 })
@@ -223,7 +226,7 @@ fn option(name: &HeaderName, value: &HeaderValue) -> Option<HeaderValueOption> {
 ///
 /// # Errors
 /// When there is no such service.
-pub fn health(message: Bytes) -> Result<Response<Body>, Failure> {
+pub fn health(message: Bytes) -> Result<Response, Failure> {
     let asked = HealthCheckRequest::decode(message).map_err(|_| Failure::InvalidArgument)?;
     match asked.service.as_str() {
         // SERVING
@@ -233,7 +236,7 @@ pub fn health(message: Bytes) -> Result<Response<Body>, Failure> {
 }
 
 /// A message, and a status that says that all went well.
-fn reply(message: &impl Message) -> Response<Body> {
+fn reply(message: &impl Message) -> Response {
     let encoded = message.encode_to_vec();
     let length = u32::try_from(encoded.len()).unwrap_or(u32::MAX);
     let framed = [&[0], length.to_be_bytes().as_slice(), &encoded].concat();
@@ -245,15 +248,15 @@ fn reply(message: &impl Message) -> Response<Body> {
 impl Failure {
     /// The answer to a call that fails.
     #[must_use]
-    pub fn response(self) -> Response<Body> {
+    pub fn response(self) -> Response {
         let mut response = with_type(Response::new(Body::Empty));
-        response.headers_mut().insert("grpc-status", HeaderValue::from(self as u16));
+        response.headers_mut().insert("grpc-status", FieldValue::from(self as u64));
         response
     }
 }
 
-fn with_type(mut response: Response<Body>) -> Response<Body> {
-    let kind = const { HeaderValue::from_static("application/grpc") };
+fn with_type(mut response: Response) -> Response {
+    let kind = const { FieldValue::from_static("application/grpc") };
     response.headers_mut().insert(header::CONTENT_TYPE, kind);
     response
 }

@@ -1,9 +1,10 @@
 //! nginx's `auth_request`: the whole address in one field, and 401 or 403 for every no that is its
 //! client's to hear.
 
-use http::{HeaderMap, StatusCode};
+use http::StatusCode;
 
 use super::{Asked, Error, method, once, path};
+use crate::fields::{FieldValue, Fields};
 use crate::policy::Reason;
 
 /// The client's address as nginx has received it: `$scheme://$http_host$request_uri`.
@@ -14,7 +15,7 @@ const METHOD: &str = "x-original-method";
 pub(super) const FIELDS: &[&str] = &[URL, METHOD, "x-auth-request-redirect"];
 
 /// What is asked for.
-pub(super) fn asked(headers: &HeaderMap) -> Result<Asked, Error> {
+pub(super) fn asked(headers: &Fields) -> Result<Asked, Error> {
     let url = once(headers, URL)?.as_bytes();
     // The scheme is not judged: nginx's own is wrong behind somebody else's TLS.
     let rest = url.strip_prefix(b"https://").or_else(|| url.strip_prefix(b"http://"));
@@ -23,7 +24,7 @@ pub(super) fn asked(headers: &HeaderMap) -> Result<Asked, Error> {
     let (host, raw) = rest.split_at(slash);
     Ok(Asked {
         method: method(once(headers, METHOD)?, METHOD)?,
-        host: http::HeaderValue::from_bytes(host).map_err(|_| Error::Malformed(URL))?,
+        host: FieldValue::from_bytes(host).map_err(|_| Error::Malformed(URL))?,
         path: path(raw)?,
     })
 }

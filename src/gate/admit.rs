@@ -5,17 +5,17 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use http::header;
-use http::{Request, Response};
 
 use super::banner::Banner;
 use super::offer::Beside;
 use super::{Gate, Mode, Site, Trace};
-use crate::body::{Body, Lifeline};
+use crate::body::Lifeline;
 use crate::credential::Credential;
 use crate::error::Error;
 use crate::forward_auth::Contract;
 use crate::headers::{Hop, Identity, Told, Upgrade, stable_user};
 use crate::jose::{ASSERTION_LIFE, AssertionClaims};
+use crate::message::{Request, Response};
 use crate::peer::Peer;
 use crate::policy::Permit;
 
@@ -27,11 +27,11 @@ impl Gate {
         mode: Mode<'_>,
         permit: Permit<'_>,
         credential: &Credential,
-        request: &mut Request<Body>,
+        request: &mut Request,
         peer: &Peer,
         now: SystemTime,
         trace: &mut Trace,
-    ) -> Result<Response<Body>, Error> {
+    ) -> Result<Response, Error> {
         let site = &*self.site;
         let identity = site.identity(&permit, credential, now);
         let notice = permit.notice().cloned();
@@ -79,7 +79,7 @@ impl Gate {
     /// instead comes back, and is written by whoever sends the request.
     fn rewrite(
         &self,
-        request: &mut Request<Body>,
+        request: &mut Request,
         identity: Arc<Identity>,
         peer: &Peer,
     ) -> (Option<Upgrade>, Told) {

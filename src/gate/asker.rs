@@ -3,11 +3,10 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use http::HeaderMap;
-
 use super::Gate;
 use crate::credential::{self, Credential, Reading, Reception, Refused, Unidentified, Unknown};
 use crate::error::Error;
+use crate::fields::Fields;
 use crate::hub::{Said, Shown, Whoami};
 use crate::peer::Peer;
 use crate::policy::{Account, Challenge, Claimed, Reason};
@@ -21,7 +20,7 @@ impl Gate {
     /// When credentials contradict each other, or nobody can say whose they are.
     pub(super) async fn credential(
         &self,
-        headers: &HeaderMap,
+        headers: &Fields,
         claimed: &Claimed<'_>,
         peer: &Peer,
         now: SystemTime,
@@ -48,7 +47,7 @@ impl Gate {
         &self,
         reception: &Reception,
         own: Credential,
-        headers: &HeaderMap,
+        headers: &Fields,
         claimed: &Claimed<'_>,
         now: SystemTime,
     ) -> Result<Credential, Error> {
@@ -81,11 +80,7 @@ impl Gate {
 
     /// The hub's account in whose browser a sign-in ends; nobody when the hub does not say: the
     /// two are put together when it does.
-    pub(super) async fn account(
-        &self,
-        headers: &HeaderMap,
-        now: SystemTime,
-    ) -> Option<Arc<Account>> {
+    pub(super) async fn account(&self, headers: &Fields, now: SystemTime) -> Option<Arc<Account>> {
         let reception = self.site.reception.as_ref()?;
         reception.account(headers, now, self.asking()).await.ok().flatten()
     }

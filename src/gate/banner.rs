@@ -4,13 +4,14 @@
 //! against it; every other answer goes on byte for byte.
 
 use bytes::Bytes;
-use http::header::{self, HeaderMap, HeaderName, HeaderValue};
-use http::{Method, Request, Response, StatusCode};
+use http::header::{self, HeaderName};
+use http::{Method, StatusCode};
 use http_body::Body as _;
 
 use super::Site;
-use crate::body::Body;
+use crate::fields::{FieldValue, Fields};
 use crate::login;
+use crate::message::{Request, Response};
 use crate::policy::{Notice, Reason, ReturnTo};
 use crate::respond::{self, Dialect};
 
@@ -43,7 +44,7 @@ const LEFT_ALONE: [&str; 5] =
 impl Banner {
     /// The banner for a request; the request is changed so that its answer can be read: not coded,
     /// and whole.
-    pub(super) fn of(site: &Site, notice: &Notice, request: &mut Request<Body>) -> Option<Self> {
+    pub(super) fn of(site: &Site, notice: &Notice, request: &mut Request) -> Option<Self> {
         // No sign-in would tell whose that credential is.
         if notice.reason == Reason::CredentialUnidentified || !is_page_load(request) {
             return None;
@@ -52,7 +53,7 @@ impl Banner {
         let place = request.uri().path_and_query().and_then(|at| ReturnTo::parse(at.as_str()));
         let url = site.public_url.join(&login::path(&notice.organization, place.as_ref()));
         let headers = request.headers_mut();
-        headers.insert(header::ACCEPT_ENCODING, const { HeaderValue::from_static("identity") });
+        headers.insert(header::ACCEPT_ENCODING, const { FieldValue::from_static("identity") });
         // What the browser has of the page is from another time: with or without the banner.
         headers.remove(header::IF_NONE_MATCH);
         headers.remove(header::IF_MODIFIED_SINCE);
@@ -60,7 +61,7 @@ impl Banner {
     }
 
     /// The answer with the banner in it, if it is a page that may be changed.
-    pub(super) fn into(self, mut response: Response<Body>) -> Response<Body> {
+    pub(super) fn into(self, mut response: Response) -> Response {
         if !may_be_changed(&response) {
             return response;
         }
@@ -69,14 +70,16 @@ impl Banner {
             headers.remove(name);
         }
         make_private(headers);
-        response.map(|body| body.inserting(self.0))
+        let body = std::mem::take(response.body_mut());
+        *response.body_mut() = body.inserting(self.0);
+        response
     }
 }
 
 /// Whether a browser loads a page, whole and for its own window.
-fn is_page_load(request: &Request<Body>) -> bool {
+fn is_page_load(request: &Request) -> bool {
     let headers = request.headers();
-    let own_window = |dest: &HeaderValue| dest == "document";
+    let own_window = |dest: &FieldValue| dest == "document";
     request.method() == Method::GET
         && Dialect::of(request.method(), request.uri().path(), headers) == Dialect::Page
         && headers.get("sec-fetch-dest").is_none_or(own_window)
@@ -85,27 +88,27 @@ fn is_page_load(request: &Request<Body>) -> bool {
 }
 
 /// Whether the answer is a page, in bytes that can be read, and nobody forbids to change it.
-fn may_be_changed(response: &Response<Body>) -> bool {
+fn may_be_changed(response: &Response) -> bool {
     let headers = response.headers();
     let status = response.status();
     let whole = status == StatusCode::OK || status.is_client_error() || status.is_server_error();
-    let plain = |coding: &HeaderValue| coding.as_bytes().eq_ignore_ascii_case(b"identity");
-    let in_the_way = |disposition: &HeaderValue| {
+    let plain = |coding: &FieldValue| coding.as_bytes().eq_ignore_ascii_case(b"identity");
+    let in_the_way = |disposition: &FieldValue| {
         !disposition.as_bytes().trim_ascii_start().to_ascii_lowercase().starts_with(b"inline")
     };
     whole
         && !response.body().is_end_stream()
         && is_html(headers)
-        && headers.get_all(header::CONTENT_ENCODING).iter().all(plain)
+        && headers.get_all(header::CONTENT_ENCODING).all(plain)
         && !headers.contains_key(header::CONTENT_RANGE)
-        && !headers.get_all(header::CONTENT_DISPOSITION).iter().any(in_the_way)
+        && !headers.get_all(header::CONTENT_DISPOSITION).any(in_the_way)
         && !LEFT_ALONE.iter().any(|name| headers.contains_key(*name))
         && !says(headers, &header::CACHE_CONTROL, "no-transform")
 }
 
 /// Whether it is HTML in an encoding in which ASCII is ASCII, and the only reading of it.
-fn is_html(headers: &HeaderMap) -> bool {
-    let mut types = headers.get_all(header::CONTENT_TYPE).iter();
+fn is_html(headers: &Fields) -> bool {
+    let mut types = headers.get_all(header::CONTENT_TYPE);
     let (Some(only), None) = (types.next(), types.next()) else { return false };
     let Ok(text) = only.to_str() else { return false };
     let mut parts = text.split(';').map(str::trim);
@@ -127,21 +130,20 @@ fn agrees_with_ascii(charset: &str) -> bool {
 }
 
 /// Whether a list holds a directive.
-fn says(headers: &HeaderMap, name: &HeaderName, directive: &str) -> bool {
+fn says(headers: &Fields, name: &HeaderName, directive: &str) -> bool {
     headers
         .get_all(name)
-        .iter()
         .flat_map(|value| value.as_bytes().split(|b| *b == b','))
         .any(|one| one.trim_ascii().eq_ignore_ascii_case(directive.as_bytes()))
 }
 
 /// A page that was made for one browser: no cache shares it, and the browser asks again, since the
 /// banner goes with a sign-in.
-fn make_private(headers: &mut HeaderMap) {
+fn make_private(headers: &mut Fields) {
     let private = if says(headers, &header::CACHE_CONTROL, "no-store") {
-        const { HeaderValue::from_static("private, no-store") }
+        const { FieldValue::from_static("private, no-store") }
     } else {
-        const { HeaderValue::from_static("private, no-cache") }
+        const { FieldValue::from_static("private, no-cache") }
     };
     headers.insert(header::CACHE_CONTROL, private);
     // RFC 9213: caches that have a field of their own do not look at the common one.
@@ -155,6 +157,6 @@ fn make_private(headers: &mut HeaderMap) {
     }
     headers.append(
         header::VARY,
-        const { HeaderValue::from_static("Cookie, Accept, Sec-Fetch-Mode, Sec-Fetch-Dest") },
+        const { FieldValue::from_static("Cookie, Accept, Sec-Fetch-Mode, Sec-Fetch-Dest") },
     );
 }

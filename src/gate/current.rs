@@ -5,10 +5,9 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use arc_swap::{ArcSwap, Cache};
-use http::{Request, Response};
 
 use super::{Gate, Site};
-use crate::body::Body;
+use crate::message::{Request, Response};
 use crate::observe::Recorder;
 use crate::peer::Peer;
 
@@ -62,7 +61,7 @@ impl Gates {
     }
 
     /// Answers a request by the configuration that is at work when it comes, whatever happens.
-    pub async fn serve(&self, request: &mut Request<Body>, peer: &Peer) -> Response<Body> {
+    pub async fn serve(&self, request: &mut Request, peer: &Peer) -> Response {
         self.gate().serve(request, peer).await
     }
 

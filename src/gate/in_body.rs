@@ -1,16 +1,16 @@
 //! Bodies that say whose content a request is about: read once, judged, and sent on as they came.
 
-use http::{HeaderMap, Request};
-
 use super::Mode;
-use crate::body::{Body, ReadError, Within};
+use crate::body::{ReadError, Within};
 use crate::error::Error;
+use crate::fields::Fields;
 use crate::hub::{BODY_LIMIT, BodyRule};
+use crate::message::Request;
 use crate::policy::Claimed;
 
 /// Whether Envoy says that it has sent only the beginning (`allow_partial_message`).
-fn is_partial(headers: &HeaderMap) -> bool {
-    headers.get_all("x-envoy-auth-partial-body").iter().any(|value| value != "false")
+fn is_partial(headers: &Fields) -> bool {
+    headers.get_all("x-envoy-auth-partial-body").any(|value| value != "false")
 }
 
 /// Reads the body by its rule; afterwards the request says the same bytes. Proxies that ask may do so
@@ -21,7 +21,7 @@ fn is_partial(headers: &HeaderMap) -> bool {
 pub(super) async fn read<'h>(
     mode: Mode<'_>,
     rule: &BodyRule<'h>,
-    request: &mut Request<Body>,
+    request: &mut Request,
 ) -> Result<Claimed<'h>, Error> {
     if let Mode::Asked(_) = mode {
         if http_body::Body::is_end_stream(request.body()) {

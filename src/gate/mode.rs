@@ -1,11 +1,9 @@
 //! The two modes: what is being asked for, and what "yes" looks like.
 
-use http::Request;
-
 use super::Gate;
-use crate::body::Body;
 use crate::error::Error;
 use crate::forward_auth::Contract;
+use crate::message::Request;
 use crate::peer::{Door, Peer};
 use crate::policy::Reason;
 use crate::proxy::Proxy;
@@ -22,7 +20,7 @@ pub(super) enum Mode<'g> {
 impl Gate {
     /// The mode of a request, by its address and the port that it came to; `None` where others
     /// forward, and this is no question of theirs.
-    pub(super) fn mode(&self, request: &Request<Body>, door: Door) -> Option<Mode<'_>> {
+    pub(super) fn mode(&self, request: &Request, door: Door) -> Option<Mode<'_>> {
         // Where questions have a port of their own, nobody can write one who does not reach it.
         let questions = door == Door::Asked || !self.site.kept.asked_apart;
         match Contract::of(request.uri()) {
@@ -38,7 +36,7 @@ impl Gate {
     pub(super) fn open(
         &self,
         mode: Option<Mode<'_>>,
-        request: &mut Request<Body>,
+        request: &mut Request,
         peer: &Peer,
     ) -> Result<(), Error> {
         let site = &*self.site;

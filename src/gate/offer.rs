@@ -1,13 +1,13 @@
 //! What is said beside the hub's own answer: an offered sign-in, a warning, what a list may lack.
 
+use http::StatusCode;
 use http::header::{self, HeaderName, HeaderValue};
-use http::{Request, Response, StatusCode};
 
 use super::Site;
 use super::banner::Banner;
-use crate::body::Body;
 use crate::headers::value;
 use crate::login;
+use crate::message::{Request, Response};
 use crate::policy::{Notice, OrganizationId, Permit, Principal, Reason, ReturnTo, lacking};
 use crate::respond::{self, Dialect};
 
@@ -30,11 +30,7 @@ impl Beside {
         Box::new(Self::Banner(banner))
     }
 
-    pub(super) fn of(
-        site: &Site,
-        permit: &Permit<'_>,
-        request: &Request<Body>,
-    ) -> Option<Box<Self>> {
+    pub(super) fn of(site: &Site, permit: &Permit<'_>, request: &Request) -> Option<Box<Self>> {
         let (method, path) = (request.method(), request.uri().path());
         if let Some(organization) = permit.offer() {
             // Only a page load is ever given a page of ours.
@@ -63,11 +59,11 @@ impl Site {
     /// The answer with what is said beside it.
     pub(super) fn told_beside(
         &self,
-        mut response: Response<Body>,
+        mut response: Response,
         beside: Beside,
         principal: &Principal,
         now: std::time::SystemTime,
-    ) -> Response<Body> {
+    ) -> Response {
         match beside {
             Beside::List => {
                 self.tell_partial(&mut response, principal, now);
@@ -90,7 +86,7 @@ impl Site {
         organization: &OrganizationId,
         place: Option<&ReturnTo>,
         request_id: &str,
-    ) -> Option<Response<Body>> {
+    ) -> Option<Response> {
         let policy = &self.directory.find(organization)?.config.policy;
         let name = &policy.display_name;
         let page = respond::Notice {
@@ -120,11 +116,11 @@ impl Site {
                 )
             },
         );
-        Some(response.map(Body::full))
+        Some(response.into())
     }
 
     /// Tells a client that was let through that a sign-in is offered: `hf` prints the warning.
-    pub(super) fn tell(&self, response: &mut Response<Body>, notice: &Notice) {
+    pub(super) fn tell(&self, response: &mut Response, notice: &Notice) {
         let Some(entry) = self.directory.find(&notice.organization) else { return };
         let url = self.public_url.join(&login::path(&notice.organization, None));
         let text = format!(
@@ -143,7 +139,7 @@ impl Site {
     /// Tells a member, who asks for a list across organizations, whose sign-in is lacking.
     fn tell_partial(
         &self,
-        response: &mut Response<Body>,
+        response: &mut Response,
         principal: &Principal,
         now: std::time::SystemTime,
     ) {

@@ -3,16 +3,16 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use http::StatusCode;
 use http::header::{self, HeaderValue};
-use http::{Request, Response, StatusCode};
 
 use super::{Endpoint, Gate, Mode, Trace};
-use crate::body::Body;
 use crate::credential::{self, Reading, Refused};
 use crate::device;
 use crate::directory::{Entry, Provider};
 use crate::error::Error;
 use crate::login::{self, Failure};
+use crate::message::{Request, Response};
 use crate::observe::{AuditEvent, Protocol, SignInResult, SignedOutBy};
 use crate::peer::Peer;
 use crate::policy::{OrganizationId, Reason, Target};
@@ -29,12 +29,12 @@ impl Gate {
         &self,
         mode: Option<Mode<'_>>,
         endpoint: Endpoint,
-        request: Request<Body>,
+        request: Request,
         target: &Target,
         peer: &Peer,
         now: SystemTime,
         trace: &mut Trace,
-    ) -> Result<Response<Body>, Error> {
+    ) -> Result<Response, Error> {
         let site = &*self.site;
         if let Some(Mode::Asked(_)) = mode {
             // They are had from us, and not by asking: nothing under our prefix is the hub's.
@@ -43,8 +43,8 @@ impl Gate {
         if trace.span.is_some() {
             trace.route = Some(endpoint.route().into());
         }
-        let (parts, body) = request.into_parts();
-        let headers = &parts.headers;
+        let (headers, body) = request.into_parts();
+        let headers = &headers;
         let client = || site.forwarding.client(headers, peer.address).address;
         let query = target.query().unwrap_or_default();
         if let Some(id) = endpoint.organization() {
@@ -168,7 +168,7 @@ impl Gate {
                 trace.by_provider(SignedOutBy::Saml, answer)?
             }
         };
-        Ok(answer.map(Body::full))
+        Ok(answer.into())
     }
 
     fn entry(&self, id: &OrganizationId) -> Result<&Arc<Entry>, Error> {

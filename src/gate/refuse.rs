@@ -3,16 +3,17 @@
 use std::borrow::Cow;
 use std::net::IpAddr;
 
-use http::header::{self, HeaderValue};
-use http::{Method, Request, Response, Uri};
+use http::header;
+use http::{Method, Uri};
 use url::Url;
 
 use super::{Gate, Mode, Trace};
-use crate::body::Body;
 use crate::credential::{Unidentified, Unknown};
 use crate::error::{Blame, Error};
+use crate::fields::FieldValue;
 use crate::headers::Forwarding;
 use crate::login;
+use crate::message::{Request, Response};
 use crate::observe::Outcome;
 use crate::peer::Peer;
 use crate::policy::{OrganizationId, ReturnTo};
@@ -24,14 +25,14 @@ pub(super) struct About {
     pub(super) method: Method,
     uri: Uri,
     client: IpAddr,
-    host: Option<HeaderValue>,
-    referer: Option<HeaderValue>,
+    host: Option<FieldValue>,
+    referer: Option<FieldValue>,
     /// How the client wants to be spoken to; read when it is refused.
     telling: Telling,
 }
 
 impl About {
-    pub(super) fn of(request: &Request<Body>, forwarding: &Forwarding, peer: &Peer) -> Self {
+    pub(super) fn of(request: &Request, forwarding: &Forwarding, peer: &Peer) -> Self {
         let headers = request.headers();
         let mut about = Self {
             method: request.method().clone(),
@@ -107,7 +108,7 @@ impl Gate {
         about: &About,
         request_id: &str,
         trace: &mut Trace,
-    ) -> Response<Body> {
+    ) -> Response {
         let reason = error.reason();
         trace.reason = Some(reason);
         trace.outcome = match error {
@@ -175,7 +176,7 @@ impl Gate {
         {
             respond::set_cookie(&mut response, clear);
         }
-        let mut response = response.map(Body::full);
+        let mut response = Response::from(response);
         if let Some(Mode::Asked(contract)) = mode {
             contract.refuse(&mut response, reason, &self.site.public_url);
         }

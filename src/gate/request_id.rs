@@ -4,10 +4,11 @@ use std::cell::Cell;
 
 use aws_lc_rs::rand;
 use bytes::Bytes;
-use http::header::{HeaderMap, HeaderName, HeaderValue};
+use http::header::HeaderName;
 
-use crate::body::Body;
+use crate::fields::{FieldValue, Fields};
 use crate::headers::Forwarding;
+use crate::message::Request;
 use crate::peer::Peer;
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -22,7 +23,7 @@ pub(super) struct RequestIds {
 
 /// One request's id.
 #[derive(Debug)]
-pub(super) struct RequestId(HeaderValue);
+pub(super) struct RequestId(FieldValue);
 
 impl RequestIds {
     pub(super) fn new() -> Self {
@@ -33,12 +34,7 @@ impl RequestIds {
     }
 
     /// The id that a trusted proxy gave, or a new one.
-    pub(super) fn of(
-        &self,
-        request: &http::Request<Body>,
-        forwarding: &Forwarding,
-        peer: &Peer,
-    ) -> RequestId {
+    pub(super) fn of(&self, request: &Request, forwarding: &Forwarding, peer: &Peer) -> RequestId {
         if forwarding.trusts(peer.address.ip())
             && let Some(given) = request.headers().get(&X_REQUEST_ID)
             && is_plain(given)
@@ -48,8 +44,8 @@ impl RequestIds {
         let count = self.count.get().wrapping_add(1);
         self.count.set(count);
         let text = [self.beginning, hexadecimal(count)].concat();
-        let id = HeaderValue::from_maybe_shared(Bytes::from(text));
-        RequestId(id.unwrap_or(const { HeaderValue::from_static("0") }))
+        let id = FieldValue::from_shared(Bytes::from(text));
+        RequestId(id.unwrap_or(const { FieldValue::from_static("0") }))
     }
 }
 
@@ -62,7 +58,7 @@ fn hexadecimal(number: u64) -> [u8; 16] {
     halves.map(|half| half + if half < 10 { b'0' } else { b'a' - 10 })
 }
 
-fn is_plain(value: &HeaderValue) -> bool {
+fn is_plain(value: &FieldValue) -> bool {
     let bytes = value.as_bytes();
     (1..=128).contains(&bytes.len())
         && bytes.iter().all(|b| b.is_ascii_alphanumeric() || b"-_.:".contains(b))
@@ -73,11 +69,11 @@ impl RequestId {
         self.0.to_str().unwrap_or_default()
     }
 
-    pub(super) fn write(&self, headers: &mut HeaderMap) {
+    pub(super) fn write(&self, headers: &mut Fields) {
         headers.insert(X_REQUEST_ID, self.0.clone());
     }
 
-    pub(super) fn write_if_missing(&self, headers: &mut HeaderMap) {
-        headers.entry(X_REQUEST_ID).or_insert_with(|| self.0.clone());
+    pub(super) fn write_if_missing(&self, headers: &mut Fields) {
+        headers.insert_if_missing(&X_REQUEST_ID, || self.0.clone());
     }
 }

@@ -3,11 +3,12 @@
 use std::borrow::Cow;
 use std::time::{Duration, SystemTime};
 
-use http::{HeaderMap, Method, Response, StatusCode};
+use http::{Method, StatusCode};
 
 use super::refuse::About;
 use super::{Gate, Trace};
-use crate::body::Body;
+use crate::fields::Fields;
+use crate::message::Response;
 use crate::observe::{RequestSpan, Span, SpanValue};
 use crate::peer::Peer;
 use crate::policy::Reason;
@@ -27,7 +28,7 @@ const METHODS: [Method; 9] = [
 
 impl Gate {
     /// Begins the trace of a request, where traces are kept.
-    pub(super) fn begin_span(&self, headers: &HeaderMap, peer: &Peer) -> Option<Box<RequestSpan>> {
+    pub(super) fn begin_span(&self, headers: &Fields, peer: &Peer) -> Option<Box<RequestSpan>> {
         let spans = self.recorder.spans()?;
         Some(spans.begin(headers, self.site.forwarding.trusts(peer.address.ip())))
     }
@@ -38,7 +39,7 @@ impl Gate {
         span: &RequestSpan,
         trace: &Trace,
         about: &About,
-        response: &Response<Body>,
+        response: &Response,
         (began, took): (SystemTime, Duration),
         request_id: &str,
     ) {

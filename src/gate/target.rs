@@ -1,21 +1,22 @@
 //! What a request asks for, and whether it says so in one way.
 
-use http::header::{self, HeaderValue};
+use http::header;
 use http::uri::PathAndQuery;
-use http::{Method, Request, Version};
+use http::{Method, Version};
 
-use crate::body::Body;
 use crate::config::PublicUrl;
 use crate::error::Error;
+use crate::fields::FieldValue;
+use crate::message::Request;
 use crate::policy::{Ambiguity, Reason, Target};
 
 /// Parses the target; afterwards the request has exactly one `Host`.
 ///
 /// # Errors
 /// When the path, or the host, has two readings, or a header that decides something is doubled.
-pub(super) fn parse(request: &mut Request<Body>, public_url: &PublicUrl) -> Result<Target, Error> {
+pub(super) fn parse(request: &mut Request, public_url: &PublicUrl) -> Result<Target, Error> {
     host(request, public_url)?;
-    if request.headers().get_all(header::AUTHORIZATION).iter().nth(1).is_some() {
+    if request.headers().get_all(header::AUTHORIZATION).nth(1).is_some() {
         return Err(Error::Headers("two Authorization headers"));
     }
     // TRACE would show our headers to whoever asks; CONNECT asks for a tunnel to anywhere.
@@ -28,16 +29,16 @@ pub(super) fn parse(request: &mut Request<Body>, public_url: &PublicUrl) -> Resu
 }
 
 /// Checks that the request names one host (RFC 9112 §3.2, RFC 9113 §8.3.1).
-fn host(request: &mut Request<Body>, public_url: &PublicUrl) -> Result<(), Error> {
-    let mut hosts = request.headers().get_all(header::HOST).iter();
-    let (host, second) = (hosts.next(), hosts.next());
-    if second.is_some() {
+fn host(request: &mut Request, public_url: &PublicUrl) -> Result<(), Error> {
+    let headers = request.headers();
+    let host = headers.only(header::HOST);
+    if host.is_none() && headers.contains_key(header::HOST) {
         return Err(Error::Headers("two Host headers"));
     }
     let authority = request.uri().authority();
     match (request.version(), authority, host) {
         (Version::HTTP_2 | Version::HTTP_3, Some(authority), None) => {
-            let value = HeaderValue::from_str(authority.as_str());
+            let value = FieldValue::from_str(authority.as_str());
             let value = value.map_err(|_| Error::Headers("the authority is no host"))?;
             request.headers_mut().insert(header::HOST, value);
         }

@@ -1,15 +1,18 @@
 //! Our cookies among the client's.
 
 use bytes::Bytes;
-use http::header::{self, HeaderMap, HeaderValue};
+use http::header;
+
 use memchr::memchr;
+
+use crate::fields::{FieldValue, Fields};
 
 /// The value of the cookie of that name.
 ///
 /// Two cookies of one name are two readings: then there is none. A cookie planted from a parent
 /// domain has the same name as ours, and nothing in `Cookie` tells them apart.
 #[must_use]
-pub fn cookie<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
+pub fn cookie<'h>(headers: &'h Fields, name: &str) -> Option<&'h str> {
     let mut found: Option<&[u8]> = None;
     for header in headers.get_all(header::COOKIE) {
         for pair in split(header.as_bytes()) {
@@ -27,58 +30,42 @@ pub fn cookie<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
 }
 
 /// Every cookie of a request, in order (RFC 6265bis §5.8.3; HTTP/2 may send several headers).
-pub fn pairs(headers: &HeaderMap) -> impl Iterator<Item = (&str, &str)> {
+pub fn pairs(headers: &Fields) -> impl Iterator<Item = (&str, &str)> {
     headers
         .get_all(header::COOKIE)
-        .iter()
         .flat_map(|value| split(value.as_bytes()))
         .filter_map(|pair| std::str::from_utf8(pair).ok()?.split_once('='))
 }
 
 /// Takes cookies whose names begin with `prefix` out of the request; the others stay as they are.
-pub(super) fn without_ours(headers: &mut HeaderMap, prefix: &str) {
-    let mut values = headers.get_all(header::COOKIE).iter();
-    let (Some(first), second) = (values.next(), values.next()) else { return };
-    if second.is_none() {
-        // What nearly every request has: one header.
-        match kept(first.as_bytes(), prefix) {
-            Kept::All => {}
-            Kept::None => {
-                headers.remove(header::COOKIE);
-            }
-            Kept::Some(rest) => {
-                headers.insert(header::COOKIE, rest);
-            }
+pub(super) fn without_ours(headers: &mut Fields, prefix: &str) {
+    headers.retain_mut(|name, value| {
+        if *name != header::COOKIE {
+            return true;
         }
-        return;
-    }
-    let all: Vec<HeaderValue> = headers.get_all(header::COOKIE).iter().cloned().collect();
-    headers.remove(header::COOKIE);
-    for value in all {
         match kept(value.as_bytes(), prefix) {
-            Kept::All => {
-                headers.append(header::COOKIE, value);
-            }
-            Kept::None => {}
+            Kept::All => true,
+            Kept::None => false,
             Kept::Some(rest) => {
-                headers.append(header::COOKIE, rest);
+                *value = rest;
+                true
             }
         }
-    }
+    });
 }
 
 /// The cookies of a request whose names do not begin with `prefix`, as one value; empty when none is
 /// left.
 #[must_use]
-pub fn others(headers: &HeaderMap, prefix: &str) -> HeaderValue {
-    let mut values = headers.get_all(header::COOKIE).iter();
+pub fn others(headers: &Fields, prefix: &str) -> FieldValue {
+    let mut values = headers.get_all(header::COOKIE);
     let (first, second) = (values.next(), values.next());
     if let (Some(only), None) = (first, second)
         && !split(only.as_bytes()).any(|pair| is_ours(pair, prefix))
     {
         return only.clone();
     }
-    let length = headers.get_all(header::COOKIE).iter().map(|value| value.len() + 2).sum();
+    let length = headers.get_all(header::COOKIE).map(|value| value.len() + 2).sum();
     let mut rest: Vec<u8> = Vec::with_capacity(length);
     for value in headers.get_all(header::COOKIE) {
         let before = rest.len();
@@ -89,8 +76,7 @@ pub fn others(headers: &HeaderMap, prefix: &str) -> HeaderValue {
             rest.truncate(before);
         }
     }
-    HeaderValue::from_maybe_shared(Bytes::from(rest))
-        .unwrap_or(const { HeaderValue::from_static("") })
+    FieldValue::from_shared(Bytes::from(rest)).unwrap_or(const { FieldValue::from_static("") })
 }
 
 /// Writes a `Cookie` header without those cookies into a head; nothing, when none is left.
@@ -128,7 +114,7 @@ fn is_ours(pair: &[u8], prefix: &str) -> bool {
 enum Kept {
     All,
     None,
-    Some(HeaderValue),
+    Some(FieldValue),
 }
 
 fn kept(text: &[u8], prefix: &str) -> Kept {
@@ -139,7 +125,7 @@ fn kept(text: &[u8], prefix: &str) -> Kept {
     if !write_kept(text, prefix, &mut rest) {
         return Kept::None;
     }
-    HeaderValue::try_from(rest).map_or(Kept::None, Kept::Some)
+    FieldValue::from_shared(rest.into()).map_or(Kept::None, Kept::Some)
 }
 
 /// The pairs of a `Cookie` header, without the blanks around them.
@@ -165,10 +151,10 @@ fn split(text: &[u8]) -> impl Iterator<Item = &[u8]> {
 mod tests {
     use super::*;
 
-    fn map(values: &[&str]) -> HeaderMap {
-        let mut headers = HeaderMap::new();
+    fn map(values: &[&str]) -> Fields {
+        let mut headers = Fields::new();
         for value in values {
-            headers.append(header::COOKIE, HeaderValue::from_str(value).unwrap());
+            headers.append(header::COOKIE, FieldValue::from_str(value).unwrap());
         }
         headers
     }

@@ -2,8 +2,11 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use http::header::{self, HeaderName};
+
 use ipnet::IpNet;
+
+use crate::fields::{FieldValue, Fields};
 
 use super::told::Lines;
 
@@ -43,11 +46,11 @@ impl Forwarding {
 
     /// The client behind `peer`: the last address of `X-Forwarded-For` that is not trusted.
     #[must_use]
-    pub fn client(&self, headers: &HeaderMap, peer: SocketAddr) -> Client {
+    pub fn client(&self, headers: &Fields, peer: SocketAddr) -> Client {
         let mut address = peer.ip().to_canonical();
         let behind_proxy = self.trusts(address);
         if behind_proxy {
-            let hops: Vec<&HeaderValue> = headers.get_all(&X_FORWARDED_FOR).iter().collect();
+            let hops: Vec<&FieldValue> = headers.get_all(&X_FORWARDED_FOR).collect();
             let hops =
                 hops.into_iter().rev().flat_map(|v| v.to_str().unwrap_or_default().rsplit(','));
             for hop in hops {
@@ -64,14 +67,13 @@ impl Forwarding {
     /// Prepares what is said of the client: what is believed is continued, in place. Everything
     /// else is taken out, and whether it was, and the hop is still to be told, is returned.
     #[must_use]
-    pub fn prepare(&self, headers: &mut HeaderMap, hop: &Hop) -> bool {
+    pub fn prepare(&self, headers: &mut Fields, hop: &Hop) -> bool {
         if !self.trusts(hop.ip) {
             strip(headers);
             return true;
         }
         let earlier = headers
             .get_all(&X_FORWARDED_FOR)
-            .iter()
             .filter_map(|value| value.to_str().ok())
             .collect::<Vec<_>>()
             .join(", ");
@@ -80,9 +82,9 @@ impl Forwarding {
         } else {
             insert(headers, &X_FORWARDED_FOR, &format!("{earlier}, {}", hop.ip));
         }
-        headers.entry(&X_FORWARDED_PROTO).or_insert_with(|| hop.proto.clone());
+        headers.insert_if_missing(&X_FORWARDED_PROTO, || hop.proto.clone());
         if let Some(host) = &hop.host {
-            headers.entry(&X_FORWARDED_HOST).or_insert_with(|| host.clone());
+            headers.insert_if_missing(&X_FORWARDED_HOST, || host.clone());
         }
         headers.append(header::FORWARDED, hop.element.clone());
         false
@@ -95,10 +97,10 @@ impl Forwarding {
 pub struct Hop {
     ip: IpAddr,
     tls: bool,
-    host: Option<HeaderValue>,
-    address: HeaderValue,
-    proto: HeaderValue,
-    element: HeaderValue,
+    host: Option<FieldValue>,
+    address: FieldValue,
+    proto: FieldValue,
+    element: FieldValue,
     /// All of it as bytes.
     pub(super) lines: Lines,
 }
@@ -106,17 +108,17 @@ pub struct Hop {
 impl Hop {
     /// The step from `peer` to us, by a request for `host`.
     #[must_use]
-    pub fn new(peer: SocketAddr, tls: bool, host: Option<&HeaderValue>) -> Self {
+    pub fn new(peer: SocketAddr, tls: bool, host: Option<&FieldValue>) -> Self {
         let ip = peer.ip().to_canonical();
         let proto = if tls { "https" } else { "http" };
         let mut hop = Self {
             ip,
             tls,
             lines: Lines::new(),
-            host: host.cloned(),
-            address: HeaderValue::from_str(&ip.to_string())
-                .unwrap_or(const { HeaderValue::from_static("unknown") }),
-            proto: HeaderValue::from_static(proto),
+            host: host.map(FieldValue::detached),
+            address: FieldValue::from_str(&ip.to_string())
+                .unwrap_or(const { FieldValue::from_static("unknown") }),
+            proto: FieldValue::from_static(proto),
             element: forwarded(ip, host.and_then(|host| host.to_str().ok()), proto),
         };
         hop.lines = Lines::of(hop.headers());
@@ -124,7 +126,7 @@ impl Hop {
     }
 
     /// What a stranger's request says of its way.
-    pub(super) fn headers(&self) -> impl Iterator<Item = (&HeaderName, &HeaderValue)> {
+    pub(super) fn headers(&self) -> impl Iterator<Item = (&HeaderName, &FieldValue)> {
         [(&X_FORWARDED_FOR, &self.address), (&X_FORWARDED_PROTO, &self.proto)]
             .into_iter()
             .chain(self.host.iter().map(|host| (&X_FORWARDED_HOST, host)))
@@ -133,35 +135,29 @@ impl Hop {
 
     /// Whether it is the step of another request, too.
     #[must_use]
-    pub fn is(&self, peer: SocketAddr, tls: bool, host: Option<&HeaderValue>) -> bool {
+    pub fn is(&self, peer: SocketAddr, tls: bool, host: Option<&FieldValue>) -> bool {
         self.ip == peer.ip().to_canonical() && self.tls == tls && self.host.as_ref() == host
     }
 }
 
 /// Takes out everything by which a stranger could claim to be somebody else.
-fn strip(headers: &mut HeaderMap) {
-    let forged: Vec<HeaderName> = headers
-        .keys()
-        .filter(|name| {
-            let name = name.as_str();
-            // Most headers are let through by their first letter.
-            matches!(name.as_bytes().first(), Some(b'x' | b'f' | b't'))
-                && (name.starts_with("x-forwarded")
-                    || name.starts_with("x_forwarded")
-                    || matches!(
-                        name,
-                        "forwarded" | "x-real-ip" | "x_real_ip" | "x-client-ip" | "true-client-ip"
-                    ))
-        })
-        .cloned()
-        .collect();
-    for name in forged {
-        headers.remove(name);
-    }
+fn strip(headers: &mut Fields) {
+    let forged = |name: &HeaderName| {
+        let name = name.as_str();
+        // Most headers are let through by their first letter.
+        matches!(name.as_bytes().first(), Some(b'x' | b'f' | b't'))
+            && (name.starts_with("x-forwarded")
+                || name.starts_with("x_forwarded")
+                || matches!(
+                    name,
+                    "forwarded" | "x-real-ip" | "x_real_ip" | "x-client-ip" | "true-client-ip"
+                ))
+    };
+    headers.retain(|name, _| !forged(name));
 }
 
 /// One element of `Forwarded`.
-fn forwarded(ip: IpAddr, host: Option<&str>, proto: &str) -> HeaderValue {
+fn forwarded(ip: IpAddr, host: Option<&str>, proto: &str) -> FieldValue {
     let mut text = match ip {
         IpAddr::V4(ip) => format!("for={ip}"),
         IpAddr::V6(ip) => format!("for=\"[{ip}]\""),
@@ -176,11 +172,11 @@ fn forwarded(ip: IpAddr, host: Option<&str>, proto: &str) -> HeaderValue {
     }
     text.push_str(";proto=");
     text.push_str(proto);
-    HeaderValue::from_str(&text).unwrap_or(const { HeaderValue::from_static("for=unknown") })
+    FieldValue::from_str(&text).unwrap_or(const { FieldValue::from_static("for=unknown") })
 }
 
-fn insert(headers: &mut HeaderMap, name: &HeaderName, text: &str) {
-    if let Ok(value) = HeaderValue::from_str(text) {
+fn insert(headers: &mut Fields, name: &HeaderName, text: &str) {
+    if let Ok(value) = FieldValue::from_str(text) {
         headers.insert(name, value);
     } else {
         headers.remove(name);
@@ -204,15 +200,15 @@ mod tests {
         Forwarding::new(vec!["10.0.0.0/8".parse().unwrap()])
     }
 
-    fn map(pairs: &[(&'static str, &str)]) -> HeaderMap {
-        let mut headers = HeaderMap::new();
+    fn map(pairs: &[(&'static str, &str)]) -> Fields {
+        let mut headers = Fields::new();
         for (name, value) in pairs {
-            headers.append(*name, HeaderValue::from_str(value).unwrap());
+            headers.append(*name, FieldValue::from_str(value).unwrap());
         }
         headers
     }
 
-    fn rewrite(headers: &mut HeaderMap, peer: &str) {
+    fn rewrite(headers: &mut Fields, peer: &str) {
         let hop = Hop::new(peer.parse().unwrap(), false, headers.get(header::HOST));
         if forwarding().prepare(headers, &hop) {
             for (name, value) in hop.headers() {

@@ -1,10 +1,12 @@
 //! Headers that speak of one connection only (RFC 9110 §7.6.1).
 
-use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use http::header::{self, HeaderName};
+
+use crate::fields::{FieldValue, Fields, is_hop_by_hop};
 
 /// The protocol that a client wants to upgrade to.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Upgrade(pub HeaderValue);
+pub struct Upgrade(pub FieldValue);
 
 static KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 static PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
@@ -13,7 +15,7 @@ static PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection"
 ///
 /// `TE` stays when it asks for trailers, and only with that (RFC 9110 §10.1.4).
 /// `Upgrade` and `Connection: upgrade` are written anew by the proxy when the request is one.
-pub fn strip_request(headers: &mut HeaderMap) -> Option<Upgrade> {
+pub fn strip_request(headers: &mut Fields) -> Option<Upgrade> {
     // Many requests have none of these, and one look at the names tells.
     let speaks_of_connection = |name: &HeaderName| {
         is_hop_by_hop(name) || *name == header::TE || *name == header::PROXY_AUTHORIZATION
@@ -28,54 +30,51 @@ pub fn strip_request(headers: &mut HeaderMap) -> Option<Upgrade> {
             .to_str()
             .is_ok_and(|te| te.split(',').any(|t| t.trim().eq_ignore_ascii_case("trailers")))
     {
-        headers.insert(header::TE, const { HeaderValue::from_static("trailers") });
+        headers.insert(header::TE, const { FieldValue::from_static("trailers") });
     }
     upgrade
 }
 
 /// Takes hop-by-hop headers out of a response; returns the upgrade that it agrees to.
-pub fn strip_response(headers: &mut HeaderMap) -> Option<Upgrade> {
+pub fn strip_response(headers: &mut Fields) -> Option<Upgrade> {
     headers.remove(header::PROXY_AUTHENTICATE);
     strip_connection(headers)
 }
 
-/// Whether a header of an answer speaks of one connection only, whatever `Connection` says.
-#[must_use]
-pub fn is_hop_by_hop(name: &HeaderName) -> bool {
-    match *name {
-        header::CONNECTION
-        | header::TRANSFER_ENCODING
-        | header::UPGRADE
-        | header::PROXY_AUTHENTICATE => true,
-        _ => *name == KEEP_ALIVE || *name == PROXY_CONNECTION,
+/// Takes out what options of `Connection` name, all of them in one pass: there may be thousands.
+pub fn strip_named<'o>(headers: &mut Fields, options: impl IntoIterator<Item = &'o [u8]>) {
+    let named = options
+        .into_iter()
+        .filter_map(|option| std::str::from_utf8(option).ok())
+        .filter(|option| !is_essential(option))
+        .map(str::to_ascii_lowercase);
+    let mut named: Vec<String> = named.collect();
+    if named.is_empty() {
+        return;
     }
-}
-
-/// Takes out what one option of `Connection` names.
-pub fn strip_named(headers: &mut HeaderMap, option: &[u8]) {
-    if let Ok(option) = std::str::from_utf8(option)
-        && !is_essential(option)
-        && let Ok(name) = HeaderName::try_from(option)
-    {
-        headers.remove(name);
-    }
+    named.sort_unstable();
+    let is_named = |name: &HeaderName| {
+        named.binary_search_by(|named| named.as_str().cmp(name.as_str())).is_ok()
+    };
+    headers.retain(|name, _| !is_named(name));
 }
 
 /// Takes out `Connection`, what it names, and what older software sends beside it.
-fn strip_connection(headers: &mut HeaderMap) -> Option<Upgrade> {
+fn strip_connection(headers: &mut Fields) -> Option<Upgrade> {
     let mut upgrades = false;
-    let connection: Vec<HeaderValue> =
-        headers.get_all(header::CONNECTION).iter().cloned().collect();
+    let connection: Vec<FieldValue> = headers.get_all(header::CONNECTION).cloned().collect();
     headers.remove(header::CONNECTION);
-    for options in connection {
-        for option in options.to_str().unwrap_or_default().split(',').map(str::trim) {
-            if option.eq_ignore_ascii_case("upgrade") {
-                upgrades = true;
-            } else {
-                strip_named(headers, option.as_bytes());
-            }
-        }
-    }
+    let options = connection
+        .iter()
+        .flat_map(|options| options.to_str().unwrap_or_default().split(',').map(str::trim));
+    strip_named(
+        headers,
+        options.map(str::as_bytes).filter(|option| {
+            let upgrade = option.eq_ignore_ascii_case(b"upgrade");
+            upgrades |= upgrade;
+            !upgrade
+        }),
+    );
     headers.remove(&KEEP_ALIVE);
     headers.remove(&PROXY_CONNECTION);
     headers.remove(header::TRANSFER_ENCODING);
@@ -107,13 +106,11 @@ fn is_essential(option: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn map(pairs: &[(&str, &str)]) -> HeaderMap {
-        let mut headers = HeaderMap::new();
+    fn map(pairs: &[(&str, &str)]) -> Fields {
+        let mut headers = Fields::new();
         for (name, value) in pairs {
-            headers.append(
-                HeaderName::try_from(*name).unwrap(),
-                HeaderValue::from_str(value).unwrap(),
-            );
+            headers
+                .append(HeaderName::try_from(*name).unwrap(), FieldValue::from_str(value).unwrap());
         }
         headers
     }
@@ -152,7 +149,7 @@ mod tests {
     fn an_upgrade_needs_both_headers() {
         let mut headers = map(&[("connection", "Upgrade"), ("upgrade", "websocket")]);
         let upgrade = strip_request(&mut headers);
-        assert_eq!(upgrade, Some(Upgrade(HeaderValue::from_static("websocket"))));
+        assert_eq!(upgrade, Some(Upgrade(FieldValue::from_static("websocket"))));
         let mut headers = map(&[("upgrade", "websocket")]);
         assert_eq!(strip_request(&mut headers), None);
         assert!(headers.is_empty());

@@ -2,20 +2,21 @@
 
 use std::sync::OnceLock;
 
-use http::header::{HeaderMap, HeaderName, HeaderValue};
+use http::header::HeaderName;
 
 use super::told::Lines;
 use super::{Managed, value};
+use crate::fields::{FieldValue, Fields};
 use crate::policy::{Permit, SignIn};
 
 /// Ready-made identity headers of one caller for one organization; empty for nobody.
 #[derive(Clone, Debug, Default)]
 pub struct Identity {
-    pairs: Vec<(HeaderName, HeaderValue)>,
+    pairs: Vec<(HeaderName, FieldValue)>,
     /// The same as bytes.
     pub(super) lines: Lines,
     /// The same as the answer to a question.
-    answer: OnceLock<HeaderMap>,
+    answer: OnceLock<Fields>,
 }
 
 impl Identity {
@@ -27,19 +28,19 @@ impl Identity {
 
     /// Takes ready pairs.
     #[must_use]
-    pub fn from_pairs(pairs: impl IntoIterator<Item = (HeaderName, HeaderValue)>) -> Self {
+    pub fn from_pairs(pairs: impl IntoIterator<Item = (HeaderName, FieldValue)>) -> Self {
         let pairs: Vec<_> = pairs.into_iter().collect();
         let lines = Lines::of(pairs.iter().map(|(name, value)| (name, value)));
         Self { pairs, lines, answer: OnceLock::new() }
     }
 
     /// The answer that a proxy gets, made once: it is good as long as these headers are.
-    pub fn answer(&self, make: impl FnOnce() -> HeaderMap) -> &HeaderMap {
+    pub fn answer(&self, make: impl FnOnce() -> Fields) -> &Fields {
         self.answer.get_or_init(make)
     }
 
     /// The headers to write.
-    pub fn iter(&self) -> impl Iterator<Item = (&HeaderName, &HeaderValue)> {
+    pub fn iter(&self) -> impl Iterator<Item = (&HeaderName, &FieldValue)> {
         self.pairs.iter().map(|(name, value)| (name, value))
     }
 }
@@ -74,7 +75,7 @@ impl Managed {
             (&names.groups, permit.caller(), permit.organization())
             && !caller.groups.is_empty()
             // A list is encoded item by item; a second time would be once too often.
-            && let Ok(list) = HeaderValue::from_str(&list(&caller.groups))
+            && let Ok(list) = FieldValue::from_str(&list(&caller.groups))
         {
             pairs.push((name.clone(), list));
         }

@@ -5,7 +5,9 @@
 
 use std::sync::Arc;
 
-use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use http::header::{self, HeaderName};
+
+use crate::fields::{FieldValue, Fields};
 
 use super::cookies;
 use super::{Hop, Identity};
@@ -28,19 +30,19 @@ impl Lines {
     }
 
     pub(super) fn of<'h>(
-        headers: impl IntoIterator<Item = (&'h HeaderName, &'h HeaderValue)>,
+        headers: impl IntoIterator<Item = (&'h HeaderName, &'h FieldValue)>,
     ) -> Self {
         let mut lines = Vec::new();
         for (name, value) in headers {
-            write_line(name, value, &mut lines);
+            write_line(name, value.as_bytes(), &mut lines);
         }
         Self(lines)
     }
 }
 
 /// Writes one line of a head.
-pub fn write_line(name: &HeaderName, value: &HeaderValue, head: &mut Vec<u8>) {
-    let (name, value) = (name.as_str().as_bytes(), value.as_bytes());
+pub fn write_line(name: &HeaderName, value: &[u8], head: &mut Vec<u8>) {
+    let name = name.as_str().as_bytes();
     head.reserve(name.len() + value.len() + 4);
     head.extend_from_slice(name);
     head.extend_from_slice(b": ");
@@ -63,11 +65,11 @@ impl Told {
     }
 
     /// Writes one header of the client's into a head.
-    pub fn write_said(&self, name: &HeaderName, value: &HeaderValue, head: &mut Vec<u8>) {
+    pub fn write_said(&self, name: &HeaderName, value: &FieldValue, head: &mut Vec<u8>) {
         if *name == header::COOKIE && !self.cookies.is_empty() {
             cookies::write_others(value.as_bytes(), &self.cookies, head);
         } else {
-            write_line(name, value, head);
+            write_line(name, value.as_bytes(), head);
         }
     }
 
@@ -80,7 +82,7 @@ impl Told {
     }
 
     /// The same for headers that somebody else writes.
-    pub fn insert(&self, headers: &mut HeaderMap) {
+    pub fn insert(&self, headers: &mut Fields) {
         if !self.cookies.is_empty() {
             cookies::without_ours(headers, &self.cookies);
         }
@@ -100,10 +102,10 @@ mod tests {
     /// Both ways say the same, in whatever order.
     #[track_caller]
     fn check(told: &Told, said: &[(&str, &str)]) {
-        let mut headers = HeaderMap::new();
+        let mut headers = Fields::new();
         for (name, value) in said {
             let name = HeaderName::try_from(*name).unwrap();
-            headers.append(name, HeaderValue::from_str(value).unwrap());
+            headers.append(name, FieldValue::from_str(value).unwrap());
         }
         let mut head = Vec::new();
         for (name, value) in &headers {
@@ -113,7 +115,7 @@ mod tests {
         told.insert(&mut headers);
         let mut expected = Vec::new();
         for (name, value) in &headers {
-            write_line(name, value, &mut expected);
+            write_line(name, value.as_bytes(), &mut expected);
         }
         let sorted = |text: &[u8]| {
             let mut lines: Vec<String> =
@@ -127,8 +129,8 @@ mod tests {
     #[test]
     fn what_is_written_is_what_is_inserted() {
         let user = HeaderName::from_static("x-auth-user");
-        let identity = Identity::from_pairs([(user, HeaderValue::from_static("acme:alice"))]);
-        let host = HeaderValue::from_static("hub.example.com");
+        let identity = Identity::from_pairs([(user, FieldValue::from_static("acme:alice"))]);
+        let host = FieldValue::from_static("hub.example.com");
         let hop = Hop::new("192.0.2.1:80".parse().unwrap(), true, Some(&host));
         let told = Told::new(Arc::new(identity), Some(Arc::new(hop)), "__Host-hubgate".into());
         check(&told, &[("host", "hub.example.com"), ("accept", "*/*")]);

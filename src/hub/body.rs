@@ -1,12 +1,12 @@
 //! Namespaces that stand in a request's body.
 
-use http::HeaderMap;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 
 use super::Hub;
 use super::claims::Claims;
 use super::json::{Case, Json, WrongType};
 use crate::config::BodyUnknown;
+use crate::fields::Fields;
 use crate::policy::{Claim, Claimed, Need, Target};
 
 /// The most that is read of a body that names namespaces.
@@ -86,8 +86,8 @@ impl<'h> BodyRule<'h> {
     ///
     /// # Errors
     /// [`BodyError::Undeclared`].
-    pub fn admit(&self, headers: &HeaderMap) -> Result<(), BodyError> {
-        let mut types = headers.get_all(CONTENT_TYPE).iter();
+    pub fn admit(&self, headers: &Fields) -> Result<(), BodyError> {
+        let mut types = headers.get_all(CONTENT_TYPE);
         let (Some(declared), None) = (types.next(), types.next()) else {
             return Err(BodyError::Undeclared);
         };
@@ -98,7 +98,7 @@ impl<'h> BodyRule<'h> {
         });
         let utf8 = parts
             .all(|part| part.is_empty() || matches!(part, "charset=utf-8" | "charset=\"utf-8\""));
-        let plain = headers.get_all(CONTENT_ENCODING).iter().all(|coding| coding == "identity");
+        let plain = headers.get_all(CONTENT_ENCODING).all(|coding| coding == "identity");
         if json && utf8 && plain { Ok(()) } else { Err(BodyError::Undeclared) }
     }
 

@@ -1,9 +1,10 @@
 //! What a request shows to a hub with accounts; two readings of it are none.
 
-use http::header::{self, HeaderMap, HeaderValue};
+use http::header;
 use memchr::memmem;
 
 use super::whoami::{Carrier, Shown, Whoami};
+use crate::fields::{FieldValue, Fields};
 use crate::headers::{folded, pairs};
 
 /// Credentials that contradict each other, or that a hub could read where we do not.
@@ -16,7 +17,7 @@ impl Whoami {
     ///
     /// # Errors
     /// When one is doubled, or spelled so that some servers would read it and others not.
-    pub fn shown(&self, headers: &HeaderMap) -> Result<Vec<Shown>, Contradiction> {
+    pub fn shown(&self, headers: &Fields) -> Result<Vec<Shown>, Contradiction> {
         let mut all = Vec::new();
         if headers.contains_key(header::COOKIE)
             && let Some(value) = self.cookies(headers)?
@@ -25,7 +26,7 @@ impl Whoami {
         }
         let own = self.config().headers.iter();
         for name in std::iter::once(&header::AUTHORIZATION).chain(own) {
-            let mut values = headers.get_all(name).iter();
+            let mut values = headers.get_all(name);
             if let Some(value) = values.next() {
                 if values.next().is_some() {
                     return Err(Contradiction("a credential's header stands there twice"));
@@ -50,7 +51,7 @@ impl Whoami {
     }
 
     /// The hub's cookies among the request's, as they stand.
-    fn cookies(&self, headers: &HeaderMap) -> Result<Option<HeaderValue>, Contradiction> {
+    fn cookies(&self, headers: &Fields) -> Result<Option<FieldValue>, Contradiction> {
         let mut found: Vec<(&str, &str)> = Vec::new();
         for (name, value) in pairs(headers) {
             if !self.config().cookies.iter().any(|own| own == name) {
@@ -80,7 +81,7 @@ impl Whoami {
                 texts.join("; ")
             }
         };
-        let value = HeaderValue::from_str(&text);
+        let value = FieldValue::from_str(&text);
         value.map(Some).map_err(|_| Contradiction("a cookie of the hub cannot be passed on"))
     }
 }

@@ -2,13 +2,15 @@
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use http::header::{self, HeaderName, HeaderValue};
+use http::header::{self, HeaderName};
 use http::uri::PathAndQuery;
-use http::{HeaderMap, Method, Request, StatusCode, Uri};
+use http::{Method, StatusCode, Uri};
 use serde_json::{Map, Value};
 
 use super::odd::Odd;
 use crate::config::{self, Basic, EmailTrust, Forbidden, PublicUrl};
+use crate::fields::{FieldValue, Fields};
+use crate::message::Request;
 use crate::policy::{Account, AccountId, Attribute, EmailAddress, Namespace, Selected};
 
 /// The most bytes that an answer may have.
@@ -31,19 +33,19 @@ pub struct Shown {
     /// Where it stands.
     pub carrier: Carrier,
     /// What stands there; of cookies, those that are the hub's.
-    pub value: HeaderValue,
+    pub value: FieldValue,
 }
 
 /// A question of our own to the hub, which holds one credential and nothing else of the request.
 ///
 /// Only this file makes one: whatever else goes to the hub needs a permit.
 #[derive(Debug)]
-pub struct Question(Request<()>);
+pub struct Question(Request);
 
 impl Question {
     /// The request as it is sent.
     #[must_use]
-    pub fn into_request(self) -> Request<()> {
+    pub fn into_request(self) -> Request {
         self.0
     }
 }
@@ -81,15 +83,15 @@ pub struct Hearing {
 #[derive(Debug)]
 pub struct Whoami {
     config: config::Whoami,
-    host: HeaderValue,
+    host: FieldValue,
 }
 
 impl Whoami {
     /// Asks as the configuration says; the hub is told the host that people see.
     #[must_use]
     pub fn new(config: config::Whoami, public_url: &PublicUrl) -> Self {
-        let host = HeaderValue::from_str(public_url.authority());
-        Self { config, host: host.unwrap_or(const { HeaderValue::from_static("localhost") }) }
+        let host = FieldValue::from_str(public_url.authority());
+        Self { config, host: host.unwrap_or(const { FieldValue::from_static("localhost") }) }
     }
 
     /// Whether another configuration asks the same.
@@ -139,22 +141,19 @@ impl Whoami {
 
     fn ask(&self, path: PathAndQuery, shown: &Shown) -> Result<Question, Odd> {
         let (name, value) = self.to_send(shown).ok_or(Odd::Unwritable)?;
-        let mut request = Request::new(());
-        *request.method_mut() = Method::GET;
-        *request.uri_mut() = Uri::from(path);
-        let headers = request.headers_mut();
+        let mut headers = Fields::with_capacity(4);
         headers.insert(header::HOST, self.host.clone());
-        headers.insert(header::ACCEPT, const { HeaderValue::from_static("application/json") });
+        headers.insert(header::ACCEPT, const { FieldValue::from_static("application/json") });
         headers.insert(
             header::USER_AGENT,
-            const { HeaderValue::from_static(concat!("hubgate/", env!("CARGO_PKG_VERSION"))) },
+            const { FieldValue::from_static(concat!("hubgate/", env!("CARGO_PKG_VERSION"))) },
         );
         headers.insert(name, value);
-        Ok(Question(request))
+        Ok(Question(Request::read(Method::GET, Uri::from(path), headers)))
     }
 
     /// The header that shows the credential to `whoami`; `None` for a scheme that is no token's.
-    fn to_send(&self, shown: &Shown) -> Option<(HeaderName, HeaderValue)> {
+    fn to_send(&self, shown: &Shown) -> Option<(HeaderName, FieldValue)> {
         let Carrier::Header(name) = &shown.carrier else {
             return Some((header::COOKIE, shown.value.clone()));
         };
@@ -164,8 +163,7 @@ impl Whoami {
             let plain = BASE64_STANDARD.decode(rest.trim()).ok()?;
             let at = plain.iter().position(|b| *b == b':')?;
             let token = plain.get(at + 1..).filter(|token| !token.is_empty())?;
-            let mut value = HeaderValue::from_bytes(&[b"Bearer ", token].concat()).ok()?;
-            value.set_sensitive(true);
+            let value = FieldValue::from_bytes(&[b"Bearer ", token].concat()).ok()?;
             return Some((header::AUTHORIZATION, value));
         }
         let known = ["bearer", "basic", "token"].iter().any(|own| scheme.eq_ignore_ascii_case(own));
@@ -209,7 +207,7 @@ impl Whoami {
         &self,
         mut hearing: Box<Hearing>,
         status: StatusCode,
-        headers: &HeaderMap,
+        headers: &Fields,
         body: &[u8],
     ) -> Result<Heard, Odd> {
         match status {
@@ -278,8 +276,8 @@ impl Whoami {
 }
 
 /// The address of the next page, on the same path.
-fn next_page(headers: &HeaderMap, current: &PathAndQuery) -> Option<PathAndQuery> {
-    let links = headers.get_all(header::LINK).iter().filter_map(|value| value.to_str().ok());
+fn next_page(headers: &Fields, current: &PathAndQuery) -> Option<PathAndQuery> {
+    let links = headers.get_all(header::LINK).filter_map(|value| value.to_str().ok());
     let next = links.flat_map(|value| value.split(',')).find_map(|link| {
         let (address, parameters) = link.trim().strip_prefix('<')?.split_once('>')?;
         parameters.contains("rel=\"next\"").then_some(address)

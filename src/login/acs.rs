@@ -4,12 +4,13 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use http::{HeaderMap, header};
+use http::header;
 
 use super::admit::Vouched;
 use super::pending::{Asked, Pending, fingerprint, is_handle};
 use super::{Error, Failure, Finished, Login, path, to};
 use crate::directory::{Entry, Provider};
+use crate::fields::Fields;
 use crate::observe::BegunBy;
 use crate::policy::{ReturnTo, SignIn};
 use crate::respond::{self, Answer, Carry};
@@ -20,7 +21,7 @@ use crate::service_provider::{self, Acs, Person, ServiceProvider};
 #[derive(Clone, Copy, Debug)]
 pub struct Sender<'r> {
     /// The browser's cookies, and what it says of where it was.
-    pub headers: &'r HeaderMap,
+    pub headers: &'r Fields,
     /// Who takes a turn at having the answer verified.
     pub client: IpAddr,
 }
@@ -142,7 +143,7 @@ impl Login {
     }
 
     /// Whether a POST was sent by a page of another site: by what the browser itself says of it.
-    fn is_from_elsewhere(&self, headers: &HeaderMap) -> bool {
+    fn is_from_elsewhere(&self, headers: &Fields) -> bool {
         let text = |name: &str| headers.get(name).map(|value| value.to_str().unwrap_or("?"));
         match (text("sec-fetch-site"), text(header::ORIGIN.as_str())) {
             (Some(site), _) => site != "same-origin",

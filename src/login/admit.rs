@@ -2,10 +2,9 @@
 
 use std::time::SystemTime;
 
-use http::HeaderMap;
-
 use super::{Error, Login, to};
 use crate::directory::Entry;
+use crate::fields::Fields;
 use crate::links;
 use crate::oidc::Tokens;
 use crate::policy::{Account, Profile, ReturnTo, SignIn};
@@ -36,7 +35,7 @@ impl Login {
         entry: &Entry,
         vouched: Vouched,
         return_to: &ReturnTo,
-        headers: &HeaderMap,
+        headers: &Fields,
         account: Option<&Account>,
         now: SystemTime,
     ) -> Result<(Answer, SignIn), Error> {

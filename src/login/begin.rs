@@ -3,13 +3,13 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use http::HeaderMap;
 use url::Url;
 
 use super::pending::{Asked, Pending, fresh_handle, seconds};
 use super::{Error, Failure, Login};
 use crate::config::PublicUrl;
 use crate::directory::{Entry, Provider};
+use crate::fields::Fields;
 use crate::oidc::{Prompt, RelyingParty, Wish};
 use crate::policy::ReturnTo;
 use crate::respond::{self, Answer, Carry};
@@ -86,7 +86,7 @@ impl Login {
         &self,
         entry: &Entry,
         query: &str,
-        headers: &HeaderMap,
+        headers: &Fields,
         now: SystemTime,
     ) -> Result<Answer, Failure> {
         let begin = Begin::parse(query, &self.public_url)?;
@@ -103,7 +103,7 @@ impl Login {
         entry: &Entry,
         provider: &Arc<ServiceProvider>,
         begin: Begin,
-        headers: &HeaderMap,
+        headers: &Fields,
         now: SystemTime,
     ) -> Result<Answer, Error> {
         let known = provider.known(now).await?;
@@ -130,7 +130,7 @@ impl Login {
         entry: &Entry,
         party: &RelyingParty,
         begin: Begin,
-        headers: &HeaderMap,
+        headers: &Fields,
         now: SystemTime,
     ) -> Result<Answer, Error> {
         if begin.issuer.is_some_and(|issuer| !party.issuer_matches(&issuer)) {

@@ -2,12 +2,11 @@
 
 use std::time::SystemTime;
 
-use http::HeaderMap;
-
 use super::admit::Vouched;
 use super::pending::{Asked, Pending, fingerprint};
 use super::{Error, Failure, Finished, Login, path, to};
 use crate::directory::{Entry, Provider};
+use crate::fields::Fields;
 use crate::observe::BegunBy;
 use crate::oidc::{CallbackParameters, Verified};
 use crate::policy::{Account, OrganizationId, ReturnTo, SignIn};
@@ -40,7 +39,7 @@ impl Login {
         &self,
         entry: &Entry,
         query: &str,
-        headers: &HeaderMap,
+        headers: &Fields,
         account: Option<&Account>,
         now: SystemTime,
     ) -> Result<Finished, Failure> {
@@ -83,7 +82,7 @@ impl Login {
         entry: &Entry,
         pending: &Pending,
         answer: CallbackParameters,
-        headers: &HeaderMap,
+        headers: &Fields,
         account: Option<&Account>,
         now: SystemTime,
     ) -> Result<(Answer, SignIn), Error> {
@@ -107,7 +106,7 @@ impl Login {
     pub(super) fn is_signed_in(
         &self,
         id: &OrganizationId,
-        headers: &HeaderMap,
+        headers: &Fields,
         now: SystemTime,
     ) -> bool {
         self.cookie

@@ -5,10 +5,10 @@ use std::time::{Duration, SystemTime};
 use aws_lc_rs::{digest, rand};
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-use http::HeaderMap;
 use serde::{Deserialize, Serialize};
 
 use super::{Error, Login, PATIENCE};
+use crate::fields::Fields;
 use crate::headers;
 use crate::oidc::Transaction;
 use crate::policy::{OrganizationId, ReturnTo};
@@ -100,7 +100,7 @@ impl Login {
         &self,
         organization: &OrganizationId,
         pending: &Pending,
-        headers: &HeaderMap,
+        headers: &Fields,
     ) -> Result<Vec<String>, Error> {
         let plain = serde_json::to_vec(pending).map_err(|_| Error::Parameters)?;
         let sealed = self.sealer.seal(&purpose(organization), &plain)?;
@@ -111,7 +111,7 @@ impl Login {
     }
 
     /// Takes away what is too much. Browsers send older cookies first (RFC 6265bis §5.8.3).
-    fn surplus(&self, headers: &HeaderMap) -> Vec<String> {
+    fn surplus(&self, headers: &Fields) -> Vec<String> {
         let prefix = format!("{}-login-", self.cookie.name());
         let names: Vec<&str> = headers::pairs(headers)
             .filter_map(|(name, _)| name.strip_prefix(&prefix))
@@ -130,7 +130,7 @@ impl Login {
         &self,
         organization: &OrganizationId,
         state: &str,
-        headers: &HeaderMap,
+        headers: &Fields,
         now: SystemTime,
     ) -> Option<Pending> {
         let name = format!("{}{}", self.cookie.name(), suffix(&fingerprint(state)));

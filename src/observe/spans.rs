@@ -10,13 +10,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
-use http::{HeaderMap, StatusCode};
+use http::StatusCode;
+
 use tokio::sync::mpsc;
 
 pub use context::TraceId;
 pub use message::encode;
 
 use context::{Parent, SpanId, TRACEPARENT, TRACESTATE, random};
+
+use crate::fields::Fields;
 
 /// How many spans wait for the collector; what comes beyond is counted and dropped.
 const QUEUE: usize = 4096;
@@ -145,7 +148,7 @@ impl Spans {
     /// Begins the trace of a request, or goes on with its client's. Whether it is kept is the
     /// client's to say only where it is `believed`: anybody could have all of theirs kept.
     #[must_use]
-    pub fn begin(&self, headers: &HeaderMap, believed: bool) -> Box<Request> {
+    pub fn begin(&self, headers: &Fields, believed: bool) -> Box<Request> {
         let parent = Parent::read(headers);
         let sampled = match &parent {
             Some(parent) if believed => parent.sampled,
@@ -238,7 +241,7 @@ impl Request {
 
     /// Tells the hub whose child its own span is (Trace Context §3.2, §3.3). What a client wrote
     /// and nobody can read is not passed on.
-    pub fn tell(&self, headers: &mut HeaderMap) {
+    pub fn tell(&self, headers: &mut Fields) {
         let Within { trace, sampled, .. } = self.within;
         headers.insert(TRACEPARENT, context::header(trace, self.hub, sampled));
         match self.parent.as_ref().map(|parent| &parent.state) {
@@ -291,10 +294,13 @@ impl Request {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fields::FieldValue;
 
-    fn parent(flags: &str) -> HeaderMap {
+    fn parent(flags: &str) -> Fields {
         let text = format!("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-{flags}");
-        HeaderMap::from_iter([(TRACEPARENT, text.parse().unwrap())])
+        let mut headers = Fields::new();
+        headers.append(TRACEPARENT, FieldValue::from_str(&text).unwrap());
+        headers
     }
 
     #[test]
@@ -309,9 +315,9 @@ mod tests {
             let request = spans.begin(&parent(flags), believed);
             assert_eq!(request.within().sampled(), kept, "{flags} {believed}");
             assert_eq!(request.trace().to_string(), "4bf92f3577b34da6a3ce929d0e0e4736");
-            let mut headers = HeaderMap::new();
+            let mut headers = Fields::new();
             request.tell(&mut headers);
-            let told = headers[TRACEPARENT].to_str().unwrap();
+            let told = headers[TRACEPARENT.as_str()].to_str().unwrap();
             assert!(told.ends_with(if kept { "-01" } else { "-00" }), "{told}");
             assert!(!told.contains("00f067aa0ba902b7"), "{told}");
         }

@@ -9,9 +9,7 @@ mod answer;
 mod chunks;
 mod download;
 mod head;
-mod lines;
 mod link;
-mod names;
 mod sending;
 
 use std::future::poll_fn;
@@ -19,16 +17,17 @@ use std::io;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use http::{Request, Response, StatusCode};
+use http::StatusCode;
 
 use super::Error;
 use super::outgoing::Sent;
 use super::pool::{Needs, Pool};
-use crate::body::{self, Body};
+use crate::body;
+use crate::fields::Names;
 use crate::headers::Told;
+use crate::message::{Request, Response};
 
 pub(super) use link::Link;
-pub(super) use names::Names;
 
 use answer::{Answer, Flaw};
 use download::Download;
@@ -62,11 +61,11 @@ impl Failure {
 /// back whole.
 pub(super) async fn exchange(
     link: Link,
-    request: &mut Request<Body>,
+    request: &mut Request,
     told: &Told,
     sent: &Sent,
     pool: &Pool,
-) -> Result<Response<Body>, Failure> {
+) -> Result<Response, Failure> {
     let mut under_way = UnderWay::begin(link, request, told)?;
     loop {
         let read = poll_fn(|cx| under_way.poll_answer(cx, request, pool.names())).await;
@@ -112,7 +111,7 @@ enum Stop {
 
 impl UnderWay {
     /// Writes the head; nothing is sent yet.
-    fn begin(mut link: Link, request: &mut Request<Body>, told: &Told) -> Result<Self, Failure> {
+    fn begin(mut link: Link, request: &mut Request, told: &Told) -> Result<Self, Failure> {
         let body = std::mem::take(request.body_mut());
         let sending = Sending::new(request, told, body, link.room()).map_err(Failure::of)?;
         Ok(Self { link, sending: Some(sending) })
@@ -122,9 +121,9 @@ impl UnderWay {
     fn poll_answer(
         &mut self,
         cx: &mut Context<'_>,
-        request: &mut Request<Body>,
+        request: &mut Request,
         names: &Names,
-    ) -> Poll<Result<(Answer, Response<Body>), Stop>> {
+    ) -> Poll<Result<(Answer, Response), Stop>> {
         if let Err(error) = self.poll_send(cx) {
             return Poll::Ready(Err(Stop::Client(error)));
         }
@@ -169,7 +168,7 @@ impl UnderWay {
     }
 
     /// The connection has ended without an answer.
-    fn broken(&mut self, request: &mut Request<Body>, error: Option<io::Error>) -> Failure {
+    fn broken(&mut self, request: &mut Request, error: Option<io::Error>) -> Failure {
         let (mut cause, mut unsent) = (None, false);
         if let Some(mut sending) = self.sending.take() {
             cause = sending.error.take();

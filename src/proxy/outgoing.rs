@@ -2,14 +2,16 @@
 
 use std::time::Duration;
 
-use http::header::{self, HeaderName, HeaderValue};
-use http::{Method, Request, Uri, Version};
+use http::header::{self, HeaderName};
+use http::{Method, Uri, Version};
 use http_body::Body as _;
 use hyper::upgrade::OnUpgrade;
 
 use super::{Cause, Error, SMALL};
-use crate::body::{Body, Lifeline, TrailerRule, UploadHandle};
+use crate::body::{Lifeline, TrailerRule, UploadHandle};
+use crate::fields::FieldValue;
 use crate::headers::{Managed, Upgrade};
+use crate::message::Request;
 
 /// How long a client that waits for `100 Continue` waits for the hub's word before its body is
 /// asked for all the same: not every hub sends one.
@@ -27,13 +29,13 @@ pub(super) struct Sent {
 /// A change of protocol that the client asks for.
 #[derive(Debug)]
 pub(super) struct Switch {
-    pub(super) protocol: HeaderValue,
+    pub(super) protocol: FieldValue,
     pub(super) client: OnUpgrade,
 }
 
 /// Makes a request fit for the hub, in place.
 pub(super) fn prepare(
-    request: &mut Request<Body>,
+    request: &mut Request,
     upgrade: Option<Upgrade>,
     lifeline: &Lifeline,
     rule: &TrailerRule,
@@ -45,10 +47,10 @@ pub(super) fn prepare(
     let version = std::mem::replace(request.version_mut(), Version::HTTP_11);
     let switch = upgrade
         .filter(|upgrade| empty && version == Version::HTTP_11 && is_forwarded(&upgrade.0))
-        .map(|upgrade| Switch { protocol: upgrade.0, client: hyper::upgrade::on(&mut *request) });
+        .and_then(|upgrade| Some(Switch { protocol: upgrade.0, client: client_of(request)? }));
     if let Some(switch) = &switch {
         let headers = request.headers_mut();
-        headers.insert(header::CONNECTION, const { HeaderValue::from_static("upgrade") });
+        headers.insert(header::CONNECTION, const { FieldValue::from_static("upgrade") });
         headers.insert(header::UPGRADE, switch.protocol.clone());
     }
     let replayable = empty
@@ -62,7 +64,7 @@ pub(super) fn prepare(
 
 /// Whether a protocol is tunnelled. What carries further HTTP requests is not: they would pass
 /// the gate unseen (RFC 9113 §3.1 took `h2c` out again; RFC 2817 is `TLS/1.0`).
-fn is_forwarded(protocol: &HeaderValue) -> bool {
+fn is_forwarded(protocol: &FieldValue) -> bool {
     let Ok(protocol) = protocol.to_str() else { return false };
     let name = protocol.split('/').next().unwrap_or_default();
     !protocol.contains([',', ' '])
@@ -72,11 +74,11 @@ fn is_forwarded(protocol: &HeaderValue) -> bool {
 
 /// An address (HTTP/2, absolute-form) becomes a path, and a `Host` header where there is none
 /// (RFC 9112 §3.2.1).
-pub(super) fn to_origin_form(request: &mut Request<Body>) -> Result<(), Error> {
+pub(super) fn to_origin_form(request: &mut Request) -> Result<(), Error> {
     let unsupported = || Error::Client(Cause::Unsupported);
     if let Some(authority) = request.uri().authority() {
         if !request.headers().contains_key(header::HOST) {
-            let host = HeaderValue::from_str(authority.as_str()).map_err(|_| unsupported())?;
+            let host = FieldValue::from_str(authority.as_str()).map_err(|_| unsupported())?;
             request.headers_mut().insert(header::HOST, host);
         }
         let path = request.uri().path_and_query().cloned().ok_or_else(unsupported)?;
@@ -98,7 +100,7 @@ pub(super) fn trailer_rule(managed: Managed) -> TrailerRule {
         header::TE,
     ];
     TrailerRule::new(move |trailers| {
-        managed.strip(trailers);
+        managed.strip_trailers(trailers);
         for name in &JUDGED {
             trailers.remove(name);
         }
@@ -107,7 +109,7 @@ pub(super) fn trailer_rule(managed: Managed) -> TrailerRule {
 
 /// Ties a body to its session, and watches its progress.
 fn watch(
-    request: &mut Request<Body>,
+    request: &mut Request,
     version: Version,
     lifeline: &Lifeline,
     rule: &TrailerRule,
@@ -121,23 +123,18 @@ fn watch(
     let body = std::mem::take(request.body_mut()).guarded(lifeline, SMALL);
     let (body, handle) = body.upload(expects.then_some(CONTINUE_PATIENCE), rule.clone());
     *request.body_mut() = body;
-    if expects {
-        let held = handle.clone();
-        hyper::ext::on_informational(request, move |response| {
-            if response.status() == http::StatusCode::CONTINUE {
-                held.release();
-            }
-        });
-    }
     handle
 }
 
+/// The connection that the client's request came on, once its protocol has changed.
+fn client_of(request: &mut Request) -> Option<OnUpgrade> {
+    request.extensions_mut().remove::<OnUpgrade>()
+}
+
 /// A request without a body once more; extensions belong to the first one.
-pub(super) fn copy(request: &Request<Body>) -> Request<Body> {
-    let mut copy = Request::new(Body::Empty);
-    *copy.method_mut() = request.method().clone();
-    *copy.uri_mut() = request.uri().clone();
+pub(super) fn copy(request: &Request) -> Request {
+    let (method, uri) = (request.method().clone(), request.uri().clone());
+    let mut copy = Request::read(method, uri, request.headers().clone());
     *copy.version_mut() = request.version();
-    *copy.headers_mut() = request.headers().clone();
     copy
 }

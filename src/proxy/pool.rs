@@ -12,11 +12,12 @@ use tokio::task::spawn_local;
 use tracing::debug;
 
 use super::connect::{Connector, Protocol, Stream};
-use super::direct::{Link, Names};
+use super::direct::Link;
 use super::patience::Timers;
 use super::resting::{Open, Resting};
 use super::{Error, local::Local};
 use crate::body::Body;
+use crate::fields::Names;
 use crate::observe::Recorder;
 
 /// How long a connection may have been idle for a request that cannot be sent twice: many servers

@@ -1,7 +1,6 @@
 //! A change of protocol: both sides agree, and then bytes go both ways (RFC 9110 §7.8).
 
-use http::header::{self, HeaderValue};
-use http::{Response, Version};
+use http::header;
 use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
@@ -12,23 +11,24 @@ use tracing::debug;
 use super::Error;
 use super::outgoing::Switch;
 use crate::body::{Body, Lifeline};
+use crate::fields::FieldValue;
 use crate::headers::strip_response;
+use crate::message::Response;
 
 /// Answers the client as the hub did, and joins the two connections once both have changed.
 pub(super) fn join(
-    mut response: Response<Incoming>,
+    mut response: http::Response<Incoming>,
     switch: Option<Switch>,
     lifeline: Lifeline,
-) -> Result<Response<Body>, Error> {
+) -> Result<Response, Error> {
     let hub = hyper::upgrade::on(&mut response);
-    let (mut parts, _) = response.into_parts();
-    let agreed = strip_response(&mut parts.headers).ok_or(Error::UnaskedUpgrade)?;
+    let mut response = Response::from(response);
+    let headers = response.headers_mut();
+    let agreed = strip_response(headers).ok_or(Error::UnaskedUpgrade)?;
     let switch = switch
         .filter(|asked| asked.protocol.as_bytes().eq_ignore_ascii_case(agreed.0.as_bytes()))
         .ok_or(Error::UnaskedUpgrade)?;
-    parts.version = Version::HTTP_11;
-    let headers = &mut parts.headers;
-    headers.insert(header::CONNECTION, const { HeaderValue::from_static("upgrade") });
+    headers.insert(header::CONNECTION, const { FieldValue::from_static("upgrade") });
     headers.insert(header::UPGRADE, agreed.0);
     // A 101 has no body, and no length (RFC 9110 §8.6).
     headers.remove(header::CONTENT_LENGTH);
@@ -38,7 +38,8 @@ pub(super) fn join(
             () = lifeline.ending() => debug!("a tunnel ended with its session"),
         }
     });
-    Ok(Response::from_parts(parts, Body::Empty))
+    *response.body_mut() = Body::Empty;
+    Ok(response)
 }
 
 /// Copies both ways; the end of one direction is passed on and leaves the other open.

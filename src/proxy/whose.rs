@@ -1,8 +1,12 @@
 //! Whose a credential is, by the hub's word.
 
+use bytes::Bytes;
+use http::StatusCode;
+
 use super::Proxy;
 use crate::clock::stopwatch;
 use crate::credential::Unknown;
+use crate::fields::Fields;
 use crate::hub::{ANSWER_LIMIT, Heard, Question, Said, Shown, Whoami};
 
 impl Proxy {
@@ -12,15 +16,15 @@ impl Proxy {
     /// When the hub does not say.
     pub async fn whose(&self, whoami: &Whoami, shown: &Shown) -> Result<Said, Unknown> {
         let asked = async {
-            let first = self.once(whoami.question(shown)?).await?;
-            let mut heard = whoami.read(first.status(), first.body())?;
+            let (status, _, body) = self.once(whoami.question(shown)?).await?;
+            let mut heard = whoami.read(status, &body)?;
             loop {
                 match heard {
                     Heard::Said(said) => return Ok(said),
                     Heard::More(hearing) => {
-                        let more = self.once(whoami.further(&hearing, shown)?).await?;
-                        let (status, headers) = (more.status(), more.headers());
-                        heard = whoami.read_more(hearing, status, headers, more.body())?;
+                        let question = whoami.further(&hearing, shown)?;
+                        let (status, headers, body) = self.once(question).await?;
+                        heard = whoami.read_more(hearing, status, &headers, &body)?;
                     }
                 }
             }
@@ -36,13 +40,13 @@ impl Proxy {
         said
     }
 
-    async fn once(&self, question: Question) -> Result<http::Response<bytes::Bytes>, Unknown> {
+    async fn once(&self, question: Question) -> Result<(StatusCode, Fields, Bytes), Unknown> {
         let answer = self.ask(question).await;
-        let (parts, body) =
-            answer.map_err(|error| Unknown::Unanswered(chain(&error)))?.into_parts();
+        let answer = answer.map_err(|error| Unknown::Unanswered(chain(&error)))?;
+        let (status, headers, body) = answer.into_parts();
         let read = body.read_whole(ANSWER_LIMIT).await;
         let (body, _) = read.map_err(|error| Unknown::Unanswered(chain(&error)))?;
-        Ok(http::Response::from_parts(parts, body))
+        Ok((status, headers, body))
     }
 }
 

@@ -1,7 +1,10 @@
 //! How a client wants to be spoken to: known from the request, never guessed from a session.
 
 use http::Method;
-use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+
+use http::header::{self, HeaderName};
+
+use crate::fields::{FieldValue, Fields};
 
 /// The client's dialect (contract, section 8).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,7 +36,7 @@ const LFS: &str = "application/vnd.git-lfs+json";
 impl Dialect {
     /// The dialect of a request for `path` (without the query).
     #[must_use]
-    pub fn of(method: &Method, path: &str, headers: &HeaderMap) -> Self {
+    pub fn of(method: &Method, path: &str, headers: &Fields) -> Self {
         let mut telling = Telling::default();
         for (name, value) in headers {
             telling.note(name, value);
@@ -46,10 +49,10 @@ impl Dialect {
 /// only when the request is refused.
 #[derive(Clone, Debug, Default)]
 pub struct Telling {
-    accept: Option<HeaderValue>,
-    agent: Option<HeaderValue>,
-    fetch_mode: Option<HeaderValue>,
-    fetch_dest: Option<HeaderValue>,
+    accept: Option<FieldValue>,
+    agent: Option<FieldValue>,
+    fetch_mode: Option<FieldValue>,
+    fetch_dest: Option<FieldValue>,
     credentials: bool,
     upgrade: bool,
     requested_with: bool,
@@ -57,7 +60,7 @@ pub struct Telling {
 
 impl Telling {
     /// Keeps of a header what it tells; of two with one name, the first.
-    pub fn note(&mut self, name: &HeaderName, value: &HeaderValue) {
+    pub fn note(&mut self, name: &HeaderName, value: &FieldValue) {
         let kept = match *name {
             header::ACCEPT => &mut self.accept,
             header::USER_AGENT => &mut self.agent,
@@ -82,7 +85,7 @@ impl Telling {
     /// The dialect of a request for `path` (without the query).
     #[must_use]
     pub fn dialect(&self, method: &Method, path: &str) -> Dialect {
-        fn text(value: Option<&HeaderValue>) -> Option<&str> {
+        fn text(value: Option<&FieldValue>) -> Option<&str> {
             value.and_then(|value| value.to_str().ok())
         }
         let credentials = self.credentials;
@@ -129,9 +132,9 @@ mod tests {
     #[track_caller]
     fn check(request: &str, pairs: &[(&'static str, &str)], expected: Dialect) {
         let (method, path) = request.split_once(' ').unwrap();
-        let mut headers = HeaderMap::new();
+        let mut headers = Fields::new();
         for (name, value) in pairs {
-            headers.append(*name, HeaderValue::from_str(value).unwrap());
+            headers.append(*name, FieldValue::from_str(value).unwrap());
         }
         let method = Method::from_bytes(method.as_bytes()).unwrap();
         assert_eq!(Dialect::of(&method, path, &headers), expected, "{request} {pairs:?}");

@@ -1,7 +1,7 @@
 //! Exclusive XML Canonicalization 1.0, without comments: the bytes that a signature covers.
 
 use super::Refusal;
-use super::xml::{Child, Element, Name};
+use super::xml::{Child, Element, Name, Namespace};
 
 /// Its algorithm identifier.
 pub(crate) const EXCLUSIVE: &str = "http://www.w3.org/2001/10/xml-exc-c14n#";
@@ -14,39 +14,48 @@ pub(crate) const EXCLUSIVE: &str = "http://www.w3.org/2001/10/xml-exc-c14n#";
 ///
 /// The form can be far larger than the document: siblings repeat the namespaces that their parent
 /// does not need. Beyond `most` bytes it is given up.
-pub(crate) fn canonicalize(
+pub(crate) fn canonicalize<'i>(
     apex: Element<'_>,
     omit: Option<Element<'_>>,
-    inclusive: &[&str],
+    inclusive: &[&'i str],
     most: usize,
 ) -> Result<Vec<u8>, Refusal> {
+    let name = |listed: &&'i str| if *listed == "#default" { "" } else { *listed };
+    let mut inclusive: Vec<_> = inclusive.iter().map(name).collect();
+    inclusive.sort_unstable();
     let output = String::with_capacity(4096);
     let mut writer = Writer { omit, inclusive, most, rendered: Vec::new(), output };
-    writer.element(apex)?;
+    writer.element(apex, None)?;
     Ok(writer.output.into_bytes())
 }
 
 struct Writer<'d, 'i> {
     omit: Option<Element<'d>>,
-    inclusive: &'i [&'i str],
+    /// The prefixes that are treated inclusively, sorted.
+    inclusive: Vec<&'i str>,
     most: usize,
     /// The namespace declarations written so far, the innermost last.
-    rendered: Vec<(&'d str, &'d str)>,
+    rendered: Vec<(&'d str, Namespace)>,
     output: String,
 }
 
 impl<'d> Writer<'d, '_> {
-    fn element(&mut self, element: Element<'d>) -> Result<(), Refusal> {
+    fn element(
+        &mut self,
+        element: Element<'d>,
+        parent: Option<Element<'d>>,
+    ) -> Result<(), Refusal> {
         let outer = self.rendered.len();
         self.output.push('<');
         self.name(element.name());
-        self.namespaces(element);
+        self.namespaces(element, parent);
+        self.within()?;
         self.attributes(element);
         self.output.push('>');
         for child in element.children() {
             match child {
                 Child::Element(child) if self.omit == Some(child) => {}
-                Child::Element(child) => self.element(child)?,
+                Child::Element(child) => self.element(child, Some(element))?,
                 Child::Text(text) => self.text(text),
                 Child::Ignored => {}
             }
@@ -55,6 +64,10 @@ impl<'d> Writer<'d, '_> {
         self.name(element.name());
         self.output.push('>');
         self.rendered.truncate(outer);
+        self.within()
+    }
+
+    fn within(&self) -> Result<(), Refusal> {
         if self.output.len() > self.most { Err(Refusal::TooLarge) } else { Ok(()) }
     }
 
@@ -68,22 +81,29 @@ impl<'d> Writer<'d, '_> {
 
     /// The declarations that the element needs and that no written ancestor has made, the default
     /// one first, the others by prefix (Exclusive C14N §3; Canonical XML §2.2, §2.3).
-    fn namespaces(&mut self, element: Element<'d>) {
-        let mut prefixes = vec![element.name().prefix];
-        prefixes.extend(
-            element.attributes().map(|(name, _)| name.prefix).filter(|prefix| !prefix.is_empty()),
-        );
-        for listed in self.inclusive {
-            let prefix = if *listed == "#default" { "" } else { listed };
-            prefixes.extend(element.declared(prefix));
+    ///
+    /// Of the prefixes that are treated inclusively, those that were in scope at the parent have
+    /// been written there or above.
+    fn namespaces(&mut self, element: Element<'d>, parent: Option<Element<'d>>) {
+        let mut needed: Vec<_> = element.prefixes().collect();
+        if !self.inclusive.is_empty() {
+            let declared = element.declared(parent);
+            needed.extend(
+                declared.filter(|(prefix, _)| self.inclusive.binary_search(prefix).is_ok()),
+            );
         }
-        prefixes.retain(|prefix| *prefix != "xml");
-        prefixes.sort_unstable();
-        prefixes.dedup();
-        for prefix in prefixes {
-            let uri = element.lookup(prefix).unwrap_or_default();
+        needed.retain(|(prefix, _)| *prefix != "xml");
+        // Stable: of several declarations of a prefix the innermost stays.
+        needed.sort_by_key(|(prefix, _)| *prefix);
+        needed.dedup_by_key(|(prefix, _)| *prefix);
+        for (prefix, namespace) in needed {
+            let uri = element.uri(namespace);
             let written = self.rendered.iter().rev().find(|(known, _)| *known == prefix);
-            if written.map_or("", |(_, uri)| *uri) == uri {
+            let known = match written {
+                Some((_, written)) => *written == namespace,
+                None => uri.is_empty(),
+            };
+            if known {
                 continue;
             }
             self.output.push_str(if prefix.is_empty() { " xmlns" } else { " xmlns:" });
@@ -91,24 +111,12 @@ impl<'d> Writer<'d, '_> {
             self.output.push_str("=\"");
             self.value(uri);
             self.output.push('"');
-            self.rendered.push((prefix, uri));
+            self.rendered.push((prefix, namespace));
         }
     }
 
-    /// The attributes by namespace, then by local name (Canonical XML §2.2).
     fn attributes(&mut self, element: Element<'d>) {
-        let mut attributes: Vec<_> = element
-            .attributes()
-            .map(|(name, value)| {
-                let namespace = match name.prefix {
-                    "" => "",
-                    prefix => element.lookup(prefix).unwrap_or_default(),
-                };
-                (namespace, name.local, name, value)
-            })
-            .collect();
-        attributes.sort_unstable_by_key(|(namespace, local, _, _)| (*namespace, *local));
-        for (_, _, name, value) in attributes {
+        for (name, value) in element.sorted_attributes() {
             self.output.push(' ');
             self.name(name);
             self.output.push_str("=\"");

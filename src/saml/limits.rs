@@ -11,7 +11,7 @@ use super::Refusal;
 pub(crate) const MESSAGE_BYTES: usize = 256 * 1024;
 /// The largest `SignedInfo` in its canonical form: one reference needs less than two kilobytes.
 pub(crate) const SIGNED_INFO_BYTES: usize = 16 * 1024;
-/// The most prefixes of an `InclusiveNamespaces PrefixList`: each is looked up at every element.
+/// The most prefixes of an `InclusiveNamespaces PrefixList`: every declaration is sought in it.
 pub(crate) const PREFIXES: usize = 32;
 /// The largest message of the Redirect binding, inflated: URLs of browsers end long before.
 pub(crate) const INFLATED_BYTES: usize = 64 * 1024;
@@ -29,7 +29,8 @@ pub(crate) const FOREIGN_RELAY_STATE_BYTES: usize = 1024;
 pub(crate) struct Limits {
     /// Bytes of the document.
     pub(crate) bytes: usize,
-    /// Elements and pieces of text.
+    /// Elements and pieces of text. Of messages that fit, those that are long for other reasons
+    /// than to have many of them have a third: a group takes two or three, and a hundred bytes.
     pub(crate) nodes: usize,
     /// Elements in elements.
     pub(crate) depth: usize,
@@ -38,6 +39,10 @@ pub(crate) struct Limits {
     pub(crate) attributes: usize,
     /// Namespace declarations from an element up to the root.
     pub(crate) namespaces: usize,
+    /// Namespace declarations of all elements: some providers make two for each value.
+    pub(crate) declarations: usize,
+    /// Different namespaces of the whole document, and different ids: a provider has a dozen.
+    pub(crate) names: usize,
     /// Whether comments and processing instructions may stand between elements, as they do in
     /// files that people keep.
     pub(crate) comments: bool,
@@ -49,10 +54,12 @@ pub(crate) struct Limits {
 /// The limits of a message that came through a browser.
 pub(crate) const MESSAGE: Limits = Limits {
     bytes: MESSAGE_BYTES,
-    nodes: 16_384,
+    nodes: 8_192,
     depth: 64,
     attributes: 32,
     namespaces: 64,
+    declarations: 4_096,
+    names: 256,
     comments: false,
     ids: true,
 };
@@ -64,6 +71,8 @@ pub(crate) const METADATA: Limits = Limits {
     depth: 64,
     attributes: 64,
     namespaces: 128,
+    declarations: 131_072,
+    names: 1024,
     comments: true,
     ids: false,
 };

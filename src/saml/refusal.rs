@@ -44,7 +44,8 @@ refusals! {
     Malformed "malformed" "the document is not well-formed XML 1.0 with namespaces",
     DocumentType "document-type" "the document has a DOCTYPE, a CDATA section, a comment or a processing instruction",
     TooDeep "too-deep" "the document is nested too deeply",
-    TooManyAttributes "too-many-attributes" "an element has too many attributes or namespaces",
+    TooManyAttributes "too-many-attributes" "an element has too many attributes or namespaces, or all of them declare too many",
+    TooManyNames "too-many-names" "the document has too many different namespaces or IDs",
     TooManyNodes "too-many-nodes" "the document has too many nodes",
     IdDoubled "id-doubled" "two elements have the same ID, or an ID stands in a namespace or is no name",
     // Shape (Core §2, §3).

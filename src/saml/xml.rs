@@ -5,13 +5,16 @@
 //! everything else, so that a document has one reading; and it keeps the prefixes, which
 //! canonicalization needs.
 
+mod distinct;
 mod reader;
 mod scan;
+mod scope;
 
 use std::borrow::Cow;
 
 use super::Refusal;
 use super::limits::Limits;
+use distinct::Distinct;
 
 /// A parsed document; every [`Element`] borrows from it.
 #[derive(Debug)]
@@ -19,7 +22,12 @@ pub(crate) struct Document<'a> {
     nodes: Vec<Node<'a>>,
     attributes: Vec<Attribute<'a>>,
     declarations: Vec<Declaration<'a>>,
+    namespaces: Distinct<'a>,
 }
+
+/// A namespace of one document; two are the same exactly if their numbers are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Namespace(usize);
 
 #[derive(Debug)]
 struct Node<'a> {
@@ -38,6 +46,7 @@ enum Content<'a> {
 #[derive(Debug)]
 struct ElementData<'a> {
     name: Name<'a>,
+    namespace: Namespace,
     attributes: std::ops::Range<usize>,
     /// The innermost namespace declaration that is in scope.
     scope: Option<usize>,
@@ -56,18 +65,17 @@ pub(crate) struct Name<'a> {
 #[derive(Debug)]
 struct Attribute<'a> {
     name: Name<'a>,
+    namespace: Namespace,
     value: Cow<'a, str>,
 }
 
 #[derive(Debug)]
 struct Declaration<'a> {
     prefix: &'a str,
-    /// Empty for `xmlns=""`.
-    uri: Cow<'a, str>,
+    /// [`NO_NAMESPACE`] for `xmlns=""`.
+    namespace: Namespace,
     /// The declaration that this one stands within.
     outer: Option<usize>,
-    /// How many declarations that makes.
-    count: usize,
 }
 
 impl<'a> Document<'a> {
@@ -93,29 +101,16 @@ impl<'a> Document<'a> {
         }
     }
 
-    /// The namespace that `prefix` stands for, the empty prefix for the default one; an empty
-    /// namespace when there is no default.
-    fn lookup(&self, scope: Option<usize>, prefix: &str) -> Option<&str> {
-        if prefix == "xml" {
-            return Some(XML);
-        }
-        match self.find(scope, prefix) {
-            Some(declaration) => Some(&declaration.uri),
-            None => prefix.is_empty().then_some(""),
-        }
-    }
-
-    fn find(&self, scope: Option<usize>, prefix: &str) -> Option<&Declaration<'a>> {
-        let mut at = scope;
-        while let Some(declaration) = at.and_then(|index| self.declarations.get(index)) {
-            if declaration.prefix == prefix {
-                return Some(declaration);
-            }
-            at = declaration.outer;
-        }
-        None
+    /// The name of a namespace, empty for that of names that are in none.
+    fn uri(&self, namespace: Namespace) -> &str {
+        self.namespaces.text(namespace.0).unwrap_or_default()
     }
 }
+
+/// What names without a namespace are in.
+const NO_NAMESPACE: Namespace = Namespace(0);
+/// What `xml:lang` is in.
+const XML_NAMESPACE: Namespace = Namespace(1);
 /// The namespace of `xml:lang` and its like (Namespaces in XML 1.0 §3).
 pub(crate) const XML: &str = "http://www.w3.org/XML/1998/namespace";
 
@@ -152,7 +147,7 @@ impl<'d> Element<'d> {
 
     /// The namespace of the name; empty when it has none.
     pub(crate) fn namespace(&self) -> &'d str {
-        self.document.lookup(self.data.scope, self.data.name.prefix).unwrap_or_default()
+        self.document.uri(self.data.namespace)
     }
 
     /// Whether this is `local` in `namespace`.
@@ -160,14 +155,32 @@ impl<'d> Element<'d> {
         self.data.name.local == local && self.namespace() == namespace
     }
 
-    /// The namespace that `prefix` stands for here.
-    pub(crate) fn lookup(&self, prefix: &str) -> Option<&'d str> {
-        self.document.lookup(self.data.scope, prefix)
+    /// The prefix of the name and of each attribute that has one, and what it stands for here.
+    pub(crate) fn prefixes(&self) -> impl Iterator<Item = (&'d str, Namespace)> + use<'d> {
+        let own = (self.data.name.prefix, self.data.namespace);
+        let attributes = self.own_attributes().iter().map(|a| (a.name.prefix, a.namespace));
+        std::iter::once(own).chain(attributes.filter(|(prefix, _)| !prefix.is_empty()))
     }
 
-    /// The prefix, if a declaration of it is in scope.
-    pub(crate) fn declared(&self, prefix: &str) -> Option<&'d str> {
-        self.document.find(self.data.scope, prefix).map(|declaration| declaration.prefix)
+    /// The prefixes that are declared here and were not in scope `around`, or all that are in
+    /// scope, the innermost first, and with whatever hides behind them.
+    pub(crate) fn declared(
+        &self,
+        around: Option<Element<'d>>,
+    ) -> impl Iterator<Item = (&'d str, Namespace)> + use<'d> {
+        let document = self.document;
+        let end = around.and_then(|around| around.data.scope);
+        let mut at = self.data.scope;
+        std::iter::from_fn(move || {
+            let declaration = document.declarations.get(at.filter(|_| at != end)?)?;
+            at = declaration.outer;
+            Some((declaration.prefix, declaration.namespace))
+        })
+    }
+
+    /// The name of a namespace that stands in this document.
+    pub(crate) fn uri(&self, namespace: Namespace) -> &'d str {
+        self.document.uri(namespace)
     }
 
     /// The value of the attribute `name`, which stands in no namespace.
@@ -179,12 +192,24 @@ impl<'d> Element<'d> {
 
     /// The attributes and their values, without namespace declarations, as they stand.
     pub(crate) fn attributes(&self) -> impl Iterator<Item = (Name<'d>, &'d str)> + use<'d> {
-        self.document
-            .attributes
-            .get(self.data.attributes.clone())
-            .unwrap_or_default()
-            .iter()
-            .map(|attribute| (attribute.name, &*attribute.value))
+        self.own_attributes().iter().map(|attribute| (attribute.name, &*attribute.value))
+    }
+
+    /// The attributes by namespace, then by local name (Canonical XML §2.2).
+    pub(crate) fn sorted_attributes(&self) -> Vec<(Name<'d>, &'d str)> {
+        let mut attributes: Vec<_> = self.own_attributes().iter().collect();
+        attributes.sort_unstable_by(|one, other| {
+            if one.namespace == other.namespace {
+                one.name.local.cmp(other.name.local)
+            } else {
+                self.uri(one.namespace).cmp(self.uri(other.namespace))
+            }
+        });
+        attributes.iter().map(|attribute| (attribute.name, &*attribute.value)).collect()
+    }
+
+    fn own_attributes(&self) -> &'d [Attribute<'d>] {
+        self.document.attributes.get(self.data.attributes.clone()).unwrap_or_default()
     }
 
     /// Everything that the element holds.
@@ -258,12 +283,9 @@ mod tests {
     /// One line for everything that a document says.
     fn ours(element: Element<'_>, out: &mut String) {
         write!(out, "<{{{}}}{}", element.namespace(), element.name().local).unwrap();
-        for (name, value) in element.attributes() {
-            let namespace = match name.prefix {
-                "" => "",
-                prefix => element.lookup(prefix).unwrap(),
-            };
-            write!(out, " {{{namespace}}}{}={value:?}", name.local).unwrap();
+        for attribute in element.own_attributes() {
+            let (namespace, local) = (element.uri(attribute.namespace), attribute.name.local);
+            write!(out, " {{{namespace}}}{local}={:?}", attribute.value).unwrap();
         }
         out.push('>');
         for child in element.children() {

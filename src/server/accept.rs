@@ -5,7 +5,6 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{Request, Response};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::spawn_local;
@@ -13,7 +12,7 @@ use tracing::warn;
 
 use super::connection::serve;
 use super::worker::Thread;
-use crate::body::Body;
+use crate::message::{Request, Response};
 use crate::observe::Connection;
 use crate::peer::{Door, Peer};
 
@@ -24,7 +23,7 @@ pub(super) const PAUSE: Duration = Duration::from_millis(100);
 /// the kernel's queue fills, and clients see that we are slow instead of being turned away.
 pub(super) async fn accept<Serve>(listener: TcpListener, door: Door, thread: Rc<Thread<Serve>>)
 where
-    Serve: AsyncFn(&mut Request<Body>, &Peer) -> Response<Body> + 'static,
+    Serve: AsyncFn(&mut Request, &Peer) -> Response + 'static,
 {
     let mut phases = thread.phases.clone();
     tokio::select! {
@@ -48,7 +47,7 @@ where
 
 async fn accept_all<Serve>(listener: &TcpListener, door: Door, thread: &Rc<Thread<Serve>>)
 where
-    Serve: AsyncFn(&mut Request<Body>, &Peer) -> Response<Body> + 'static,
+    Serve: AsyncFn(&mut Request, &Peer) -> Response + 'static,
 {
     loop {
         let Ok(place) = Arc::clone(&thread.room).acquire_owned().await else { return };
@@ -70,7 +69,7 @@ fn start<Serve>(
     door: Door,
     thread: &Rc<Thread<Serve>>,
 ) where
-    Serve: AsyncFn(&mut Request<Body>, &Peer) -> Response<Body> + 'static,
+    Serve: AsyncFn(&mut Request, &Peer) -> Response + 'static,
 {
     spawn_local(serve(stream, place, door, Rc::clone(thread)));
 }

@@ -1,28 +1,32 @@
 //! One connection of a client, from the handshake to its end.
 
 use std::convert::Infallible;
-use std::future::poll_fn;
+use std::future::{Future as _, poll_fn};
+use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
-use http::{Method, Request, Response, StatusCode};
+use http::{Method, StatusCode};
 use hyper::body::Incoming;
-use hyper::service::service_fn;
+use hyper::service::{Service, service_fn};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::sync::OwnedSemaphorePermit;
 use tracing::debug;
 
 use super::answering::Answering;
-use super::guarded_io::GuardedIo;
+use super::guarded_io::{Ahead, GuardedIo};
 use super::head_guard::Refusal;
 use super::incoming::unify;
-use super::registry::Entered;
-use super::stage::Stage;
+use super::library;
+use super::plain::{self, Left};
+use super::registry::{Entered, Entry, Order};
 use super::watched::Watch;
 use super::worker::Thread;
 use crate::body::Body;
+use crate::message::{Request, Response};
 use crate::observe::{Access, Connection, Flow, Outcome};
 use crate::peer::{Door, Peer};
 use crate::policy::Reason;
@@ -34,7 +38,7 @@ pub(super) async fn serve<Serve>(
     door: Door,
     thread: Rc<Thread<Serve>>,
 ) where
-    Serve: AsyncFn(&mut Request<Body>, &Peer) -> Response<Body> + 'static,
+    Serve: AsyncFn(&mut Request, &Peer) -> Response + 'static,
 {
     // A socket whose ends are not known is closed already.
     let (Ok(address), Ok(local)) = (stream.peer_addr(), stream.local_addr()) else { return };
@@ -66,30 +70,107 @@ pub(super) async fn serve<Serve>(
 async fn http<I, Serve>(io: I, watch: Arc<Watch>, peer: Peer, thread: &Rc<Thread<Serve>>)
 where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    Serve: AsyncFn(&mut Request<Body>, &Peer) -> Response<Body> + 'static,
+    Serve: AsyncFn(&mut Request, &Peer) -> Response + 'static,
 {
     let entered = thread.registry.enter(Arc::clone(&watch));
     let io = GuardedIo::new(io, Arc::clone(&watch));
     let serving = Rc::clone(thread);
-    let service = service_fn(move |request: Request<Incoming>| {
+    let service = service_fn(move |mut request: http::Request<Incoming>| {
         let in_flight = watch.answering();
         let thread = Rc::clone(&serving);
         let watch = Arc::clone(&watch);
         async move {
-            let mut request = request.map(Body::from);
             unify(&mut request);
+            let mut request = Request::from(request);
             let response = (thread.serve)(&mut request, &peer).await;
             if response.status() == StatusCode::SWITCHING_PROTOCOLS {
                 watch.upgrades();
             }
-            Ok::<_, Infallible>(response.map(|body| Answering::new(body, in_flight)))
+            Ok::<_, Infallible>(turned_over(response).map(|body| Answering::new(body, in_flight)))
         }
     });
-    let mut stage = Stage::new(io, service);
-    let ended = poll_fn(|cx| stage.poll(cx, &entered, &thread.now().builders));
+    let mut speaking = pin!(speak(io, service, &entered, &peer, thread));
+    let ended = poll_fn(|cx| match entered.order(cx) {
+        Order::Cut => Poll::Ready(Ok(())),
+        Order::Serve | Order::Park | Order::ServeOne | Order::Finish => speaking.as_mut().poll(cx),
+    });
     if let Err(error) = ended.await {
         refused(&error, &entered, peer, thread);
     }
+}
+
+/// Goes from one way of speaking to the next.
+///
+/// A connection that is quiet between two requests gives its buffers back, which is most of what it
+/// takes, and gets new ones when bytes come.
+async fn speak<I, S, Serve>(
+    mut io: GuardedIo<I>,
+    service: S,
+    entry: &Entry,
+    peer: &Peer,
+    thread: &Thread<Serve>,
+) -> hyper::Result<()>
+where
+    I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    Serve: AsyncFn(&mut Request, &Peer) -> Response + 'static,
+    S: Service<
+            http::Request<Incoming>,
+            Response = http::Response<Answering>,
+            Error = Infallible,
+            Future: 'static,
+        > + Clone
+        + 'static,
+{
+    loop {
+        let said = poll_fn(|cx| match entry.ends_soon() {
+            true => Poll::Ready(None),
+            false => io.poll_ahead(cx).map(Some),
+        });
+        match said.await {
+            None => return finish(io).await,
+            // The client has left without a word.
+            Some(Ok(Ahead::End) | Err(_)) => return Ok(()),
+            Some(Ok(Ahead::Http2)) => {
+                let builders = thread.now().builders.clone();
+                return Box::pin(library::http2(io, service, entry, &builders)).await;
+            }
+            Some(Ok(Ahead::Http1)) => {}
+        }
+        entry.set_parkable(true);
+        entry.watch().park(false);
+        // In boxes, so that a quiet connection is not as large.
+        match Box::pin(plain::serve(&mut io, entry, peer, thread)).await {
+            Left::Library => {
+                let builders = thread.now().builders.clone();
+                let driven = library::http1(io, service.clone(), entry, &builders);
+                match Box::pin(driven).await? {
+                    Some(back) => io = back,
+                    None => return Ok(()),
+                }
+            }
+            Left::Quiet => {}
+            Left::Finished => return finish(io).await,
+            Left::Broken => return Ok(()),
+        }
+        entry.set_parkable(false);
+        entry.watch().park(true);
+        io.rest();
+    }
+}
+
+/// Ends a connection in good order; whether the client has heard of it or not, this is it.
+async fn finish<I: AsyncRead + AsyncWrite + Unpin>(mut io: GuardedIo<I>) -> hyper::Result<()> {
+    let _ = poll_fn(|cx| Pin::new(&mut io).poll_shutdown(cx)).await;
+    Ok(())
+}
+
+/// An answer for the library that speaks the client's version.
+fn turned_over(response: Response) -> http::Response<Body> {
+    response.into_http().unwrap_or_else(|_| {
+        let mut failed = http::Response::new(Body::Empty);
+        *failed.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+        failed
+    })
 }
 
 /// Records a request that never became one.

@@ -3,13 +3,13 @@
 
 use std::future::Future as _;
 use std::io;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::{Buf as _, BytesMut};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf};
 use tokio::time::Sleep;
 
 use super::head_guard::{Refusal, Scanner};
@@ -24,6 +24,9 @@ const LINGER: Duration = Duration::from_secs(2);
 /// refusal may have taken that end away.
 const HEAD_END: &[u8] = b"\r\n\r\n";
 
+/// How much is read at once of a head, and kept of what a client says while it is answered.
+const HEAD: usize = 8 * 1024;
+
 /// How an HTTP/2 client with prior knowledge begins (RFC 9113 §3.4).
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
@@ -33,7 +36,7 @@ pub(super) struct GuardedIo<I> {
     inner: I,
     scanner: Scanner,
     watch: Arc<Watch>,
-    /// What was read, and hyper reads next.
+    /// What was read before it was known whose it is: hyper reads it next.
     ahead: BytesMut,
     /// What hyper reads then, of our own.
     owed: &'static [u8],
@@ -69,6 +72,18 @@ impl<I> GuardedIo<I> {
     pub(super) fn put_back(&mut self, unused: &[u8]) {
         let blank = unused.iter().take_while(|b| matches!(b, b'\r' | b'\n')).count();
         self.ahead.extend_from_slice(unused.get(blank..).unwrap_or_default());
+    }
+
+    /// What was read and nobody has used yet.
+    pub(super) const fn ahead(&mut self) -> &mut BytesMut {
+        &mut self.ahead
+    }
+
+    /// Gives the room for it back, of a connection on which nothing is said.
+    pub(super) fn rest(&mut self) {
+        if self.ahead.is_empty() {
+            self.ahead = BytesMut::new();
+        }
     }
 
     /// Follows what was read.
@@ -118,14 +133,32 @@ impl<I: AsyncRead + Unpin> GuardedIo<I> {
             if whole {
                 return Poll::Ready(Ok(Ahead::Http2));
             }
-            let mut bytes = [0; 1024];
-            let mut buffer = ReadBuf::new(&mut bytes);
-            ready!(Pin::new(&mut self.inner).poll_read(cx, &mut buffer))?;
-            if buffer.filled().is_empty() {
+            if ready!(self.poll_fill(cx))? == 0 {
                 return Poll::Ready(Ok(Ahead::End));
             }
-            self.ahead.extend_from_slice(buffer.filled());
         }
+    }
+
+    /// Whether the client has left, or reads no more: it is not waited for then. What it says
+    /// meanwhile is kept; once that is much, nothing more is read.
+    pub(super) fn has_left(&mut self, cx: &mut Context<'_>) -> bool {
+        while self.ahead.len() < HEAD {
+            match self.poll_fill(cx) {
+                Poll::Ready(Ok(0) | Err(_)) => return true,
+                Poll::Ready(Ok(_)) => {}
+                Poll::Pending => break,
+            }
+        }
+        false
+    }
+
+    /// Reads once, behind what was read ahead; 0 is the end.
+    fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        // Room for a usual head is enough: what is longer is read on by the library.
+        if self.ahead.capacity() - self.ahead.len() < HEAD / 2 {
+            self.ahead.reserve(HEAD);
+        }
+        pin!(self.inner.read_buf(&mut self.ahead)).poll(cx)
     }
 }
 
@@ -147,6 +180,13 @@ impl<I: AsyncRead + Unpin> AsyncRead for GuardedIo<I> {
         } else if !this.owed.is_empty() && buffer.remaining() >= this.owed.len() {
             buffer.put_slice(std::mem::take(&mut this.owed));
             return Poll::Ready(Ok(()));
+        } else if this.scanner.in_head() {
+            // In small steps: hyper compares a head with its limit between two reads.
+            let mut bytes = [0; HEAD];
+            let mut step =
+                ReadBuf::new(bytes.get_mut(..buffer.remaining().min(HEAD)).unwrap_or_default());
+            ready!(Pin::new(&mut this.inner).poll_read(cx, &mut step))?;
+            buffer.put_slice(step.filled());
         } else {
             ready!(Pin::new(&mut this.inner).poll_read(cx, buffer))?;
         }

@@ -47,6 +47,20 @@ impl Entry {
         self.order.get()
     }
 
+    /// What the connection was told, for whoever need not be woken.
+    pub(super) const fn told(&self) -> Order {
+        self.order.get()
+    }
+
+    /// Whether nothing is begun behind what is under way, or was just asked.
+    pub(super) fn ends_soon(&self) -> bool {
+        match self.order.get() {
+            Order::Serve | Order::Park => false,
+            Order::ServeOne => self.watch.has_served(),
+            Order::Finish | Order::Cut => true,
+        }
+    }
+
     /// Says whether there are buffers to give back; an order to do so is done with.
     pub(super) fn set_parkable(&self, parkable: bool) {
         self.parkable.set(parkable);

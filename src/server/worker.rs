@@ -6,7 +6,6 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{Request, Response};
 use hyper::server::conn::{http1, http2};
 use hyper_util::rt::TokioTimer;
 use tokio::sync::{Semaphore, watch};
@@ -16,13 +15,15 @@ use tracing::{error, warn};
 
 use super::Live;
 use super::accept::accept;
+use super::library::Builders;
+use super::plain::Dates;
 use super::registry::Registry;
-use super::stage::Builders;
 use super::watched::{Load, Patience, Ticks};
 use super::{Ended, Phase};
-use crate::body::Body;
 use crate::clock::{Clock, stopwatch};
 use crate::config;
+use crate::fields::Names;
+use crate::message::{Request, Response};
 use crate::observe::{Connection, Observer, Recorder};
 use crate::peer::{Door, Peer};
 use crate::proxy::Local;
@@ -73,6 +74,11 @@ impl Limits {
             head_bytes: config.max_head_bytes.max(BUFFER),
             headers: config.max_headers,
         }
+    }
+
+    /// How many fields a head may have.
+    pub(super) const fn headers(&self) -> usize {
+        self.headers
     }
 
     /// Ticks are fine enough for the shortest limit, and no finer than needed.
@@ -149,13 +155,15 @@ pub(super) struct Thread<Serve> {
     pub(super) registry: Rc<Registry>,
     pub(super) ticks: Ticks,
     pub(super) load: Arc<Load>,
+    pub(super) names: Names,
+    pub(super) dates: Dates,
 }
 
 impl Worker {
     /// Serves until the drain is over; `ended` is dropped after everything else.
     pub(super) fn run<Serve>(self, make: &dyn Fn(Recorder) -> Serve, ended: Ended)
     where
-        Serve: AsyncFn(&mut Request<Body>, &Peer) -> Response<Body> + 'static,
+        Serve: AsyncFn(&mut Request, &Peer) -> Response + 'static,
     {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
@@ -169,7 +177,7 @@ impl Worker {
 
     async fn serve<Serve>(self, make: &dyn Fn(Recorder) -> Serve)
     where
-        Serve: AsyncFn(&mut Request<Body>, &Peer) -> Response<Body> + 'static,
+        Serve: AsyncFn(&mut Request, &Peer) -> Response + 'static,
     {
         let recorder = self.observer.recorder();
         let mut phases = self.phases.clone();
@@ -185,6 +193,8 @@ impl Worker {
             registry: Rc::default(),
             ticks: Ticks::new(),
             load: Arc::default(),
+            names: Names::default(),
+            dates: Dates::default(),
         });
         let mut accepting = Vec::with_capacity(self.sockets.len());
         for (door, socket) in self.sockets {

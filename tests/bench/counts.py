@@ -22,6 +22,7 @@ TARGET = "/acme/model/resolve/main/config.json"
 
 
 ANSWER = "nginx, `return 200`"
+TELLING = "nginx, `return 200` with the same header fields"
 QUESTIONS = {"hubgate asked by nginx's auth_request": "nginx", "hubgate asked as by Traefik, Caddy, HAProxy": "forward"}
 
 
@@ -52,6 +53,14 @@ def answering_life(hub, launch):
     peer = peers.nginx("counted nginx", hub.url, location="return 200;", launch=launch)
     peer.path, fields = peers.question("nginx", peer.url, TARGET)
     return peer, {**measure.request_headers("hubgate=x"), **fields}
+
+
+def telling(hub, answer, launch=()):
+    """nginx that says with its 200 what the gate has said: every field but those that nginx writes by itself."""
+    own = ("date", "content-length", "connection", "server")
+    fields = [(name, value) for name, value in answer.headers.items() if name.lower() not in own]
+    told = "".join(f"add_header {name} '{value}' always; " for name, value in fields if value)
+    return peers.nginx(TELLING, hub.url, location=told + "return 200;", launch=launch)
 
 
 LIVES = {"hubgate, session verified": hubgate_life, "nginx, no authentication": nginx_life}

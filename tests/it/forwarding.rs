@@ -4,6 +4,7 @@ mod answers;
 mod crowd;
 mod http2;
 mod refused;
+mod simple;
 mod streams;
 mod tunnels;
 

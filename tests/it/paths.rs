@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 use http::Method;
 use http::uri::PathAndQuery;
 use hubgate::config::Identity;
+use hubgate::fields::{FieldValue, Fields};
 use hubgate::hub::{BodyError, Found, Hub};
 use hubgate::policy::{Claimed, Target};
 use proptest::prelude::*;
@@ -424,10 +425,10 @@ fn check_headers(headers: &[(&str, &str)], expected: Result<(), BodyError>) {
     let path = PathAndQuery::from_static("/api/repos/create");
     let target = Target::parse(Method::POST, path).unwrap();
     let Ok(Found::InBody(rule)) = HUGGINGFACE.find(&target) else { panic!("a body is read") };
-    let mut map = http::HeaderMap::new();
+    let mut map = Fields::new();
     for (name, value) in headers {
         let name = http::HeaderName::try_from(*name).unwrap();
-        map.append(name, value.parse().unwrap());
+        map.append(name, FieldValue::from_str(value).unwrap());
     }
     assert_eq!(rule.admit(&map), expected, "{headers:?}");
 }

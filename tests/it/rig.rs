@@ -6,12 +6,13 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use http::header::HeaderValue;
-use http::{Request, Response, StatusCode};
+use http::StatusCode;
 use hubgate::body::{Body, Cord, Lifeline};
 use hubgate::clock::{Clock, stopwatch};
 use hubgate::config::{self, BodyUnknown, HubProfile, Identity, Unclaimed, Upstream};
+use hubgate::fields::FieldValue;
 use hubgate::headers::{Managed, Told};
+use hubgate::message::{Request, Response};
 use hubgate::observe::{Access, Format, Observer, Outcome, Recorder, Sink};
 use hubgate::peer::Peer;
 use hubgate::policy::{Claimed, Decision, Principal, Target, decide};
@@ -145,10 +146,10 @@ fn gate(
     connector: &Connector,
     recorder: Recorder,
     cord: Arc<Cord>,
-) -> impl AsyncFn(&mut Request<Body>, &Peer) -> Response<Body> + use<> {
+) -> impl AsyncFn(&mut Request, &Peer) -> Response + use<> {
     let managed = Managed::new(config::Headers::hubgate("hub"));
     let proxy = Proxy::new(connector, &managed, recorder.clone());
-    async move |request: &mut Request<Body>, peer: &Peer| {
+    async move |request: &mut Request, peer: &Peer| {
         let (started, now) = (stopwatch(), Clock::system().now());
         let method = request.method().clone();
         let path = request.uri().path().to_owned();
@@ -189,12 +190,12 @@ fn gate(
             bytes: http_body::Body::size_hint(response.body()).exact(),
             trace: None,
         });
-        response.headers_mut().insert("x-gate", HeaderValue::from_static("1"));
+        response.headers_mut().insert("x-gate", FieldValue::from_static("1"));
         response
     }
 }
 
-fn refusal(status: StatusCode, reason: &str) -> Response<Body> {
+fn refusal(status: StatusCode, reason: &str) -> Response {
     let mut response = Response::new(Body::full(reason.to_owned()));
     *response.status_mut() = status;
     response

@@ -15,9 +15,9 @@ const LAYERS: &[(u8, &[&str])] = &[
     (5, &["credential"]),
     (4, &["directory", "links", "session"]),
     (3, &["oidc", "service_provider", "hub"]),
-    (2, &["http_client", "jose"]),
+    (2, &["http_client", "jose", "message"]),
     (1, &["body", "budget", "clock", "config", "headers", "observe", "peer", "respond"]),
-    (0, &["policy", "saml"]),
+    (0, &["fields", "policy", "saml"]),
 ];
 
 /// Neighbours that may see each other, each with the reason.

@@ -1,9 +1,10 @@
 //! What the hub and the client would see.
 
 use http::Method;
-use http::header::{self, HeaderMap};
+use http::header;
 
 use crate::error::Error;
+use crate::fields::Fields;
 use crate::headers::Managed;
 use crate::login;
 use crate::policy::{Decision, OrganizationId, Permit, Reason, ReturnTo, Target};
@@ -130,7 +131,7 @@ impl Explainer<'_> {
 /// Who could have sent the request, and how each is spoken to.
 fn clients(target: Option<&Target>) -> Vec<(&'static str, Dialect)> {
     let (method, path) = target.map_or((&Method::GET, "/"), |t| (t.method(), t.path()));
-    match Dialect::of(method, path, &HeaderMap::new()) {
+    match Dialect::of(method, path, &Fields::new()) {
         Dialect::Git { .. } => vec![
             ("git", Dialect::Git { credentials: false }),
             ("git with a token", Dialect::Git { credentials: true }),

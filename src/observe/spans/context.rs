@@ -1,8 +1,9 @@
 //! W3C Trace Context: what comes with a request, read strictly.
 
 use aws_lc_rs::rand;
-use http::HeaderMap;
-use http::header::{HeaderName, HeaderValue};
+use http::header::HeaderName;
+
+use crate::fields::{FieldValue, Fields};
 
 use super::super::text;
 
@@ -55,8 +56,8 @@ pub(super) struct Parent {
 impl Parent {
     /// Reads both headers. A `traceparent` that is doubled or malformed is none, and without it
     /// there is no `tracestate` (§3.2.1, §4.3); a malformed `tracestate` alone is left out.
-    pub(super) fn read(headers: &HeaderMap) -> Option<Self> {
-        let mut all = headers.get_all(TRACEPARENT).iter();
+    pub(super) fn read(headers: &Fields) -> Option<Self> {
+        let mut all = headers.get_all(TRACEPARENT);
         let (Some(only), None) = (all.next(), all.next()) else { return None };
         let (trace, span, sampled) = traceparent(only.as_bytes())?;
         Some(Self { trace, span, sampled, state: tracestate(headers) })
@@ -102,7 +103,7 @@ fn digits<const N: usize>(text: &[u8]) -> Option<[u8; N]> {
 }
 
 /// All headers of that name, as one list (§3.3.1).
-fn tracestate(headers: &HeaderMap) -> Option<String> {
+fn tracestate(headers: &Fields) -> Option<String> {
     let mut whole = String::new();
     let mut keys: Vec<&str> = Vec::new();
     for value in headers.get_all(TRACESTATE) {
@@ -150,15 +151,15 @@ fn is_value(value: &str) -> bool {
 }
 
 /// The value of `traceparent` that we write.
-pub(super) fn header(trace: TraceId, span: SpanId, sampled: bool) -> HeaderValue {
+pub(super) fn header(trace: TraceId, span: SpanId, sampled: bool) -> FieldValue {
     let mut line = Vec::with_capacity(55);
     line.extend_from_slice(b"00-");
     text::hexadecimal(&trace.0, &mut line);
     line.push(b'-');
     text::hexadecimal(&span.0, &mut line);
     line.extend_from_slice(if sampled { b"-01" } else { b"-00" });
-    HeaderValue::from_maybe_shared(bytes::Bytes::from(line))
-        .unwrap_or(const { HeaderValue::from_static("") })
+    FieldValue::from_shared(bytes::Bytes::from(line))
+        .unwrap_or(const { FieldValue::from_static("") })
 }
 
 /// Random bytes: ids need not be secret, and must not repeat (Trace Context §7.1).
@@ -179,12 +180,12 @@ mod tests {
     const GOOD: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 
     fn read(parents: &[&str], states: &[&str]) -> Option<Parent> {
-        let mut headers = HeaderMap::new();
+        let mut headers = Fields::new();
         for text in parents {
-            headers.append(TRACEPARENT, HeaderValue::from_str(text).unwrap());
+            headers.append(TRACEPARENT, FieldValue::from_str(text).unwrap());
         }
         for text in states {
-            headers.append(TRACESTATE, HeaderValue::from_bytes(text.as_bytes()).unwrap());
+            headers.append(TRACESTATE, FieldValue::from_bytes(text.as_bytes()).unwrap());
         }
         Parent::read(&headers)
     }

@@ -1,22 +1,15 @@
 //! The head of an answer: read strictly, since whatever has two readings could smuggle another.
 
 use bytes::Bytes;
-use http::header::{HeaderMap, HeaderValue};
-use http::{Request, Response, StatusCode, Version};
+use http::StatusCode;
 use hyper::ext::ReasonPhrase;
 
 use super::head::number;
-use super::lines::Lines;
 use super::link::Link;
-use super::names::{Kind, Names};
 use crate::body::Body;
+use crate::fields::{FieldValue, Fields, Kind, LARGEST, LineFlaw, Lines, Names};
 use crate::headers::strip_named;
-
-/// The largest head of an answer, in bytes.
-pub(super) const LARGEST: usize = 256 * 1024;
-
-/// How many headers an answer may have.
-pub(super) const MOST: usize = 256;
+use crate::message::{Request, Response};
 
 /// How every head begins.
 const BEGIN: &[u8] = b"HTTP/1.";
@@ -28,14 +21,10 @@ pub(super) enum Flaw {
     Status,
     #[error("it has trailers that are none")]
     Trailers(#[from] httparse::Error),
-    #[error("it has more than {MOST} headers")]
-    TooMany,
     #[error("it does not begin as HTTP/1.1 does")]
     NoHttp,
-    #[error("a line of its head does not end in CR LF")]
-    LineEnd,
-    #[error("its head is longer than {LARGEST} bytes")]
-    TooLong,
+    #[error(transparent)]
+    Lines(#[from] LineFlaw),
     #[error("a header cannot be passed on")]
     Header,
     #[error("it broke off")]
@@ -75,9 +64,9 @@ pub(super) struct Answer {
 /// When it has two readings, or none.
 pub(super) fn take(
     link: &mut Link,
-    request: &mut Request<Body>,
+    request: &mut Request,
     names: &Names,
-) -> Result<Option<(Answer, Response<Body>)>, Flaw> {
+) -> Result<Option<(Answer, Response)>, Flaw> {
     let read = link.buffer();
     let begun = read.len().min(BEGIN.len());
     if read.get(..begun) != BEGIN.get(..begun) {
@@ -85,7 +74,7 @@ pub(super) fn take(
     }
     let mut found = Lines::new();
     if !found.find(read)? {
-        return if read.len() > LARGEST { Err(Flaw::TooLong) } else { Ok(None) };
+        return if read.len() > LARGEST { Err(LineFlaw::TooLong.into()) } else { Ok(None) };
     }
     let head = link.take(found.length());
     let mut lines = found.of(&head);
@@ -94,13 +83,14 @@ pub(super) fn take(
     *response.status_mut() = status;
     if status.is_informational() {
         // It is read as strictly, and goes no further.
-        collect(&head, lines, names, &mut HeaderMap::new())?;
+        collect(&head, lines, names, &mut Fields::new())?;
         let answer = Answer { framing: Framing::Length(0), keep_alive: true };
         return Ok(Some((answer, response)));
     }
     if let Some(reason) = reason {
         response.extensions_mut().insert(reason);
     }
+    // The room that the request's fields stood in.
     let mut headers = std::mem::take(request.headers_mut());
     headers.clear();
     let said = collect(&head, lines, names, &mut headers)?;
@@ -114,7 +104,6 @@ pub(super) fn take(
             && (!old || said.keep_alive)
             && (empty || framing != Framing::Close),
     };
-    *response.version_mut() = Version::HTTP_11;
     Ok(Some((answer, response)))
 }
 
@@ -168,21 +157,22 @@ impl Said {
 
 /// Collects what goes on to the client; the values share the bytes of the head.
 ///
-/// What may stand in a value is for [`HeaderValue`] to say: no control but a tab, so no CR. A line
+/// What may stand in a value is for [`FieldValue`] to say: no control but a tab, so no CR. A line
 /// that begins with a blank has no name, so none is folded (RFC 9112 §5.2).
 fn collect<'h>(
     head: &'h Bytes,
     lines: impl Iterator<Item = &'h [u8]>,
     names: &Names,
-    headers: &mut HeaderMap,
+    headers: &mut Fields,
 ) -> Result<Said, Flaw> {
     let mut said = Said::default();
     let mut named: Vec<&[u8]> = Vec::new();
+    let mut names = names.reading();
     for line in lines {
         let (name, kind, value) = names.take(line).ok_or(Flaw::Header)?;
-        let value = without_blanks(value);
+        let value = FieldValue::without_blanks(value);
         match kind {
-            Kind::Said => {}
+            Kind::Said | Kind::Asking => {}
             Kind::Length => {
                 let length = number(value).ok_or(Flaw::Length)?;
                 if said.length.replace(length).is_some() {
@@ -214,27 +204,14 @@ fn collect<'h>(
                 continue;
             }
         }
-        let value = HeaderValue::from_maybe_shared(head.slice_ref(value));
-        headers.try_append(name, value.map_err(|_| Flaw::Header)?).map_err(|_| Flaw::Header)?;
+        let value = FieldValue::from_shared(head.slice_ref(value));
+        headers.append(name, value.map_err(|_| Flaw::Header)?);
     }
-    for option in named {
-        strip_named(headers, option);
-    }
+    strip_named(headers, named);
     Ok(said)
 }
 
 /// Whether a value that goes no further is one all the same.
 fn is_value(value: &[u8]) -> Result<(), Flaw> {
-    HeaderValue::from_bytes(value).map(|_| ()).map_err(|_| Flaw::Header)
-}
-
-/// A value without the blanks around it: spaces and tabs, and nothing else (RFC 9110 §5.6.3).
-const fn without_blanks(mut value: &[u8]) -> &[u8] {
-    while let [b' ' | b'\t', rest @ ..] = value {
-        value = rest;
-    }
-    while let [rest @ .., b' ' | b'\t'] = value {
-        value = rest;
-    }
-    value
+    if FieldValue::is_one(value) { Ok(()) } else { Err(Flaw::Header) }
 }

@@ -5,9 +5,10 @@ use http::HeaderName;
 use http::header::{HeaderMap, HeaderValue};
 use memchr::memchr;
 
+use crate::fields::{LineFlaw, is_hop_by_hop};
+
 use super::answer::Flaw;
 use super::link::Link;
-use crate::headers::is_hop_by_hop;
 
 /// The longest line in front of a chunk; extensions are not passed on.
 const LONGEST_LINE: usize = 4 * 1024;
@@ -108,7 +109,9 @@ fn take_trailers(link: &mut Link) -> Result<Next, Flaw> {
     let mut places = [httparse::EMPTY_HEADER; MOST];
     let (length, lines) = match httparse::parse_headers(read, &mut places)? {
         httparse::Status::Complete(found) => found,
-        httparse::Status::Partial if read.len() > LARGEST_TRAILERS => return Err(Flaw::TooLong),
+        httparse::Status::Partial if read.len() > LARGEST_TRAILERS => {
+            return Err(LineFlaw::TooLong.into());
+        }
         httparse::Status::Partial => return Ok(Next::More),
     };
     let mut trailers = HeaderMap::with_capacity(lines.len());

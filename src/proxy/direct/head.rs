@@ -1,11 +1,11 @@
 //! The head of a request as bytes.
 
-use http::Request;
-use http::header::{self, HeaderValue};
+use http::header;
 use http_body::Body as _;
 
 use crate::body::Body;
 use crate::headers::{Told, write_line};
+use crate::message::Request;
 use crate::proxy::{Cause, Error};
 
 /// How a request's body is framed, and how much of it is to come.
@@ -31,7 +31,7 @@ impl Framing {
 /// # Errors
 /// When the target cannot stand in a request line, or what is said of the body contradicts it.
 pub(super) fn write(
-    request: &Request<Body>,
+    request: &Request,
     told: &Told,
     body: &Body,
     out: &mut Vec<u8>,
@@ -64,7 +64,7 @@ pub(super) fn write(
     match (framing, said) {
         (Framing::Chunked, _) => out.extend_from_slice(b"transfer-encoding: chunked\r\n"),
         (Framing::Length(length), None) => {
-            write_line(&header::CONTENT_LENGTH, &HeaderValue::from(length), out);
+            write_line(&header::CONTENT_LENGTH, length.to_string().as_bytes(), out);
         }
         (Framing::Length(_), Some(_)) | (Framing::Over, _) => {}
     }

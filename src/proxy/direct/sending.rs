@@ -5,13 +5,14 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bytes::{Buf as _, Bytes};
-use http::{HeaderMap, Request};
+use http::HeaderMap;
 use http_body::{Body as _, Frame};
 
 use super::head::{self, Framing};
 use super::link::Link;
 use crate::body::{self, Body};
 use crate::headers::{Told, write_line};
+use crate::message::Request;
 use crate::proxy::Error;
 
 /// What is still to be sent.
@@ -37,7 +38,7 @@ pub(super) struct Sending {
 impl Sending {
     /// Writes the head into `room`.
     pub(super) fn new(
-        request: &Request<Body>,
+        request: &Request,
         told: &Told,
         body: Body,
         room: Vec<u8>,
@@ -160,7 +161,7 @@ impl Sending {
             Framing::Chunked => {
                 self.out.extend_from_slice(b"0\r\n");
                 for (name, value) in trailers.into_iter().flatten() {
-                    write_line(name, value, &mut self.out);
+                    write_line(name, value.as_bytes(), &mut self.out);
                 }
                 self.out.extend_from_slice(b"\r\n");
                 self.framing = Framing::Over;

@@ -1,10 +1,13 @@
 //! From text to the tree, in one pass and within limits.
 
-use std::borrow::Cow;
-use std::collections::HashSet;
+mod naming;
 
-use super::scan::{Place, Scanner, expand, is_name, is_space};
-use super::{Attribute, Content, Declaration, Document, ElementData, Name, Node, XML};
+use std::borrow::Cow;
+
+use super::distinct::Distinct;
+use super::scan::{Place, Scanner, expand, is_space};
+use super::scope::Scope;
+use super::{Attribute, Content, Document, ElementData, NO_NAMESPACE, Node, XML};
 use crate::saml::Refusal;
 use crate::saml::limits::Limits;
 
@@ -16,11 +19,22 @@ pub(super) fn read<'a>(text: &'a str, limits: &Limits) -> Result<Document<'a>, R
     let mut reader = Reader {
         scanner: Scanner::of_document(text),
         limits,
-        document: Document { nodes: Vec::new(), attributes: Vec::new(), declarations: Vec::new() },
+        document: Document {
+            // A tag or a piece of text takes so many bytes in messages of providers.
+            nodes: Vec::with_capacity((text.len() / 64).min(limits.nodes)),
+            attributes: Vec::new(),
+            declarations: Vec::new(),
+            namespaces: Distinct::default(),
+        },
         open: Vec::new(),
-        ids: HashSet::new(),
+        scope: Scope::default(),
+        ids: Distinct::default(),
         seen_root: false,
     };
+    // The numbers of NO_NAMESPACE and XML_NAMESPACE.
+    for namespace in ["", XML] {
+        reader.document.namespaces.number(Cow::Borrowed(namespace));
+    }
     reader.xml_declaration()?;
     while !reader.scanner.at_end() {
         reader.step()?;
@@ -38,13 +52,16 @@ struct Reader<'a, 'l> {
     document: Document<'a>,
     /// The elements that are open, the outermost first.
     open: Vec<Open>,
-    ids: HashSet<Cow<'a, str>>,
+    scope: Scope<'a>,
+    ids: Distinct<'a>,
     seen_root: bool,
 }
 
 struct Open {
     index: usize,
     last_child: Option<usize>,
+    /// How many declarations were in scope in front of it.
+    around: usize,
 }
 
 impl<'a> Reader<'a, '_> {
@@ -118,6 +135,7 @@ impl<'a> Reader<'a, '_> {
         self.scanner.space();
         self.scanner.expect(">")?;
         let open = self.open.pop().ok_or(Refusal::Malformed)?;
+        self.scope.leave(open.around);
         let end = self.scanner.position();
         match self.document.nodes.get_mut(open.index).map(|node| &mut node.content) {
             Some(Content::Element(element)) if element.name == name => {
@@ -141,15 +159,18 @@ impl<'a> Reader<'a, '_> {
         let start = self.scanner.position().saturating_sub(1);
         let name = self.scanner.name()?;
         let first = self.document.attributes.len();
+        let around = self.scope.len();
         let outer = self.open.last().and_then(|open| self.scope_of(open.index));
         let (scope, empty) = self.attributes(outer)?;
         let attributes = first..self.document.attributes.len();
-        self.resolve(name, &attributes, scope)?;
+        let namespace = self.resolve(name, &attributes)?;
         let range = start..self.scanner.position();
-        let element = ElementData { name, attributes, scope, first_child: None, range };
+        let element = ElementData { name, namespace, attributes, scope, first_child: None, range };
         let index = self.push(Content::Element(element))?;
-        if !empty {
-            self.open.push(Open { index, last_child: None });
+        if empty {
+            self.scope.leave(around);
+        } else {
+            self.open.push(Open { index, last_child: None, around });
         }
         Ok(())
     }
@@ -181,75 +202,11 @@ impl<'a> Reader<'a, '_> {
                 }
                 scope = Some(self.declare("", value, scope, own)?);
             } else {
-                self.document.attributes.push(Attribute { name, value });
+                let namespace = NO_NAMESPACE;
+                self.document.attributes.push(Attribute { name, namespace, value });
             }
         }
         Err(Refusal::TooManyAttributes)
-    }
-
-    /// Namespaces in XML 1.0 §2.2, §3, §5; relative names are refused as canonicalization
-    /// demands (Canonical XML 1.0 §1.3).
-    fn declare(
-        &mut self,
-        prefix: &'a str,
-        uri: Cow<'a, str>,
-        scope: Option<usize>,
-        own: usize,
-    ) -> Result<usize, Refusal> {
-        let reserved = prefix == "xml" || prefix == "xmlns";
-        if reserved || uri == XML || uri == "http://www.w3.org/2000/xmlns/" {
-            return Err(Refusal::Malformed);
-        }
-        let undeclares = uri.is_empty() && prefix.is_empty();
-        if !undeclares && !is_absolute(&uri) {
-            return Err(Refusal::Malformed);
-        }
-        let own = self.document.declarations.get(own..).unwrap_or_default();
-        if own.iter().any(|declaration| declaration.prefix == prefix) {
-            return Err(Refusal::Malformed);
-        }
-        let around = scope.and_then(|index| self.document.declarations.get(index));
-        let count = around.map_or(0, |declaration| declaration.count) + 1;
-        if count > self.limits.namespaces {
-            return Err(Refusal::TooManyAttributes);
-        }
-        self.document.declarations.push(Declaration { prefix, uri, outer: scope, count });
-        Ok(self.document.declarations.len() - 1)
-    }
-
-    /// Every prefix is declared, no attribute stands twice, and ids are unique names.
-    fn resolve(
-        &mut self,
-        name: Name<'a>,
-        attributes: &std::ops::Range<usize>,
-        scope: Option<usize>,
-    ) -> Result<(), Refusal> {
-        let document = &self.document;
-        let namespace = |name: &Name<'_>, default: bool| {
-            if name.prefix.is_empty() && !default {
-                Ok("")
-            } else {
-                document.lookup(scope, name.prefix).ok_or(Refusal::Malformed)
-            }
-        };
-        if name.prefix == "xml" || name.prefix == "xmlns" {
-            return Err(Refusal::Malformed);
-        }
-        namespace(&name, true)?;
-        let attributes = document.attributes.get(attributes.clone()).unwrap_or_default();
-        let mut seen: Vec<(&str, &str)> = Vec::with_capacity(attributes.len());
-        for attribute in attributes {
-            seen.push((namespace(&attribute.name, false)?, attribute.name.local));
-            if attribute.name.local.eq_ignore_ascii_case("id") && self.limits.ids {
-                let plain = attribute.name.prefix.is_empty() && is_name(&attribute.value);
-                if !plain || !self.ids.insert(attribute.value.clone()) {
-                    return Err(Refusal::IdDoubled);
-                }
-            }
-        }
-        seen.sort_unstable();
-        let doubled = seen.windows(2).any(|pair| pair.first() == pair.last());
-        if doubled { Err(Refusal::Malformed) } else { Ok(()) }
     }
 
     fn scope_of(&self, index: usize) -> Option<usize> {
@@ -286,14 +243,4 @@ impl<'a> Reader<'a, '_> {
         }
         Ok(index)
     }
-}
-
-/// Whether a namespace name begins with a scheme (RFC 3986 §3.1).
-fn is_absolute(uri: &str) -> bool {
-    uri.split_once(':').is_some_and(|(scheme, _)| {
-        scheme.starts_with(|c: char| c.is_ascii_alphabetic())
-            && scheme
-                .bytes()
-                .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.'))
-    })
 }

@@ -91,12 +91,15 @@ impl<'a> Scanner<'a> {
 
     /// A value in quotes, without them.
     pub(super) fn quoted(&mut self) -> Result<&'a str, Refusal> {
-        if self.take("\"") {
-            self.until("\"")
+        let quote = if self.take("\"") {
+            '"'
         } else {
             self.expect("'")?;
-            self.until("'")
-        }
+            '\''
+        };
+        let (found, _) = self.rest().split_once(quote).ok_or(Refusal::Malformed)?;
+        self.position += found.len() + 1;
+        Ok(found)
     }
 
     /// A name with or without a prefix (Namespaces in XML 1.0 §4), in ASCII: no name of SAML

@@ -669,8 +669,21 @@ fn what_exceeds_the_limits_is_refused() {
         "</x>".repeat(40),
     );
     check(&within(&format!("{open}{close}")), Refusal::TooManyAttributes);
-    check(&within(&"<x/>".repeat(17_000)), Refusal::TooManyNodes);
+    check(&within(&"<x/>".repeat(9_000)), Refusal::TooManyNodes);
+    let each = |piece: &str, count: usize| {
+        (0..count).map(|i| piece.replace('#', &i.to_string())).collect::<String>()
+    };
+    check(&within(&each("<x xmlns:a#=\"urn:a\"/>", 4_097)), Refusal::TooManyAttributes);
+    check(&within(&each("<x xmlns=\"urn:#\"/>", 257)), Refusal::TooManyNames);
+    check(&within(&each("<x ID=\"_#\"/>", 257)), Refusal::TooManyNames);
     check(&within(&"x".repeat(260_000)), Refusal::TooLarge);
+    // Up to there, they may stand in what is not signed.
+    let plain = says().assertion_signed();
+    for piece in ["<x xmlns:a#=\"urn:a\"/>", "<x xmlns=\"urn:#\"/>", "<x ID=\"_#\"/>"] {
+        let extensions = format!("<samlp:Extensions>{}</samlp:Extensions>", each(piece, 200));
+        let status = format!("{extensions}<samlp:Status>");
+        super::provider::accepted(&plain.replacen("<samlp:Status>", &status, 1));
+    }
     let service_provider = service_provider(|_| ());
     let huge = "A".repeat(10_000_000);
     let found = service_provider.finish(&huge, Some(super::provider::REQUEST), now());
@@ -686,6 +699,35 @@ fn what_exceeds_the_limits_is_refused() {
     );
     let verified = super::provider::accepted(&Says { attributes, ..says() }.both_signed());
     assert_eq!(verified.profile["groups"].as_array().unwrap().len(), 1000);
+}
+
+/// Some providers declare two prefixes for each value, some indent what they send.
+#[test]
+fn a_thousand_groups_may_be_written_at_length() {
+    let xsi = "xmlns:xsi=\"http://www.w3.org/2001/XMLSchema-instance\"";
+    let values: String = (0..1_000)
+        .map(|i| {
+            format!(
+                "\n <saml:AttributeValue {xsi} xsi:type=\"q{i}:string\">cn=group-{i}\
+                 </saml:AttributeValue>"
+            )
+        })
+        .collect();
+    let attributes = format!(
+        "<saml:AttributeStatement><saml:Attribute Name=\"groups\">{values}\n</saml:Attribute>\
+         </saml:AttributeStatement>"
+    );
+    let signed = Says { attributes, ..says() }.both_signed();
+    // Another prefix for each, which only a value uses: the canonical form is without it.
+    let schema = "=\"http://www.w3.org/2001/XMLSchema\"";
+    let at_length = (0..1_000).fold(signed, |xml, i| {
+        let (plain, typed) =
+            (format!("xsi:type=\"q{i}:"), format!("xmlns:q{i}{schema} xsi:type=\"q{i}:"));
+        xml.replacen(&plain, &typed, 1)
+    });
+    assert!(at_length.len() > 150_000);
+    let verified = super::provider::accepted(&at_length);
+    assert_eq!(verified.profile["groups"].as_array().unwrap().len(), 1_000);
 }
 
 #[test]

@@ -20,7 +20,7 @@ fn every_hostile_document_is_refused_for_its_own_reason() {
     }
 }
 
-/// A prefix list is looked up at every element before anything is verified.
+/// Every declaration is sought in a prefix list, before anything is verified.
 #[test]
 fn a_prefix_list_has_an_end() {
     let listed = |count: usize| {

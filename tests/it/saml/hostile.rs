@@ -83,6 +83,12 @@ pub(crate) fn documents() -> Vec<(&'static str, String, Refusal)> {
     let long = "x".repeat(100_000);
     let declared = numbered(" xmlns:n#=\"urn:n#\"", 30);
     let scope = format!("<x{declared}><y{}>", declared.replace(":n", ":m"));
+    let alike = "x".repeat(80);
+    let (half, fitting) = (&long[..50_000], &long[..3_000]);
+    let in_namespace = format!("<z{}/>", numbered(" n:a#=\"\"", 31));
+    let in_two_namespaces =
+        format!("<z{}{}/>", numbered(" n:a#=\"\"", 15), numbered(" m:a#=\"\"", 15));
+    let in_prefixes = format!("<z{}{}/>", numbered(" n:a#=\"\"", 15), numbered(" m:b#=\"\"", 15));
     let encrypted = |keys: &str, value: &str| {
         let xenc = "http://www.w3.org/2001/04/xmlenc#";
         response(&format!(
@@ -126,15 +132,103 @@ pub(crate) fn documents() -> Vec<(&'static str, String, Refusal)> {
         ),
         (
             "namespaces of many elements",
-            response(&filled(&format!("<x{declared}/>"))),
+            response(&format!("<x{declared}/>").repeat(130)),
             Refusal::UnexpectedContent,
         ),
         (
             "prefixes that are found at the far end of the scope",
-            response(&format!("{scope}{}</y></x>", "<n0:z n1:a=\"\"/>".repeat(14_000))),
+            response(&format!("{scope}{}</y></x>", "<n0:z n1:a=\"\"/>".repeat(8_000))),
             Refusal::UnexpectedContent,
         ),
-        ("ids", response(&numbered("<x ID=\"_#\"/>", 14_000)), Refusal::UnexpectedContent),
+        (
+            "prefixes at the far end that differ in their last letter",
+            response(&format!(
+                "{}{}</y></x>",
+                scope.replace(":n", &format!(":{alike}n")).replace(":m", &format!(":{alike}m")),
+                format!("<{alike}n0:z {alike}n1:a=\"\"/>").repeat(1_300)
+            )),
+            Refusal::UnexpectedContent,
+        ),
+        (
+            "prefixes that are declared anew within",
+            response(&format!("<x{declared}><y{declared}><n0:z n1:a=\"\"/></y></x>").repeat(66)),
+            Refusal::UnexpectedContent,
+        ),
+        (
+            "a default namespace that comes and goes",
+            response(&"<x xmlns=\"urn:y\"><y xmlns=\"\"/></x>".repeat(2_000)),
+            Refusal::UnexpectedContent,
+        ),
+        (
+            "prefixes that nobody has seen before",
+            response(&numbered("<x xmlns:a#=\"urn:a\"/>", 4_000)),
+            Refusal::UnexpectedContent,
+        ),
+        (
+            "namespaces that nobody has seen before",
+            response(&numbered("<x xmlns=\"urn:#\"/>", 8_000)),
+            Refusal::TooManyNames,
+        ),
+        (
+            "as many prefixes and namespaces as there may be, over and over",
+            response(&numbered("<x xmlns:a#=\"urn:#\"/>", 200).repeat(20)),
+            Refusal::UnexpectedContent,
+        ),
+        (
+            "attributes in one long namespace",
+            response(&format!("<x xmlns:n=\"urn:{long}\">{}</x>", in_namespace.repeat(260))),
+            Refusal::UnexpectedContent,
+        ),
+        (
+            "attributes in two namespaces that differ in their last letter",
+            response(&format!(
+                "<x xmlns:n=\"urn:{half}n\" xmlns:m=\"urn:{half}m\">{}</x>",
+                in_two_namespaces.repeat(270)
+            )),
+            Refusal::UnexpectedContent,
+        ),
+        (
+            "attributes of two prefixes in one long namespace",
+            response(&format!(
+                "<x xmlns:n=\"urn:{half}\" xmlns:m=\"urn:{half}\">{}</x>",
+                in_prefixes.repeat(270)
+            )),
+            Refusal::UnexpectedContent,
+        ),
+        (
+            "attributes in a long namespace, nested in what a signature covers",
+            signed(
+                &signed_info(
+                    &format!(" xmlns:n=\"urn:{half}n\" xmlns:m=\"urn:{half}m\""),
+                    "",
+                    &format!(
+                        "{}{}",
+                        in_two_namespaces.replace("/>", ">").repeat(55),
+                        "</z>".repeat(55)
+                    ),
+                ),
+                "",
+            ),
+            Refusal::TooLarge,
+        ),
+        (
+            "attributes in namespaces that fit into what a signature covers",
+            signed(
+                &signed_info(
+                    &format!(" xmlns:n=\"urn:{fitting}n\" xmlns:m=\"urn:{fitting}m\""),
+                    "",
+                    &in_two_namespaces.repeat(260),
+                ),
+                "",
+            ),
+            Refusal::TooLarge,
+        ),
+        (
+            "one attribute each",
+            response(&numbered("<x a=\"_#\"/>", 8_000)),
+            Refusal::UnexpectedContent,
+        ),
+        ("ids", response(&numbered("<x ID=\"_#\"/>", 8_000)), Refusal::TooManyNames),
         ("text", signed(&forged(""), &attribute(&filled("x"))), Refusal::SignatureInvalid),
         (
             "text of two bytes a letter",
@@ -157,7 +251,7 @@ pub(crate) fn documents() -> Vec<(&'static str, String, Refusal)> {
             signed(&forged(""), &attribute(&filled("x<y/>"))),
             Refusal::TooManyNodes,
         ),
-        ("assertions", response(&filled("<saml:Assertion/>")), Refusal::AssertionDoubled),
+        ("assertions", response(&"<saml:Assertion/>".repeat(8_000)), Refusal::AssertionDoubled),
         ("signatures", signed("", &filled("<ds:Signature/>")), Refusal::TooManyNodes),
         (
             "a signature value",
@@ -166,10 +260,7 @@ pub(crate) fn documents() -> Vec<(&'static str, String, Refusal)> {
         ),
         (
             "prefixes that the canonical form must look up at every element",
-            signed(
-                &signed_info("", &prefix_list(&"a ".repeat(90_000)), &"<x/>".repeat(14_000)),
-                "",
-            ),
+            signed(&signed_info("", &prefix_list(&"a ".repeat(90_000)), &"<x/>".repeat(8_000)), ""),
             Refusal::TooLarge,
         ),
         (
@@ -178,7 +269,7 @@ pub(crate) fn documents() -> Vec<(&'static str, String, Refusal)> {
                 &signed_info(
                     &declared,
                     &prefix_list(&numbered("n# ", 32)),
-                    &"<x xmlns=\"urn:y\"><y xmlns=\"\"/></x>".repeat(6_000),
+                    &"<x xmlns=\"urn:y\"><y xmlns=\"\"/></x>".repeat(2_000),
                 ),
                 "",
             ),
@@ -187,7 +278,7 @@ pub(crate) fn documents() -> Vec<(&'static str, String, Refusal)> {
         (
             "a namespace that the canonical form repeats at every element",
             signed(
-                &signed_info(&format!(" xmlns:n=\"urn:{long}\""), "", &"<n:x/>".repeat(14_000)),
+                &signed_info(&format!(" xmlns:n=\"urn:{long}\""), "", &"<n:x/>".repeat(8_000)),
                 "",
             ),
             Refusal::TooLarge,
@@ -199,12 +290,12 @@ pub(crate) fn documents() -> Vec<(&'static str, String, Refusal)> {
         ),
         (
             "elements that are longer in the canonical form",
-            signed(&signed_info("", "", &"<x/>".repeat(14_000)), ""),
+            signed(&signed_info("", "", &"<longer-in-its-canonical-form/>".repeat(8_000)), ""),
             Refusal::TooLarge,
         ),
         (
             "references of a signature",
-            signed(&signed_info("", "", &filled("<ds:Reference URI=\"#_a\"/>")), ""),
+            signed(&signed_info("", "", &"<ds:Reference URI=\"#_a\"/>".repeat(8_000)), ""),
             Refusal::TooLarge,
         ),
         (
@@ -221,7 +312,7 @@ pub(crate) fn documents() -> Vec<(&'static str, String, Refusal)> {
         ),
         (
             "signatures in one element, as many as there may be nodes",
-            signed(&forged(""), &"<ds:Signature/>".repeat(12_000)),
+            signed(&forged(""), &"<ds:Signature/>".repeat(8_000)),
             Refusal::SignatureMisplaced,
         ),
         (

@@ -6,11 +6,10 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 use std::time::SystemTime;
 
-use http::Request;
-use hubgate::body::Body;
 use hubgate::clock::Clock;
 use hubgate::config::{Config, Loader};
 use hubgate::gate::{Current, Gates, Kept, Site};
+use hubgate::message::Request;
 use hubgate::observe::{Audit, Format, Observer, Recorder, Sink, Spans};
 use hubgate::peer::Peer;
 use hubgate::serve::{Exporter, Reloaded, Reloader};
@@ -119,7 +118,7 @@ fn serve(
     let addresses = (listeners.addresses()[0], listeners.asked_address(), listeners.grpc_address());
     let make = move |recorder: Recorder| {
         let gates = Gates::new(&current, recorder.clone());
-        async move |request: &mut Request<Body>, peer: &Peer| {
+        async move |request: &mut Request, peer: &Peer| {
             let response = gates.serve(request, peer).await;
             // Tests read the line of a request as soon as they have its answer.
             recorder.flush();

@@ -1,22 +1,49 @@
-//! The lines of an answer's head.
+//! The lines of a message's head.
 
 use memchr::memchr;
 
-use super::answer::{Flaw, LARGEST, MOST};
+/// The largest head, in bytes.
+pub const LARGEST: usize = 256 * 1024;
+
+/// How many lines a head may have behind the first.
+const MOST: usize = 256;
+
+/// Why what was read is no head.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum LineFlaw {
+    /// Line ends have two readings where one of them is not CR LF.
+    #[error("a line of its head does not end in CR LF")]
+    LineEnd,
+    /// There are too many lines.
+    #[error("it has more than {MOST} headers")]
+    TooMany,
+    /// It is longer than can be read.
+    #[error("its head is longer than {LARGEST} bytes")]
+    TooLong,
+}
 
 /// Where the lines of a head end: the empty line behind it is looked for line by line, and they are
 /// not looked for again.
 ///
 /// Each ends in CR LF. RFC 9112 §2.2 lets a recipient take LF alone for the end of a line; whoever
 /// does not has another reading then.
-pub(super) struct Lines {
+#[derive(Debug)]
+pub struct Lines {
     /// Behind each line; the first one is the status line.
     ends: [u32; MOST + 1],
     count: usize,
 }
 
+impl Default for Lines {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Lines {
-    pub(super) const fn new() -> Self {
+    /// None found yet.
+    #[must_use]
+    pub const fn new() -> Self {
         Self { ends: [0; MOST + 1], count: 0 }
     }
 
@@ -24,7 +51,7 @@ impl Lines {
     ///
     /// # Errors
     /// When one does not end as it must, or there are too many.
-    pub(super) fn find(&mut self, read: &[u8]) -> Result<bool, Flaw> {
+    pub fn find(&mut self, read: &[u8]) -> Result<bool, LineFlaw> {
         // A head that is longer is none, wherever it ends.
         let read = read.get(..LARGEST).unwrap_or(read);
         let mut start = 0;
@@ -32,19 +59,20 @@ impl Lines {
             && let Some(end) = memchr(b'\n', rest)
         {
             let line = rest.get(..end).and_then(|line| line.strip_suffix(b"\r"));
-            if line.ok_or(Flaw::LineEnd)?.is_empty() {
+            if line.ok_or(LineFlaw::LineEnd)?.is_empty() {
                 return Ok(true);
             }
             start += end + 1;
-            *self.ends.get_mut(self.count).ok_or(Flaw::TooMany)? =
-                u32::try_from(start).map_err(|_| Flaw::TooLong)?;
+            *self.ends.get_mut(self.count).ok_or(LineFlaw::TooMany)? =
+                u32::try_from(start).map_err(|_| LineFlaw::TooLong)?;
             self.count += 1;
         }
         Ok(false)
     }
 
     /// How long the head is, with the empty line.
-    pub(super) fn length(&self) -> usize {
+    #[must_use]
+    pub fn length(&self) -> usize {
         self.starts().last().unwrap_or(0) + 2
     }
 
@@ -55,7 +83,7 @@ impl Lines {
     }
 
     /// The lines of the head in which they were found, without their ends.
-    pub(super) fn of<'h>(&self, head: &'h [u8]) -> impl Iterator<Item = &'h [u8]> {
+    pub fn of<'h>(&self, head: &'h [u8]) -> impl Iterator<Item = &'h [u8]> {
         self.starts()
             .zip(self.starts().skip(1))
             .filter_map(|(start, end)| head.get(start..end)?.strip_suffix(b"\r\n"))
@@ -67,7 +95,7 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn check(read: &str, expected: Result<Option<&[&str]>, Flaw>) {
+    fn check(read: &str, expected: Result<Option<&[&str]>, LineFlaw>) {
         let mut found = Lines::new();
         let whole = found.find(read.as_bytes());
         let lines = whole.map(|whole| {
@@ -91,9 +119,9 @@ mod tests {
 
     #[test]
     fn a_line_that_ends_otherwise_is_seen_before_the_head_is_whole() {
-        check("a\nb\r\n\r\n", Err(Flaw::LineEnd));
-        check("a\r\nb\n", Err(Flaw::LineEnd));
-        check("a\r\n\n", Err(Flaw::LineEnd));
-        check(&"a\r\n".repeat(MOST + 2), Err(Flaw::TooMany));
+        check("a\nb\r\n\r\n", Err(LineFlaw::LineEnd));
+        check("a\r\nb\n", Err(LineFlaw::LineEnd));
+        check("a\r\n\n", Err(LineFlaw::LineEnd));
+        check(&"a\r\n".repeat(MOST + 2), Err(LineFlaw::TooMany));
     }
 }

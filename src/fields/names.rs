@@ -1,0 +1,217 @@
+//! Names of fields that were used lately: clients and hubs use the same ones again and again.
+
+use std::cell::{RefCell, RefMut};
+
+use http::header::{self, HeaderName};
+
+static KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
+static PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
+static HTTP2_SETTINGS: HeaderName = HeaderName::from_static("http2-settings");
+
+/// How many places there are for names: as many as a byte has values.
+const PLACES: usize = 256;
+
+/// What a message says with a field of some name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Something for whoever is at the end.
+    Said,
+    /// Something for whoever is at the end, that asks for another way of being answered
+    /// (`Expect`, `TE`, `Trailer`).
+    Asking,
+    /// The length of its body.
+    Length,
+    /// The transfer coding of its body.
+    Coding,
+    /// What becomes of the connection, and what else speaks of it alone.
+    Connection,
+    /// Something that speaks of this connection alone.
+    Hop,
+}
+
+impl Kind {
+    fn of(name: &HeaderName) -> Self {
+        match *name {
+            header::CONTENT_LENGTH => Self::Length,
+            header::TRANSFER_ENCODING => Self::Coding,
+            header::CONNECTION => Self::Connection,
+            header::EXPECT | header::TE | header::TRAILER => Self::Asking,
+            _ if *name == HTTP2_SETTINGS => Self::Asking,
+            _ if is_hop_by_hop(name) => Self::Hop,
+            _ => Self::Said,
+        }
+    }
+}
+
+/// Whether a field speaks of one connection only, whatever `Connection` says (RFC 9110 §7.6.1).
+#[must_use]
+pub fn is_hop_by_hop(name: &HeaderName) -> bool {
+    match *name {
+        header::CONNECTION
+        | header::TRANSFER_ENCODING
+        | header::UPGRADE
+        | header::PROXY_AUTHENTICATE => true,
+        _ => *name == KEEP_ALIVE || *name == PROXY_CONNECTION,
+    }
+}
+
+/// One thread's names, each in one of the two places that its spelling hashes to.
+#[derive(Debug, Default)]
+pub struct Names(RefCell<Table>);
+
+#[derive(Debug, Default)]
+struct Table {
+    places: Vec<Option<Known>>,
+    /// Where the name stands that a head began with lately.
+    first: u8,
+}
+
+#[derive(Clone, Debug)]
+struct Known {
+    /// As it was written, with the colon.
+    spelling: Box<[u8]>,
+    name: HeaderName,
+    kind: Kind,
+    /// Where the name stands that followed it lately.
+    next: u8,
+}
+
+/// The names of one head, line by line.
+#[derive(Debug)]
+pub struct Reading<'n> {
+    table: RefMut<'n, Table>,
+    /// Where the last one stands.
+    last: Option<u8>,
+}
+
+/// A name's two places. Its length and both of its ends are looked at, which is quick and tells
+/// most names apart; it need not withstand anybody, since whoever makes names share their places
+/// makes nothing but the reading of names slower, by what it costs to read one anew.
+fn places(spelling: &[u8]) -> [u8; 2] {
+    const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
+    let ends = match (spelling.first_chunk::<8>(), spelling.last_chunk::<8>()) {
+        (Some(first), Some(last)) => {
+            u64::from_le_bytes(*first) ^ u64::from_le_bytes(*last).rotate_left(29)
+        }
+        _ => spelling.iter().fold(0, |ends, b| ends << 8 | u64::from(*b)),
+    };
+    let [first, second, ..] = (ends.wrapping_mul(SPREAD) ^ spelling.len() as u64).to_be_bytes();
+    [first, second]
+}
+
+impl Names {
+    /// Begins a head.
+    pub fn reading(&self) -> Reading<'_> {
+        let mut table = self.0.borrow_mut();
+        if table.places.is_empty() {
+            table.places.resize(PLACES, None);
+        }
+        Reading { table, last: None }
+    }
+}
+
+impl Reading<'_> {
+    /// Takes a name off the beginning of the next line, and the colon behind it; `None` when none
+    /// stands there. A blank in front of the colon is part of the name, and no name has one
+    /// (RFC 9112 §5.1).
+    pub fn take<'l>(&mut self, line: &'l [u8]) -> Option<(HeaderName, Kind, &'l [u8])> {
+        // Names follow each other as they did lately: nothing need be looked for then.
+        let place = match self.known(self.expected(), line) {
+            Some(_) => self.expected(),
+            None => {
+                let place = self.find(line)?;
+                self.expect(place);
+                place
+            }
+        };
+        self.last = Some(place);
+        let known = self.known(place, line)?;
+        Some((known.name.clone(), known.kind, line.get(known.spelling.len()..)?))
+    }
+
+    /// What stands at a place, if the line begins with it.
+    fn known(&self, place: u8, line: &[u8]) -> Option<&Known> {
+        let known = self.table.places.get(usize::from(place))?.as_ref()?;
+        line.starts_with(&known.spelling).then_some(known)
+    }
+
+    fn expected(&self) -> u8 {
+        let last = self.last.and_then(|last| self.table.places.get(usize::from(last))?.as_ref());
+        last.map_or(self.table.first, |last| last.next)
+    }
+
+    fn expect(&mut self, place: u8) {
+        let table = &mut *self.table;
+        match self.last.and_then(|last| table.places.get_mut(usize::from(last))?.as_mut()) {
+            Some(last) => last.next = place,
+            None => table.first = place,
+        }
+    }
+
+    /// Where the name of a line stands: one that is new gets a place.
+    fn find(&mut self, line: &[u8]) -> Option<u8> {
+        let colon = line.iter().position(|b| *b == b':')?;
+        let spelling = line.get(..colon)?;
+        // Two places for each: two names that share one do not push each other out.
+        let [first, second] = places(spelling);
+        let with_colon = line.get(..=colon)?;
+        if let Some(place) = [first, second].into_iter().find(|place| {
+            self.known(*place, line).is_some_and(|known| *known.spelling == *with_colon)
+        }) {
+            return Some(place);
+        }
+        let name = HeaderName::from_bytes(spelling).ok()?;
+        let free = matches!(self.table.places.get(usize::from(first)), Some(None));
+        let place = if free { first } else { second };
+        let (kind, spelling) = (Kind::of(&name), with_colon.into());
+        let known = Known { spelling, name, kind, next: place };
+        *self.table.places.get_mut(usize::from(place))? = Some(known);
+        Some(place)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_what_stands_in_front_of_the_colon_and_nothing_else() {
+        let names = Names::default();
+        for _ in 0..2 {
+            let mut names = names.reading();
+            let (name, kind, rest) = names.take(b"Content-Length: 5").unwrap();
+            assert_eq!((name, kind, rest), (header::CONTENT_LENGTH, Kind::Length, &b" 5"[..]));
+            let (name, kind, rest) = names.take(b"x-a:b:c").unwrap();
+            assert_eq!((name.as_str(), kind, rest), ("x-a", Kind::Said, &b"b:c"[..]));
+        }
+        for none in ["", "x", "x a: b", "x : b", " x: b", ": b", "x\0: b", "x\r: b", "\u{e9}: b"] {
+            assert_eq!(names.reading().take(none.as_bytes()), None, "{none:?}");
+        }
+    }
+
+    #[test]
+    fn names_that_share_their_places_are_still_told_apart() {
+        let names = Names::default();
+        for number in 0..4 * PLACES {
+            let line = format!("X-Name-{number}: v");
+            let (name, ..) = names.reading().take(line.as_bytes()).unwrap();
+            assert_eq!(name.as_str(), format!("x-name-{number}"));
+        }
+    }
+
+    #[test]
+    fn names_in_another_order_than_lately_are_still_the_same_names() {
+        let lines = ["Host: h", "X-A: 1", "x-a: 2", "X-Ab: 3", "Accept: 4", "X: 5", "Host: 6"];
+        let names = Names::default();
+        for turn in 0..lines.len() * 3 {
+            let mut reading = names.reading();
+            for at in 0..lines.len() {
+                let line = lines[(turn + at * (1 + turn % 3)) % lines.len()];
+                let (name, _, rest) = reading.take(line.as_bytes()).unwrap();
+                let (spelling, value) = line.split_once(':').unwrap();
+                assert_eq!(name, HeaderName::from_bytes(spelling.as_bytes()).unwrap());
+                assert_eq!(rest, value.as_bytes());
+            }
+        }
+    }
+}

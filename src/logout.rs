@@ -8,9 +8,6 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use aws_lc_rs::rand;
-use base64::Engine;
-use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use http::StatusCode;
 
 use crate::config::{PublicUrl, Secret};
@@ -26,7 +23,7 @@ use crate::saml::NameId;
 use crate::service_provider;
 use crate::session::{self, Person, Selector, Session, Sessions};
 
-use under_way::UnderWay;
+use under_way::{UnderWay, new_state};
 
 pub use under_way::SignOuts;
 
@@ -184,16 +181,12 @@ impl Logout {
         Ok((response, ended))
     }
 
-    /// Leads to the first provider that can sign out, and remembers the others.
+    /// Leads to the first provider that can sign out, and remembers the others; or to the end.
     async fn next(&self, mut under_way: UnderWay, now: SystemTime) -> Answer {
         under_way.request_id = None;
         while let Some(visit) = under_way.visits.pop_front() {
             let Some(entry) = self.directory.find(&visit.organization) else { continue };
-            let mut bytes = [0; 16];
-            if rand::fill(&mut bytes).is_err() {
-                break;
-            }
-            let state = BASE64_URL_SAFE_NO_PAD.encode(bytes);
+            let Some(state) = new_state() else { break };
             let answer = match &entry.provider {
                 Provider::Oidc(party) => {
                     let hint = visit.id_token.as_ref().map(Secret::expose_secret);
@@ -225,7 +218,7 @@ impl Logout {
                 return answer;
             }
         }
-        self.signed_out(under_way.partial)
+        self.lead_to_end(under_way.partial)
     }
 
     /// Tells the providers that refresh tokens are not needed any more (RFC 7009), beside the answer.

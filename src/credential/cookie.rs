@@ -12,6 +12,7 @@ use crate::session::SessionKey;
 pub struct SessionCookie {
     name: Arc<str>,
     attributes: String,
+    lax: String,
 }
 
 impl SessionCookie {
@@ -24,9 +25,11 @@ impl SessionCookie {
             config::SameSite::None => "None",
         };
         let secure = if public_url.is_secure() { "; Secure" } else { "" };
+        let attributes = |same_site| format!("; Path=/; HttpOnly; SameSite={same_site}{secure}");
         Self {
             name: config.name.as_str().into(),
-            attributes: format!("; Path=/; HttpOnly; SameSite={same_site}{secure}"),
+            attributes: attributes(same_site),
+            lax: attributes("Lax"),
         }
     }
 
@@ -51,5 +54,12 @@ impl SessionCookie {
     #[must_use]
     pub fn set(&self, suffix: &str, value: &str, seconds: u64) -> String {
         format!("{}{suffix}={value}{}; Max-Age={seconds}", self.name, self.attributes)
+    }
+
+    /// The same, for a cookie that also comes along when another site leads here, whatever is
+    /// configured for the session's: it must be worth nothing to whoever arranges that.
+    #[must_use]
+    pub fn set_lax(&self, suffix: &str, value: &str, seconds: u64) -> String {
+        format!("{}{suffix}={value}{}; Max-Age={seconds}", self.name, self.lax)
     }
 }

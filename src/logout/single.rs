@@ -133,7 +133,7 @@ impl Logout {
         let id = &entry.config.policy.id;
         tracing::info!(organization = %id, sessions = ended, "signed out by the identity provider");
         let answer = known.answer_logout(request, LogoutOutcome::Complete, now);
-        let answer = answer.map_or_else(|| self.signed_out(Vec::new()), deliver);
+        let answer = answer.map_or_else(|| self.lead_to_end(Vec::new()), deliver);
         Ok((answer, Some(Named { subject: None, sessions: ended })))
     }
 }

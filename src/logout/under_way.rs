@@ -4,9 +4,12 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use aws_lc_rs::rand;
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use moka::sync::Cache;
 
-use super::{Logout, Visit};
+use super::{Logout, SIGNED_OUT, Visit};
 use crate::directory::Provider;
 use crate::fields::Fields;
 use crate::headers;
@@ -17,6 +20,8 @@ use crate::respond::{self, Answer};
 const PATIENCE: Duration = Duration::from_secs(600);
 /// The cookie's name after the session cookie's: it finds a sign-out again that got stuck.
 const COOKIE: &str = "-sign-out";
+/// The cookie's name after the session cookie's: it finds what is to be said of one that is over.
+const OVER: &str = "-signed-out";
 /// The parameter with which the person goes on without the provider that did not answer.
 pub(super) const GO_ON: &str = "go-on";
 
@@ -61,7 +66,7 @@ impl Logout {
         };
         if parameter(GO_ON).is_some() {
             let rest = self.stuck(headers).and_then(|state| self.under_way.0.remove(state));
-            let Some(rest) = rest else { return self.signed_out(Vec::new()) };
+            let Some(rest) = rest else { return self.signed_out(self.left_over(headers)) };
             return self.without(&rest, now).await;
         }
         let state = parameter("state");
@@ -69,8 +74,30 @@ impl Logout {
         let of_oidc = |state: &String| self.is_at_openid_provider(state);
         match state.filter(of_oidc).and_then(|state| self.under_way.0.remove(&state)) {
             Some(rest) => self.next((*rest).clone(), now).await,
-            None => self.signed_out(Vec::new()),
+            None => self.signed_out(self.left_over(headers)),
         }
+    }
+
+    /// Leads to the page that says that the sign-out is over, which can be loaded again: what led
+    /// here, a form or a provider's message, is good once.
+    pub(super) fn lead_to_end(&self, partial: Vec<String>) -> Answer {
+        let Some(state) = new_state() else { return self.signed_out(partial) };
+        let mut answer = respond::see_other(&self.public_url.join(SIGNED_OUT));
+        respond::set_cookie(&mut answer, &self.over());
+        let patience = if partial.is_empty() { 0 } else { PATIENCE.as_secs() };
+        respond::set_cookie(&mut answer, &self.cookie.set_lax(OVER, &state, patience));
+        if !partial.is_empty() {
+            let over = UnderWay { partial, ..UnderWay::default() };
+            self.under_way.0.insert(state, Arc::new(over));
+        }
+        answer
+    }
+
+    /// Who could not sign the person out everywhere, of this browser's sign-out that is over.
+    fn left_over(&self, headers: &Fields) -> Vec<String> {
+        let over = headers::cookie(headers, &format!("{}{OVER}", self.cookie.name()));
+        let over = over.and_then(|state| self.under_way.0.get(state));
+        over.filter(|rest| rest.at.is_none()).map(|rest| rest.partial.clone()).unwrap_or_default()
     }
 
     /// Goes on without whoever is being visited, and remembers that they did not sign out.
@@ -102,4 +129,12 @@ impl Logout {
     fn stuck<'h>(&self, headers: &'h Fields) -> Option<&'h str> {
         headers::cookie(headers, &format!("{}{COOKIE}", self.cookie.name()))
     }
+}
+
+/// What a provider gives back, or a browser shows, and nobody can guess; `None` when the system
+/// has no random bytes.
+pub(super) fn new_state() -> Option<String> {
+    let mut bytes = [0; 16];
+    rand::fill(&mut bytes).ok()?;
+    Some(BASE64_URL_SAFE_NO_PAD.encode(bytes))
 }

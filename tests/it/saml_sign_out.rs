@@ -47,6 +47,39 @@ async fn signing_out_leads_through_every_provider() {
     assert!(!account.text().contains("has stopped"), "the sign-out is over");
 }
 
+/// The address of a provider's message is good once, that of the page is not.
+#[tokio::test]
+async fn the_page_at_the_end_of_a_sign_out_can_be_loaded_again() {
+    for (strict, partial) in [(false, false), (false, true), (true, true)] {
+        let (world, mut browser) = in_both(|setup| {
+            if strict {
+                setup.set("session.cookie", "same_site", "\"strict\"");
+            }
+        })
+        .await;
+        world.saml_of("acme").behave(|orders| orders.partial_logout = partial);
+        let leaving = leave(&mut browser).await;
+        let done = browser.finish(leaving).await.expect(200);
+        assert_eq!(done.url.as_str(), format!("{SITE}/-/sso/signed-out"));
+        let sentence = "<strong>ACME Corp</strong> could not sign you out everywhere";
+        for address in ["/-/sso/signed-out", "/-/sso/signed-out?state=x", "/-/sso/signed-out?go-on"]
+        {
+            let again = browser.load(address).await.expect(200);
+            assert_eq!(again.text().contains(sentence), partial, "{address}");
+        }
+        // It is said to nobody else, and to whoever asks for it least of all.
+        let mut other = world.browser();
+        let address = "/-/sso/signed-out?partial=ACME&state=ACME";
+        assert!(!other.load(address).await.expect(200).text().contains("everywhere"));
+        // Nor of the next sign-out.
+        world.saml_of("acme").behave(|orders| orders.partial_logout = false);
+        browser.sign_in("acme", "alice").await;
+        let leaving = leave(&mut browser).await;
+        let done = browser.finish(leaving).await.expect(200);
+        assert!(!done.text().contains("everywhere"));
+    }
+}
+
 #[tokio::test]
 async fn an_answer_that_does_not_verify_is_told_and_the_others_are_visited() {
     for forged in [false, true] {
@@ -139,7 +172,8 @@ async fn an_answer_about_a_sign_out_is_good_once() {
         })
         .collect();
     mixed.query_pairs_mut().clear().extend_pairs(pairs);
-    let told = other.load_url(&mixed).await.expect(200).text();
+    let over = other.load_url(&mixed).await.expect(303);
+    let told = other.finish(over).await.expect(200).text();
     assert!(told.contains("could not sign you out everywhere"), "{told}");
     // The first one goes on as if nothing had happened.
     let done = browser.finish(on).await.expect(200);

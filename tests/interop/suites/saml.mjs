@@ -107,7 +107,7 @@ for (const one of asked) {
     const out = page.locator('main form button, main form input[type=submit]').first();
     await Promise.all([page.waitForEvent('domcontentloaded'), out.click()]);
     for (let step = 0; step < 40 && !(page.url().startsWith(gate) && !page.url().includes('/saml/')); step += 1) await page.waitForTimeout(500);
-    check(`${kind}, ${organization}: signing out goes by the provider and comes back`, page.url().startsWith(`${gate}/-/sso/`), page.url() + (await page.content()).slice(0, 800));
+    check(`${kind}, ${organization}: signing out goes by the provider and comes back`, page.url() === `${gate}/-/sso/signed-out`, page.url() + (await page.content()).slice(0, 800));
     await page.goto(deep, { waitUntil: 'load' });
     check(`${kind}, ${organization}: after signing out nobody is signed in`, page.url() !== deep, page.url());
   } catch (error) {

@@ -21,6 +21,7 @@ use clap::{CommandFactory as _, Parser, Subcommand, ValueEnum};
 
 use crate::clock::Clock;
 use crate::config::{Config, Loader, Problems};
+use crate::observe::Audit;
 
 use terminal::{Sheet, Terminal};
 
@@ -171,14 +172,18 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 
 fn obey(command: Command, terminal: &mut Terminal) -> Exit {
     match command {
-        Command::Run { config } => match config.loader(Format::Text, terminal) {
+        Command::Run { config } => match config.serving(Format::Text, terminal) {
             Ok((path, config, loader)) => run::run(&path, &config, loader, terminal),
             Err(exit) => exit,
         },
-        Command::Check { config, online, output } => match config.load(output.format, terminal) {
-            Ok((path, config)) => check::check(&path, &config, online, output.format, terminal),
-            Err(exit) => exit,
-        },
+        Command::Check { config, online, output } => {
+            match config.serving(output.format, terminal) {
+                Ok((path, config, _)) => {
+                    check::check(&path, &config, online, output.format, terminal)
+                }
+                Err(exit) => exit,
+            }
+        }
         Command::Explain(question) => explain::explain(&question, terminal),
         Command::Report(question) => report::report(&question, terminal),
         Command::Links(LinksCommand::List(wanted)) => links::list(&wanted, terminal),
@@ -207,12 +212,22 @@ impl ConfigFile {
 
     /// The configuration, or the exit that its mistakes are; they are told by then.
     fn load(&self, format: Format, terminal: &mut Terminal) -> Result<(PathBuf, Config), Exit> {
-        self.loader(format, terminal).map(|(path, config, _)| (path, config))
+        self.read(|loader| loader, format, terminal).map(|(path, config, _)| (path, config))
     }
 
-    /// The same, with what can read it again.
-    fn loader(
+    /// The same for whoever serves: with what can read it again, and with the files tried that are
+    /// written to then.
+    fn serving(
         &self,
+        format: Format,
+        terminal: &mut Terminal,
+    ) -> Result<(PathBuf, Config, Loader), Exit> {
+        self.read(|loader| loader.attempting(Audit::attempt), format, terminal)
+    }
+
+    fn read(
+        &self,
+        prepare: impl FnOnce(Loader) -> Loader,
         format: Format,
         terminal: &mut Terminal,
     ) -> Result<(PathBuf, Config, Loader), Exit> {
@@ -220,7 +235,7 @@ impl ConfigFile {
             terminal.error("no configuration was named: use --config FILE or HUBGATE_CONFIG");
             return Err(Exit::Usage);
         };
-        let mut loader = Loader::new(&path, environment());
+        let mut loader = prepare(Loader::new(&path, environment()));
         match loader.first(Clock::system().now()) {
             Ok(config) => Ok((path, config, loader)),
             Err(problems) => {

@@ -49,6 +49,7 @@ pub use problem::{Problem, Problems};
 pub use public_url::{PublicUrl, is_loopback};
 pub use saml::{Saml, SamlSource, acs_path, consume_path, metadata_path, slo_path};
 pub use secret::Secret;
+pub use section::Attempt;
 pub(crate) use section::in_words;
 pub use server::{DEFAULT_ADMIN, Server, TlsFiles};
 pub use session::{Cookie, LONGEST as LONGEST_SESSION, SameSite, Session, Store};

@@ -1,12 +1,11 @@
 //! The organizations and their identity providers, by id.
 
 mod shared;
+mod tend;
 
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::SystemTime;
-
-use tokio::task::JoinSet;
 
 use crate::config::{self, Config, OrganizationConfig, PublicUrl, difference};
 use crate::http_client::HttpClient;
@@ -17,9 +16,6 @@ use crate::service_provider::{self, MadeKeyError, ServiceProvider};
 
 use shared::SamlSurroundings;
 
-/// How many identity providers are asked for their metadata at the same time.
-const AT_ONCE: usize = 8;
-
 /// Every organization with a provider.
 #[derive(Debug)]
 pub struct Directory {
@@ -27,6 +23,8 @@ pub struct Directory {
     by_id: HashMap<OrganizationId, Arc<Entry>>,
     /// In the configuration's order.
     entries: Vec<Arc<Entry>>,
+    /// What each of them is told to be.
+    organizations: Arc<[Arc<OrganizationConfig>]>,
     saml: SamlSurroundings,
 }
 
@@ -201,13 +199,12 @@ impl Directory {
     ) -> Result<Self, SetupErrors> {
         let mut saml = previous.map(|earlier| earlier.saml.clone()).unwrap_or_default();
         let previous = previous.filter(|earlier| earlier.public_url == config.public_url);
-        let (mut by_id, before) = previous.map_or_else(Default::default, |earlier| {
-            (earlier.by_id.clone(), earlier.entries.as_slice())
-        });
+        let (mut by_id, before, organizations) = previous
+            .map_or_else(Default::default, |earlier| {
+                (earlier.by_id.clone(), earlier.entries.as_slice(), &*earlier.organizations)
+            });
         // Of ten thousand organizations, those that did not change are not looked at.
-        let found = difference(before, &config.organizations, |entry, organization| {
-            Arc::ptr_eq(&entry.config, organization)
-        });
+        let found = difference(organizations, &config.organizations, Arc::ptr_eq);
         for entry in found.gone.iter().filter_map(|at| before.get(*at)) {
             by_id.remove(&entry.config.policy.id);
         }
@@ -238,7 +235,9 @@ impl Directory {
         if !errors.is_empty() {
             return Err(SetupErrors(errors));
         }
-        Ok(Self { public_url: config.public_url.clone(), by_id, entries, saml })
+        let (public_url, organizations) =
+            (config.public_url.clone(), Arc::clone(&config.organizations));
+        Ok(Self { public_url, by_id, entries, organizations, saml })
     }
 
     /// The organization of that id.
@@ -262,24 +261,6 @@ impl Directory {
     /// Every organization, in the configuration's order.
     pub fn iter(&self) -> impl Iterator<Item = &Arc<Entry>> {
         self.entries.iter()
-    }
-
-    /// Fetches the metadata of SAML identity providers whose time has come, a few at once, and
-    /// tells the metrics how it stands with them.
-    pub async fn tend(&self, now: SystemTime, metrics: &Metrics) {
-        let mut fetching = JoinSet::new();
-        for entry in self.iter() {
-            let Provider::Saml(provider) = &entry.provider else { continue };
-            if fetching.len() >= AT_ONCE {
-                fetching.join_next().await;
-            }
-            let provider = Arc::clone(provider);
-            fetching.spawn(async move { provider.tend(now).await });
-        }
-        fetching.join_all().await;
-        self.iter().for_each(|entry| entry.tell(metrics));
-        let down = self.iter().filter(|entry| entry.up() == Some(false)).count();
-        metrics.identity_providers_down(down);
     }
 
     /// The organization whose domains hold the address.

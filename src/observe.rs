@@ -27,7 +27,7 @@ use crate::policy::{OrganizationId, Reason};
 
 pub use access::{Access, Outcome};
 pub use audit::{Audit, AuditEvent, BegunBy, Happening, InRequest, SignedOutBy};
-pub use calls::{Call, Called, Calls};
+pub use calls::{Call, Called, Calls, Question};
 pub use labels::{Connection, Flow, Protocol, Reload, SignInResult, UpstreamError};
 pub use logs::{LogError, Logs};
 pub use metrics::Metrics;

@@ -22,6 +22,7 @@ mod transaction;
 mod userinfo;
 
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use crate::config::Oidc;
 use crate::http_client::HttpClient;
@@ -100,6 +101,14 @@ impl RelyingParty {
     #[must_use]
     pub fn up(&self) -> Option<bool> {
         self.provider.http().up()
+    }
+
+    /// Keeps what is known of the provider fresh, and finds out whether one that has not answered
+    /// does again; [`Self::up`] says so afterwards. Asks nobody whom nobody has asked before.
+    pub async fn tend(&self, now: SystemTime) {
+        if let Err(error) = self.provider.tend(now).await {
+            tracing::debug!(%error, "an identity provider could not be asked beside a request");
+        }
     }
 
     /// Whether `issuer` is who vouches here: for sign-ins that a third party begins

@@ -26,7 +26,7 @@ pub use reload::{Reloaded, Reloader};
 
 /// How often the keys of the upstream assertion are looked at.
 const KEY_ROUND: Duration = Duration::from_secs(600);
-/// How often it is asked which identity providers' metadata is due.
+/// How often it is asked what is due of identity providers.
 const PROVIDER_ROUND: Duration = Duration::from_secs(30);
 
 /// A gate that is set up and bound, and does not serve yet.
@@ -200,7 +200,7 @@ async fn export(exporter: Option<&mut Exporter>) -> std::convert::Infallible {
     }
 }
 
-/// Keeps what is known of SAML identity providers fresh, so that nobody's sign-in waits for it.
+/// Keeps what is known of identity providers fresh, so that nobody's sign-in waits for it.
 async fn tend_providers(current: Current, context: Context) -> std::convert::Infallible {
     let mut round = tokio::time::interval(PROVIDER_ROUND);
     round.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);

@@ -35,9 +35,10 @@ impl Audit {
             Some("stdout") => AuditTo::Stdout,
             Some("stderr") => AuditTo::Stderr,
             // A slash tells a path from a word that was meant to be another.
-            Some(text) if text.contains('/') => {
-                section.path("to").map_or(AuditTo::Off, AuditTo::File)
-            }
+            Some(text) if text.contains('/') => section.path("to").map_or(AuditTo::Off, |path| {
+                section.attempt("to", &path);
+                AuditTo::File(path)
+            }),
             Some(text) => {
                 let what = format!("{text:?} is none of off, stdout, stderr, and no path with a /");
                 section.note("to", what, "write one of them, such as \"./audit.jsonl\"");

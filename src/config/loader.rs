@@ -3,12 +3,12 @@
 
 mod changes;
 mod entries;
+mod look;
 mod many;
 mod merge;
 mod organizations;
 
 use std::collections::HashSet;
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -18,14 +18,14 @@ use toml::Table;
 use super::disjoint::disjoint;
 use super::files::{self, Listing};
 use super::load::{Root, begin, text_of};
-use super::section::{Environment, Place, Reader};
-use super::stamp::{Stamp, Touched};
+use super::section::{Attempt, Environment, Place, Reader};
+use super::stamp::Touched;
 use super::{Config, Problem, Problems, overrides};
 use crate::policy::OrganizationId;
 
 pub use changes::Changes;
 
-use entries::{Entry, Files, Found};
+use entries::{Files, Found};
 use merge::{AtWork, Candidate, merge};
 use organizations::{Organizations, Readings, sections};
 
@@ -37,12 +37,15 @@ type Origin = Option<Arc<Path>>;
 pub struct Loader {
     path: PathBuf,
     environment: Arc<Environment>,
+    attempt: Option<Attempt>,
     files: Files,
     readings: Readings,
     /// The patterns of organizations' files, as they were read last.
     patterns: Vec<String>,
     listings: Vec<Listing>,
     looked: u64,
+    /// How many looks have found a change of a file that an organization rests on.
+    differences: u64,
     /// The main file's tables when the process began.
     began_with: Table,
     at_work: State,
@@ -76,7 +79,6 @@ struct Pass {
     root: Root,
     table: Table,
     touched: Vec<Touched>,
-    entries: Vec<Entry>,
     organizations: Organizations,
 }
 
@@ -88,14 +90,24 @@ impl Loader {
         Self {
             path: path.to_owned(),
             environment: Arc::new(environment.into_iter().collect()),
+            attempt: None,
             files: Files::default(),
             readings: Readings::default(),
             patterns: Vec::new(),
             listings: Vec::new(),
             looked: 0,
+            differences: 0,
             began_with: Table::new(),
             at_work: State::default(),
         }
+    }
+
+    /// Tries by `attempt`, at the first reading, whether files can be appended to that will be:
+    /// for whoever serves, or asks on behalf of who does.
+    #[must_use]
+    pub fn attempting(mut self, attempt: Attempt) -> Self {
+        self.attempt = Some(attempt);
+        self
     }
 
     /// Reads it for the first time; it is at work then.
@@ -107,17 +119,12 @@ impl Loader {
     }
 
     pub(super) fn first_of(&mut self, text: &str, now: SystemTime) -> Result<Config, Problems> {
-        let (reader, place) = begin(&self.path, &self.environment, now);
+        let (mut reader, place) = begin(&self.path, &self.environment, now);
+        reader.attempt = self.attempt;
         let pass = self.pass(&reader, &place, text, false, None);
         let mut problems = reader.problems.take();
         let Some(mut pass) = pass else { return Err(Problems::new(&self.path, problems)) };
         problems.append(&mut pass.organizations.broken);
-        let sections = sections(&reader, &pass.entries);
-        // What is wrong with each of them is known; now, what is wrong with several.
-        reader.problems.take();
-        disjoint(&sections);
-        drop(sections);
-        problems.append(&mut reader.problems.take());
         let good = pass.organizations.good;
         let configs = good.iter().map(|one| Arc::clone(&one.config)).collect();
         match pass.root.with(configs) {
@@ -144,7 +151,7 @@ impl Loader {
         let pass = self.pass(&reader, &place, &text, true, looked);
         let mut problems = reader.problems.take();
         let Some(pass) = pass else { return Err(Problems::new(&self.path, problems)) };
-        let Pass { root, table, touched, entries: _, organizations } = pass;
+        let Pass { root, table, touched, organizations } = pass;
         let Organizations { good, mut broken, broken_in } = organizations;
         let config = match root.with(Arc::default()) {
             Some(config) if problems.is_empty() => config,
@@ -195,44 +202,6 @@ impl Loader {
         self.at_work.organizations.replace(organizations);
     }
 
-    /// A number that changes when any of the files does. Nothing is read but the names of files and
-    /// what the file system says of them.
-    #[must_use]
-    pub fn look(&mut self, now: SystemTime) -> u64 {
-        self.look_around(now);
-        self.looked
-    }
-
-    /// The number of the last look; reading again begins with one.
-    #[must_use]
-    pub const fn looked(&self) -> u64 {
-        self.looked
-    }
-
-    /// The organizations' files and how they stand; `None` when they cannot be found.
-    fn look_around(&mut self, now: SystemTime) -> Option<Vec<Found>> {
-        let (reader, place) = begin(&self.path, &self.environment, now);
-        let mut seen = DefaultHasher::new();
-        Stamp::of(&self.path, now).hash(&mut seen);
-        let found = entries::found(&reader, &place, &self.patterns, &mut self.listings);
-        let parts = many::side_by_side(found.chunks(many::share(found.len())), |part| {
-            let mut seen = DefaultHasher::new();
-            for (path, stamp) in part {
-                path.as_os_str().hash(&mut seen);
-                stamp.hash(&mut seen);
-            }
-            seen.finish()
-        });
-        parts.hash(&mut seen);
-        for touched in &self.at_work.touched {
-            touched.path.as_os_str().hash(&mut seen);
-            Stamp::of(&touched.path, now).hash(&mut seen);
-        }
-        self.readings.look(now, &mut seen);
-        self.looked = seen.finish();
-        reader.problems.take().is_empty().then_some(found)
-    }
-
     /// `looked` are the organizations' files as a look has found them.
     fn pass(
         &mut self,
@@ -265,7 +234,15 @@ impl Loader {
         let files = found.broken.iter().map(|problem| problem.file.as_deref().map(Arc::from));
         organizations.broken_in.extend(files);
         organizations.broken.splice(0..0, found.broken);
-        Some(Pass { root, table, touched, entries: found.list, organizations })
+        if !again {
+            // What is wrong with each of them is known; now, what is wrong with several.
+            let known = reader.problems.take();
+            let sections = sections(reader, &found.list);
+            reader.problems.take();
+            disjoint(&sections);
+            organizations.broken.append(&mut reader.problems.replace(known));
+        }
+        Some(Pass { root, table, touched, organizations })
     }
 
     /// Says what differs from what is at work.

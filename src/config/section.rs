@@ -28,7 +28,12 @@ pub(super) struct Reader {
     /// Every file that was looked into beside the configuration itself, with the key that names it.
     pub(super) touched: RefCell<Vec<Touched>>,
     pub(super) now: SystemTime,
+    /// How a file is tried that will be appended to, when that matters.
+    pub(super) attempt: Option<Attempt>,
 }
+
+/// Whether a file could be opened for appending; leaves everything as it was.
+pub type Attempt = fn(&Path) -> std::io::Result<()>;
 
 /// Where a table stands.
 #[derive(Clone, Debug)]
@@ -51,7 +56,8 @@ pub(super) struct Section<'r> {
 
 impl Reader {
     pub(super) fn new(environment: Arc<Environment>, now: SystemTime) -> Self {
-        Self { problems: RefCell::default(), environment, touched: RefCell::default(), now }
+        let (problems, touched) = Default::default();
+        Self { problems, environment, touched, now, attempt: None }
     }
 
     /// The files that were looked into since it was asked last.

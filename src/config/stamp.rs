@@ -14,7 +14,7 @@ const COARSE: Duration = Duration::from_secs(1);
 
 /// What a file system says of one file, links followed: every way of replacing a file changes it
 /// (rewriting, renaming, Kubernetes' swap of the folder behind a link).
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Stamp {
     /// Device, inode, size, and the times of the last changes of content and of inode.
     file: Option<[u64; 7]>,
@@ -107,7 +107,7 @@ pub(super) struct Touched {
     pub(super) path: PathBuf,
     stamp: Stamp,
     /// How it stood at the last look.
-    pub(super) latest: Stamp,
+    latest: Stamp,
     content: Option<u64>,
 }
 
@@ -135,10 +135,23 @@ impl Touched {
         self.key == other.key && self.path == other.path && self.content == other.content
     }
 
+    /// Looks at the file; says whether it is not what it was at the last look.
+    pub(super) fn look(&mut self, looks: &mut Looks) -> bool {
+        let latest = looks.look(&self.path);
+        let changed = latest != self.latest;
+        self.latest = latest;
+        changed
+    }
+
+    /// Whether the last look has proved that the file holds what it held when it was read.
+    pub(super) fn is_proved(&self) -> bool {
+        self.latest.proves(&self.stamp)
+    }
+
     /// Whether the file held at the last look what it held when it was read; looks into it only when
     /// its stamp leaves a doubt.
     pub(super) fn is_unchanged(&mut self) -> bool {
-        let same = self.latest.proves(&self.stamp) || self.content == Some(digest_of(&self.path));
+        let same = self.is_proved() || self.content == Some(digest_of(&self.path));
         if same {
             self.stamp = self.latest;
         }

@@ -11,8 +11,9 @@ use moka::sync::Cache;
 use tokio::sync::watch;
 
 use super::Visitor;
+use crate::clock::{Clock, stopwatch};
 use crate::hub::{Carrier, Contradiction, Odd, Said, Shown, Whoami};
-use crate::observe::Metrics;
+use crate::observe::{Calls, Metrics, Question};
 use crate::policy::Account;
 
 /// How long the word on a known credential holds.
@@ -67,6 +68,7 @@ pub struct Acquaintances {
     known: Cache<[u8; 32], Arc<Known>>,
     asking: Mutex<HashMap<[u8; 32], watch::Receiver<Option<Answer>>>>,
     metrics: Arc<Metrics>,
+    calls: Calls,
 }
 
 type Answer = Result<Arc<Known>, Unknown>;
@@ -92,6 +94,7 @@ impl Acquaintances {
     pub fn new(
         whoami: Whoami,
         metrics: Arc<Metrics>,
+        calls: Calls,
     ) -> Result<Self, aws_lc_rs::error::Unspecified> {
         let mut secret = [0; 32];
         rand::fill(&mut secret)?;
@@ -101,6 +104,7 @@ impl Acquaintances {
             known: Cache::builder().max_capacity(REMEMBERED).time_to_live(2 * KNOWN).build(),
             asking: Mutex::default(),
             metrics,
+            calls,
         })
     }
 
@@ -146,7 +150,9 @@ impl Acquaintances {
                     asking.insert(key, answer.clone());
                     let question = Asking { all: Arc::clone(self), key, answer: sender };
                     let asked = ask(Arc::clone(&self.whoami), shown.clone());
-                    tokio::task::spawn_local(question.go(asked, now));
+                    // What is asked beside the request does not know where it stands.
+                    let span = self.calls.question();
+                    tokio::task::spawn_local(question.go(asked, span, now));
                     answer
                 }
             }
@@ -175,8 +181,18 @@ impl Acquaintances {
 }
 
 impl Asking {
-    async fn go(self, asked: impl Future<Output = Result<Said, Unknown>>, now: SystemTime) {
-        let answer = match asked.await {
+    async fn go(
+        self,
+        asked: impl Future<Output = Result<Said, Unknown>>,
+        span: Option<Question>,
+        now: SystemTime,
+    ) {
+        let (began, started) = (Clock::system().now(), stopwatch());
+        let said = asked.await;
+        if let Some(span) = span {
+            span.ended(began, started.elapsed(), said.is_ok());
+        }
+        let answer = match said {
             Ok(said) => {
                 let known = Arc::new(Known::new(said, now));
                 self.all.known.insert(self.key, Arc::clone(&known));

@@ -14,7 +14,7 @@ use crate::jose::AssertionKeys;
 use crate::links::Links;
 use crate::login::ConsumedStates;
 use crate::logout::SignOuts;
-use crate::observe::{Audit, Held, Metrics, Observer};
+use crate::observe::{Audit, Calls, Held, Metrics, Observer};
 use crate::policy::OrganizationId;
 use crate::recovery::Tries;
 use crate::session::{self, Sealer, Sessions};
@@ -56,6 +56,8 @@ pub struct Kept {
     pub(super) audit: Audit,
     pub(super) noted: Noted,
     pub(super) metrics: Arc<Metrics>,
+    /// Where what is asked of others becomes spans.
+    pub(super) calls: Calls,
     generations: AtomicU64,
 }
 
@@ -95,6 +97,7 @@ impl Kept {
             links,
             asked_apart: config.server.forward_auth.is_some(),
             metrics: Arc::clone(observer.metrics()),
+            calls: observer.calls(),
             audit,
             noted: Noted::default(),
             generations: AtomicU64::new(0),

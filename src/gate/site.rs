@@ -148,7 +148,7 @@ impl Site {
                     Some(earlier) => Arc::clone(earlier),
                     None => {
                         let metrics = Arc::clone(&kept.metrics);
-                        let new = Acquaintances::new(whoami, metrics);
+                        let new = Acquaintances::new(whoami, metrics, kept.calls.clone());
                         Arc::new(new.map_err(|_| SetupError::NoRandom)?)
                     }
                 };

@@ -118,6 +118,14 @@ impl Audit {
         Ok(Self::to(Appended::open(path)?, refusals))
     }
 
+    /// Whether [`Self::file`] could open the file; what is there stays as it is.
+    ///
+    /// # Errors
+    /// When it cannot be opened.
+    pub fn attempt(path: &Path) -> std::io::Result<()> {
+        Appended::attempt(path)
+    }
+
     /// Whether anything is noted.
     #[must_use]
     pub const fn is_on(&self) -> bool {

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::histogram::Histogram;
 
-use super::spans::{self, Spans, Value};
+use super::spans::{self, Spans, Value, Within};
 
 /// Upper bounds, in seconds: a call is given up after ten.
 const BOUNDS: [f64; 10] = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
@@ -54,6 +54,26 @@ impl Call {
             Self::Revocation => "revocation",
             Self::SamlMetadata => "saml-metadata",
         }
+    }
+}
+
+/// A question to the hub that is under way, and where its span stands; the question may outlive the
+/// request that has asked it first.
+#[derive(Debug)]
+pub struct Question {
+    spans: Spans,
+    within: Within,
+}
+
+impl Question {
+    /// The hub has said whose a credential is, or has not.
+    pub fn ended(self, began: SystemTime, took: Duration, answered: bool) {
+        let mut span = self.within.asked("whoami".into(), began, took);
+        span.failed = !answered;
+        if !answered {
+            span.attributes.push(("error.type", "_OTHER".into()));
+        }
+        self.spans.end(span);
     }
 }
 
@@ -120,6 +140,14 @@ impl Calls {
             DOWN => Some(false),
             _ => None,
         }
+    }
+
+    /// The hub is asked whose a credential is; `None` where no span of it is kept.
+    #[must_use]
+    pub fn question(&self) -> Option<Question> {
+        let spans = self.spans.clone()?;
+        let within = spans::current().unwrap_or_else(|| spans.apart());
+        within.sampled().then_some(Question { spans, within })
     }
 
     /// A call has ended.

@@ -48,13 +48,18 @@ impl<T> Cached<T> {
         self.slot.load().as_ref().is_some_and(|held| held.age(now) < HARD)
     }
 
+    /// The value that may be used, however old it is.
+    pub(super) fn held(&self, now: SystemTime) -> Option<Arc<Snapshot<T>>> {
+        self.slot.load_full().filter(|held| held.age(now) < HARD)
+    }
+
     /// The value; fetched when there is none, or when it is old.
     pub(super) async fn current(
         &self,
         now: SystemTime,
         fetch: impl AsyncFnOnce() -> Result<T, Error>,
     ) -> Result<Arc<Snapshot<T>>, Error> {
-        let Some(held) = self.slot.load_full().filter(|held| held.age(now) < HARD) else {
+        let Some(held) = self.held(now) else {
             return self.first(now, fetch).await;
         };
         if held.age(now) < SOFT {
@@ -97,7 +102,7 @@ impl<T> Cached<T> {
     ) -> Result<Arc<Snapshot<T>>, Error> {
         let attempts = self.attempts.load(Ordering::Acquire);
         let mut flight = self.flight.lock().await;
-        if let Some(held) = self.slot.load_full().filter(|held| held.age(now) < HARD) {
+        if let Some(held) = self.held(now) {
             return Ok(held);
         }
         if attempts != self.attempts.load(Ordering::Acquire)

@@ -71,6 +71,24 @@ impl Provider {
         self.keys.current(now, async || self.fetch_keys(&self.keys_url(now).await?).await).await
     }
 
+    /// Asks anew for what is old, so that nobody's sign-in waits for it, and asks a provider that has
+    /// not answered whether it does again. One that nobody has needed yet is left alone.
+    pub(super) async fn tend(&self, now: SystemTime) -> Result<(), Error> {
+        let Some(up) = self.http.up() else { return Ok(()) };
+        match self.metadata.held(now).filter(|_| !up) {
+            Some(held) => {
+                let fetch = async || Metadata::fetch(&self.settings, &self.http).await;
+                self.metadata.newer_than(&held, now, fetch).await?;
+            }
+            None => drop(self.metadata(now).await?),
+        }
+        // Of a provider that has not answered just now, no more is asked.
+        if self.keys.held(now).is_some() && self.http.up() == Some(true) {
+            self.keys(now).await?;
+        }
+        Ok(())
+    }
+
     /// Verifies a token; fetches newer keys when the issuer may have rotated them.
     pub(super) async fn verify(
         &self,

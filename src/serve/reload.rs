@@ -92,6 +92,7 @@ impl Reloader {
         let reloaded = self.put_to_work();
         self.notify.reloaded(&reloaded, self.current.site().directory().len());
         report(&reloaded, started.elapsed());
+        self.retired.retain(|site| Arc::strong_count(site) > 1);
         let result = match &reloaded {
             Reloaded::Done { changes, broken } => {
                 match (changes.is_empty(), broken.is_empty()) {
@@ -117,7 +118,6 @@ impl Reloader {
     }
 
     fn put_to_work(&mut self) -> Reloaded {
-        self.retired.retain(|site| Arc::strong_count(site) > 1);
         let mut reading = match self.loader.again(self.clock.now()) {
             Ok(reading) => reading,
             Err(problems) => {

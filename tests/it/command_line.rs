@@ -66,6 +66,39 @@ fn check_exit(arguments: &[&str], expected: i32) -> Output {
 }
 
 #[test]
+fn an_audit_log_that_cannot_be_opened_is_a_mistake_among_the_others() {
+    let document = Document::minimal()
+        .set("server.listen", "[\"127.0.0.1:0\"]")
+        .set("audit.to", "\"./no-such-folder/audit.jsonl\"");
+    let folder = written(&document.clone().set("hub.profile", "\"svn\""));
+    let said = |command: &str, folder: &Folder| {
+        err(&check_exit(&[command, "--config", &path(folder)], 78))
+    };
+    for text in [said("check", &folder), said("run", &folder)] {
+        assert!(text.contains("2 mistakes in "), "{text}");
+        assert!(text.contains("audit.to: ") && text.contains("hub.profile: "), "{text}");
+        assert!(
+            text.contains("no-such-folder/audit.jsonl cannot be opened: No such file"),
+            "{text}"
+        );
+        assert!(text.contains("check the path, the mount and its permissions"), "{text}");
+    }
+    let folder = written(&document);
+    let json = check_exit(&["check", "--format", "json", "--config", &path(&folder)], 78);
+    let json: serde_json::Value = serde_json::from_str(&out(&json)).unwrap();
+    assert_eq!(json["mistakes"][0]["key"], "audit.to", "{json}");
+    // Whoever only asks what would be decided writes no audit log.
+    check_exit(&["explain", "--config", &path(&folder), "GET", "/acme/demo"], 0);
+    std::fs::create_dir(folder.path("no-such-folder")).unwrap();
+    check_exit(&["check", "--config", &path(&folder)], 0);
+    let left = std::fs::read_dir(folder.path("no-such-folder")).unwrap().count();
+    assert_eq!(left, 0, "a check writes nothing");
+    std::fs::create_dir(folder.path("no-such-folder/audit.jsonl")).unwrap();
+    let text = said("check", &folder);
+    assert!(text.contains("audit.jsonl cannot be opened: Is a directory"), "{text}");
+}
+
+#[test]
 fn the_exit_code_says_who_must_act() {
     let good = written(&Document::minimal());
     let bad = written(&Document::minimal().without("public_url"));

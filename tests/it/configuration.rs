@@ -99,6 +99,109 @@ fn every_mistake_is_reported_in_one_go() {
     );
 }
 
+#[test]
+fn each_key_of_telemetry_says_what_is_wrong_with_it() {
+    let traced = || Document::minimal().set("telemetry.otlp_endpoint", "\"https://c.example\"");
+    accept(&traced());
+    let remedy = "write the collector's address for OTLP by HTTP, such as \"https://collector.example:4318\"";
+    for address in [
+        "collector.example:4318",
+        "grpc://collector.example:4317",
+        "https://user:word@collector.example",
+        "https://collector.example/v1/traces?key=1",
+        "https://collector.example/#there",
+    ] {
+        let what = "is no http or https address without credentials and query";
+        let expected = format!("telemetry.otlp_endpoint: {what}; {remedy}");
+        check("telemetry.otlp_endpoint", &format!("{address:?}"), &expected);
+    }
+    let plain = Document::minimal().set("telemetry.otlp_endpoint", "\"http://c.example:4318\"");
+    refuse(
+        &plain,
+        "telemetry.otlp_endpoint: is not https: spans name organizations and paths; \
+         write https://, or allow it with insecure_plaintext = true",
+    );
+    accept(&plain.set("telemetry.insecure_plaintext", "true"));
+    accept(&Document::minimal().set("telemetry.otlp_endpoint", "\"http://127.0.0.1:4318\""));
+    for (key, value, expected) in [
+        ("sampling", "1.5", "1.5 is out of range; write a number from 0 to 1, such as 0.1"),
+        ("sampling", "-1", "-1 is out of range; write a number from 0 to 1, such as 0.1"),
+        ("sampling", "nan", "NaN is out of range; write a number from 0 to 1, such as 0.1"),
+        ("sampling", "\"all\"", "is a string; write a number from 0 to 1, such as 0.1"),
+        ("service_name", "\"\"", "is empty; write a value or remove the key"),
+        ("insecure_plaintext", "\"yes\"", "is a string; write true or false"),
+        ("organization_labels", "-1", "-1 is out of range; write a whole number from 0 to 100000"),
+        (
+            "organization_labels",
+            "100001",
+            "100001 is out of range; write a whole number from 0 to 100000",
+        ),
+        (
+            "headers",
+            "{ \"x key\" = { env = \"SECRET\" } }",
+            "\"x key\" is no name of a header; write one such as authorization",
+        ),
+    ] {
+        let expected = format!("telemetry.{key}: {expected}");
+        refuse(&traced().set(&format!("telemetry.{key}"), value), &expected);
+    }
+    refuse(
+        &traced().set("telemetry.headers", "{ authorization = \"hunter2\" }"),
+        "telemetry.headers.authorization: is a literal secret; a configuration file must not hold \
+         any; write { file = \"…\" } or { env = \"…\" }",
+    );
+    refuse(
+        &traced().set("telemetry.ca_certificates", "[\"no-such.pem\"]"),
+        "telemetry.ca_certificates[0]: no-such.pem cannot be read: No such file or directory (os \
+         error 2); check the path, the mount and its permissions",
+    );
+    let broken = traced().set("telemetry.headers", "{ authorization = { env = \"BROKEN\" } }");
+    let found = mistakes_with(&broken.text(), &[("BROKEN", "one\ntwo")]);
+    let what = "holds what no header can; check the file or variable";
+    assert_eq!(found, [format!("telemetry.headers.authorization: {what}")]);
+    for (key, value) in [
+        ("sampling", "0.5"),
+        ("service_name", "\"gate\""),
+        ("headers", "{ authorization = { env = \"SECRET\" } }"),
+        ("insecure_plaintext", "true"),
+    ] {
+        let remedy = format!("write the collector's address, or remove {key}");
+        let expected = format!("telemetry.otlp_endpoint: is missing; {remedy}");
+        check(&format!("telemetry.{key}"), value, &expected);
+    }
+}
+
+#[test]
+fn mistakes_in_telemetry_are_reported_in_one_go() {
+    let document = Document::minimal()
+        .set("telemetry.otlp_endpoint", "\"ftp://collector.example\"")
+        .set("telemetry.headers", "{ \"x key\" = { env = \"SECRET\" }, a = { env = \"NONE\" } }")
+        .set("telemetry.sampling", "7")
+        .set("telemetry.service_name", "\"\"")
+        .set("telemetry.ca_certificates", "[\"no-such.pem\"]")
+        .set("telemetry.insecure_plaintext", "1")
+        .set("telemetry.organization_labels", "\"some\"")
+        .set("telemetry.endpoint", "\"https://collector.example\"");
+    let found = mistakes(&document.text());
+    let mut keys: Vec<&str> = found.iter().filter_map(|line| line.split(": ").next()).collect();
+    keys.sort_unstable();
+    assert_eq!(
+        keys,
+        [
+            "telemetry.ca_certificates[0]",
+            "telemetry.endpoint",
+            "telemetry.headers",
+            "telemetry.headers.a.env",
+            "telemetry.insecure_plaintext",
+            "telemetry.organization_labels",
+            "telemetry.otlp_endpoint",
+            "telemetry.sampling",
+            "telemetry.service_name",
+        ],
+        "{found:#?}"
+    );
+}
+
 /// `organization.id` as it is called in a mistake.
 fn label(key: &str, organization: &str) -> String {
     key.replace("organization.", &format!("organization[{organization}]."))

@@ -10,6 +10,7 @@ use hubgate::demo::Fault;
 use hubgate::demo::provider::Endpoint;
 
 use crate::documents::Folder;
+use crate::support::moving_clock::minutes;
 use crate::support::tool;
 use crate::support::world::World;
 
@@ -92,6 +93,30 @@ async fn what_identity_providers_and_the_hub_do_is_measured() {
     let failed = format!("{calls}{{provider=\"generic\",call=\"token\",result=\"failed\"}}");
     assert_eq!(world.gate.metric(&failed), 1);
     assert_eq!(world.gate.metric("hubgate_identity_provider_up{organization=\"acme\"}"), 0);
+}
+
+#[tokio::test]
+async fn whether_an_openid_provider_answers_is_known_without_a_sign_in() {
+    let world = World::start().await;
+    let up =
+        |id| world.gate.metric(&format!("hubgate_identity_provider_up{{organization=\"{id}\"}}"));
+    let asked = || world.acme.asked(Endpoint::Discovery).len();
+    world.gate.tend(world.clock.now()).await;
+    assert_eq!(asked(), 0, "nobody has needed it yet");
+    world.signed_in("acme", "bob").await;
+    assert_eq!((up("acme"), asked()), (1, 1));
+    world.gate.tend(world.clock.now()).await;
+    assert_eq!(asked(), 1, "what it said is not old");
+    world.acme.behave(|behaviour| behaviour.fail(Endpoint::Discovery, Fault::Status(503)));
+    world.clock.advance(minutes(61));
+    world.gate.tend(world.clock.now()).await;
+    assert_eq!((up("acme"), asked()), (0, 2));
+    assert_eq!(world.gate.metric("hubgate_identity_providers_down"), 1);
+    world.acme.behave_well();
+    world.clock.advance(minutes(1));
+    world.gate.tend(world.clock.now()).await;
+    assert_eq!((up("acme"), asked()), (1, 3), "nobody had to sign in for that");
+    assert_eq!(world.gate.metric("hubgate_identity_providers_down"), 0);
 }
 
 #[tokio::test]

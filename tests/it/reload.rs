@@ -2,6 +2,7 @@
 //! and without forgetting anybody.
 
 mod process;
+mod sequences;
 
 use std::time::Duration;
 

@@ -1,5 +1,7 @@
 //! Traces: what a collector is sent, and what the hub is told of it.
 
+use hubgate::demo::Fault;
+
 use crate::support::browser::Ask;
 use crate::support::collector::{Collector, Seen};
 use crate::support::served::events;
@@ -144,6 +146,35 @@ async fn calls_to_a_provider_stand_in_the_trace_of_the_sign_in_that_made_them() 
         assert!(!everything.contains(&*value), "{name} stands in {everything}");
     }
     assert!(!everything.contains(&browser.session()));
+}
+
+#[tokio::test]
+async fn a_question_to_the_hub_whose_a_credential_is_is_a_span_and_what_is_remembered_is_none() {
+    let collector = Collector::start().await;
+    let world = World::with(|setup| {
+        setup.with_accounts();
+        traced(setup, &collector, "1");
+    })
+    .await;
+    let questions = || collector.spans().into_iter().filter(|span| span.name == "whoami");
+    for _ in 0..3 {
+        let bearer = "Authorization: Bearer hf_moe\r\n";
+        tool::ask(world.gate.address, "GET /acme/demo", bearer).await.expect(200);
+    }
+    let asked = span(&world, &collector, |span| span.name == "whoami").await;
+    assert_eq!((asked.kind, asked.failed), (CLIENT, false));
+    assert!(asked.began <= asked.ended);
+    let all = async || {
+        (collector.spans().iter().filter(|span| span.kind == SERVER).count() == 3).then_some(())
+    };
+    world.until(all).await;
+    assert_eq!(questions().count(), 1, "the other two were remembered");
+    assert!(!format!("{:?}", collector.spans()).contains("hf_moe"));
+    world.hub.fail("/api/whoami-v2", Some(Fault::Status(503)));
+    let bearer = "Authorization: Bearer hf_zoe\r\n";
+    tool::ask(world.gate.address, "GET /acme/demo", bearer).await.expect(503);
+    let failed = span(&world, &collector, |span| span.name == "whoami" && span.failed).await;
+    assert_eq!(failed.attributes["error.type"], "_OTHER");
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! The organizations' entries, in the main file and in the files that it names; a file that has
 //! not changed is not read again.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
@@ -10,20 +11,20 @@ use toml::{Table, Value};
 use super::super::files::{self, Listing};
 use super::super::section::{Place, Reader};
 use super::super::stamp::{Looks, Stamp};
-use super::super::{Problem, overrides};
-use super::many::{self, Earlier};
+use super::super::{Problem, difference, overrides};
+use super::many;
 
 /// One organization's table and where it stands.
 #[derive(Clone, Debug)]
-pub(super) struct Entry {
-    pub(super) value: Arc<Value>,
-    pub(super) place: Place,
+pub(super) struct Entry<'f> {
+    pub(super) value: Cow<'f, Arc<Value>>,
+    pub(super) place: Cow<'f, Place>,
 }
 
 /// What was found.
 #[derive(Debug, Default)]
-pub(super) struct Entries {
-    pub(super) list: Vec<Entry>,
+pub(super) struct Entries<'f> {
+    pub(super) list: Vec<Entry<'f>>,
     /// What is wrong with whole files.
     pub(super) broken: Vec<Problem>,
 }
@@ -48,19 +49,22 @@ impl Files {
     /// Takes the organizations out of the main file's table, and reads the files that were found.
     ///
     /// A file that goes away between two looks is no mistake when `vanishing` is allowed.
-    pub(super) fn gather(
-        &mut self,
+    pub(super) fn gather<'f>(
+        &'f mut self,
         reader: &Reader,
-        place: &Place,
+        place: &'f Place,
         table: &mut Table,
         found: Vec<Found>,
         vanishing: bool,
-    ) -> Entries {
+    ) -> Entries<'f> {
         let mut entries = Entries::default();
         match table.remove("organization") {
             None => {}
             Some(Value::Array(values)) => {
-                let entry = |value| Entry { value: Arc::new(value), place: place.clone() };
+                let entry = |value| Entry {
+                    value: Cow::Owned(Arc::new(value)),
+                    place: Cow::Borrowed(place),
+                };
                 entries.list.extend(values.into_iter().map(entry));
             }
             Some(_) => {
@@ -72,8 +76,11 @@ impl Files {
         self.read(reader, there.collect());
         entries.list.reserve(self.0.len());
         for file in &self.0 {
-            let entry =
-                |value: &Arc<Value>| Entry { value: Arc::clone(value), place: file.place.clone() };
+            let place = &file.place;
+            let entry = |value: &'f Arc<Value>| Entry {
+                value: Cow::Borrowed(value),
+                place: Cow::Borrowed(place),
+            };
             entries.list.extend(file.entries.iter().map(entry));
             entries.broken.extend(file.problems.iter().cloned());
         }
@@ -85,23 +92,17 @@ impl Files {
 
     /// Reads those that may hold something else than the last time.
     fn read(&mut self, reader: &Reader, found: Vec<Found>) {
-        let path = |file: &File| Arc::clone(&file.path);
-        let mut earlier = Earlier::new(std::mem::take(&mut self.0), path);
-        let known = found.iter().map(|(path, stamp)| {
-            let is = |file: &File| {
-                Arc::ptr_eq(&file.path, path) || file.path.as_os_str() == path.as_os_str()
-            };
-            earlier.take(is, || Arc::clone(path)).filter(|file| stamp.proves(&file.stamp))
+        let still = difference(&self.0, &found, |file, (path, stamp)| {
+            let same = Arc::ptr_eq(&file.path, path) || file.path == *path;
+            same && stamp.proves(&file.stamp)
         });
-        let known: Vec<Option<File>> = known.collect();
-        let unknown: Vec<&Found> =
-            found.iter().zip(&known).filter(|(_, file)| file.is_none()).map(|(at, _)| at).collect();
+        let unknown = found.iter().zip(&still.earlier).filter(|(_, file)| file.is_none());
+        let unknown: Vec<&Found> = unknown.map(|(at, _)| at).collect();
         let (environment, now) = (&reader.environment, reader.now);
         let read = many::each(&unknown, |(path, stamp)| {
             File::read(&Reader::new(Arc::clone(environment), now), path, *stamp)
         });
-        let mut read = read.into_iter();
-        self.0 = known.into_iter().filter_map(|file| file.or_else(|| read.next())).collect();
+        many::arrange(&mut self.0, &still.earlier, read);
     }
 }
 
@@ -159,15 +160,15 @@ pub(super) fn found(
 }
 
 /// Writes the environment's overrides into the entries; those that none reaches stay as they are.
-fn overridden(reader: &Reader, entries: &mut [Entry]) {
+fn overridden(reader: &Reader, entries: &mut [Entry<'_>]) {
     let values = entries.iter().map(|entry| Value::clone(&entry.value)).collect();
     let mut table = Table::new();
     table.insert("organization".to_owned(), Value::Array(values));
     overrides::apply(reader, &mut table, |first| first == "organization");
     let Some(Value::Array(values)) = table.remove("organization") else { return };
     for (entry, value) in entries.iter_mut().zip(values) {
-        if *entry.value != value {
-            entry.value = Arc::new(value);
+        if **entry.value != value {
+            entry.value = Cow::Owned(Arc::new(value));
         }
     }
 }

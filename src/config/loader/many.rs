@@ -1,8 +1,5 @@
-//! Thousands of things that are much the same as the last time: worked on by all cores, and found
-//! again without a search.
-
-use std::collections::HashMap;
-use std::hash::Hash;
+//! Thousands of things that are much the same as the last time: worked on by all cores, and moved
+//! only where something has changed.
 
 /// So few are done sooner by one thread than others begin.
 const FEW: usize = 256;
@@ -43,41 +40,24 @@ pub(super) fn side_by_side<P: Send, R: Send>(
     })
 }
 
-/// What was there the last time, in its order; mostly, it is asked for in that order again.
-pub(super) struct Earlier<T, K, F> {
-    items: Vec<Option<T>>,
-    next: usize,
-    key: F,
-    places: Option<HashMap<K, usize>>,
-}
-
-impl<T, K: Eq + Hash, F: Fn(&T) -> K> Earlier<T, K, F> {
-    /// `key` tells them apart.
-    pub(super) fn new(items: Vec<T>, key: F) -> Self {
-        Self { items: items.into_iter().map(Some).collect(), next: 0, key, places: None }
-    }
-
-    /// Takes the next one, if it `is` the wanted one; else the one with that key.
-    pub(super) fn take(&mut self, is: impl Fn(&T) -> bool, key: impl FnOnce() -> K) -> Option<T> {
-        let next = self.items.get_mut(self.next);
-        if let Some(item) = next.and_then(|item| item.take_if(|item| is(item))) {
-            self.next += 1;
-            return Some(item);
+/// Puts what was there before into another order: `earlier` says for each place where it stood, or
+/// that the next one of `new` comes there.
+pub(super) fn arrange<T>(items: &mut Vec<T>, earlier: &[Option<usize>], new: Vec<T>) {
+    let mut new = new.into_iter();
+    let mut stays = earlier.iter().enumerate();
+    if items.len() == earlier.len() && stays.all(|(at, old)| old.is_none_or(|old| old == at)) {
+        for (item, _) in items.iter_mut().zip(earlier).filter(|(_, old)| old.is_none()) {
+            if let Some(new) = new.next() {
+                *item = new;
+            }
         }
-        // Where one is not there any more, the one behind it is next.
-        let after = self.items.get_mut(self.next + 1);
-        if let Some(item) = after.and_then(|item| item.take_if(|item| is(item))) {
-            self.next += 2;
-            return Some(item);
-        }
-        let places = self.places.get_or_insert_with(|| {
-            let left = self.items.iter().enumerate();
-            left.filter_map(|(place, item)| Some(((self.key)(item.as_ref()?), place))).collect()
-        });
-        let place = *places.get(&key())?;
-        self.next = place + 1;
-        self.items.get_mut(place)?.take()
+        return;
     }
+    let mut old: Vec<Option<T>> = std::mem::take(items).into_iter().map(Some).collect();
+    items.extend(earlier.iter().filter_map(|at| match at {
+        Some(at) => old.get_mut(*at).and_then(Option::take),
+        None => new.next(),
+    }));
 }
 
 #[cfg(test)]
@@ -95,15 +75,18 @@ mod tests {
     }
 
     #[test]
-    fn what_was_there_is_found_in_any_order_and_once() {
-        let mut earlier = Earlier::new(vec!["a", "b", "c", "d"], |item: &&str| *item);
-        let mut take = |wanted| earlier.take(|item| *item == wanted, || wanted);
-        assert_eq!(take("a"), Some("a"));
-        assert_eq!(take("new"), None);
-        assert_eq!(take("c"), Some("c"));
-        assert_eq!(take("d"), Some("d"));
-        assert_eq!(take("b"), Some("b"));
-        assert_eq!(take("b"), None);
-        assert_eq!(take("a"), None);
+    fn what_was_there_is_put_into_any_order_and_what_comes_in_between() {
+        let check = |earlier: &[Option<usize>], expected: &str| {
+            let mut items = vec!['a', 'b', 'c'];
+            arrange(&mut items, earlier, vec!['X', 'Y', 'Z']);
+            assert_eq!(items.into_iter().collect::<String>(), expected);
+        };
+        check(&[Some(0), Some(1), Some(2)], "abc");
+        check(&[Some(0), None, Some(2)], "aXc");
+        check(&[Some(0), None, Some(1), None], "aXbY");
+        check(&[Some(2), Some(0)], "ca");
+        check(&[Some(1), None, Some(0)], "bXa");
+        check(&[None, None, None], "XYZ");
+        check(&[], "");
     }
 }

@@ -1,7 +1,6 @@
 //! Organizations as they were read last: one whose text and files are unchanged is not read again.
 
-use std::collections::HashSet;
-use std::hash::{DefaultHasher, Hash as _, Hasher};
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -11,10 +10,10 @@ use super::super::keys::ORGANIZATION;
 use super::super::organization::Surroundings;
 use super::super::section::{Place, Reader, Section};
 use super::super::stamp::{Looks, Touched};
-use super::super::{OrganizationConfig, Problem};
+use super::super::{OrganizationConfig, Problem, difference};
 use super::Origin;
 use super::entries::Entry;
-use super::many::{self, Earlier};
+use super::many;
 use super::merge::Candidate;
 
 /// Every organization's last reading, in the order of the entries.
@@ -28,6 +27,8 @@ struct Known {
     value: Arc<Value>,
     around: Surroundings,
     touched: Vec<Touched>,
+    /// Whether the last look has proved that those files are what they were.
+    proved: bool,
     outcome: Result<Arc<OrganizationConfig>, Vec<Problem>>,
 }
 
@@ -46,30 +47,30 @@ impl Readings {
     pub(super) fn read(
         &mut self,
         reader: &Reader,
-        entries: &[Entry],
+        entries: &[Entry<'_>],
         around: Surroundings,
     ) -> Organizations {
-        let mut earlier = Earlier::new(std::mem::take(&mut self.0), |known| known.name.clone());
-        let known = entries.iter().enumerate().map(|(index, entry)| {
-            // One that has changed has its name still.
-            let is = |known: &Known| {
-                Arc::ptr_eq(&known.value, &entry.value) || known.name == name(entry, index)
-            };
-            let known = earlier.take(is, || name(entry, index));
-            known.and_then(|known| known.unchanged(entry, around))
-        });
-        let known: Vec<Option<Known>> = known.collect();
-        let unknown = entries.iter().zip(&known).enumerate();
-        let unknown: Vec<(usize, &Entry)> = unknown
-            .filter(|(_, (_, known))| known.is_none())
-            .map(|(index, (entry, _))| (index, entry))
-            .collect();
+        let mut found = difference(&self.0, entries, |known, entry| known.is_still(entry, around));
+        // What seems to have changed is looked at more closely, by its name.
+        let gone = found.gone.iter().filter_map(|at| Some((self.0.get(*at)?.name.clone(), *at)));
+        let mut gone: HashMap<(Origin, String), usize> = gone.collect();
+        let mut unknown: Vec<(usize, &Entry<'_>)> = Vec::new();
+        for (index, (entry, earlier)) in entries.iter().zip(&mut found.earlier).enumerate() {
+            if earlier.is_none() {
+                let at = gone.remove(&name(entry, index));
+                let known = at.and_then(|at| self.0.get_mut(at));
+                if known.is_some_and(|known| known.is_unchanged(entry, around)) {
+                    *earlier = at;
+                } else {
+                    unknown.push((index, entry));
+                }
+            }
+        }
         let (environment, now) = (&reader.environment, reader.now);
         let read = many::each(&unknown, |(index, entry)| {
             Known::read(&Reader::new(Arc::clone(environment), now), entry, *index, around)
         });
-        let mut read = read.into_iter();
-        self.0 = known.into_iter().filter_map(|known| known.or_else(|| read.next())).collect();
+        many::arrange(&mut self.0, &found.earlier, read);
         let mut found = Organizations::default();
         found.good.reserve(self.0.len());
         for Known { name: (origin, _), outcome, .. } in &self.0 {
@@ -86,36 +87,44 @@ impl Readings {
         found
     }
 
-    /// Looks at the files that organizations rest on.
-    pub(super) fn look(&mut self, now: SystemTime, seen: &mut impl Hasher) {
+    /// Looks at the files that organizations rest on; says whether any is not what it was at the
+    /// last look.
+    pub(super) fn look(&mut self, now: SystemTime) -> bool {
         let size = many::share(self.0.len());
         let parts = many::side_by_side(self.0.chunks_mut(size), |part| {
-            let (mut looks, mut seen) = (Looks::at(now), DefaultHasher::new());
-            for touched in part.iter_mut().flat_map(|known| &mut known.touched) {
-                touched.latest = looks.look(&touched.path);
-                touched.path.as_os_str().hash(&mut seen);
-                touched.latest.hash(&mut seen);
+            let mut looks = Looks::at(now);
+            let mut changed = false;
+            for known in part {
+                known.proved = true;
+                for touched in &mut known.touched {
+                    changed |= touched.look(&mut looks);
+                    known.proved &= touched.is_proved();
+                }
             }
-            seen.finish()
+            changed
         });
-        parts.hash(seen);
+        parts.contains(&true)
     }
 }
 
 impl Known {
-    /// The reading, if it is still true.
-    fn unchanged(mut self, entry: &Entry, around: Surroundings) -> Option<Self> {
-        let same = (Arc::ptr_eq(&self.value, &entry.value) || self.value == entry.value)
-            && self.around == around
-            && self.touched.iter_mut().all(Touched::is_unchanged);
-        if !same {
-            return None;
-        }
-        self.value = Arc::clone(&entry.value);
-        Some(self)
+    /// Whether the reading is surely true of the entry.
+    fn is_still(&self, entry: &Entry<'_>, around: Surroundings) -> bool {
+        self.proved && Arc::ptr_eq(&self.value, &entry.value) && self.around == around
     }
 
-    fn read(reader: &Reader, entry: &Entry, index: usize, around: Surroundings) -> Self {
+    /// Whether the reading is true of the entry; looks into files that leave a doubt.
+    fn is_unchanged(&mut self, entry: &Entry<'_>, around: Surroundings) -> bool {
+        let same = (Arc::ptr_eq(&self.value, &entry.value) || self.value == *entry.value)
+            && self.around == around
+            && self.touched.iter_mut().all(Touched::is_unchanged);
+        if same {
+            self.value = Arc::clone(&entry.value);
+        }
+        same
+    }
+
+    fn read(reader: &Reader, entry: &Entry<'_>, index: usize, around: Surroundings) -> Self {
         let place = labelled(entry, index);
         let name = (place.file.clone(), place.key.clone());
         let config = open(reader, place, &entry.value)
@@ -126,20 +135,21 @@ impl Known {
             Some(_) | None => Err(problems),
         };
         let touched = reader.take_touched();
-        Self { name, value: Arc::clone(&entry.value), around, touched, outcome }
+        let value = Arc::clone(&entry.value);
+        Self { name, value, around, touched, proved: false, outcome }
     }
 }
 
 /// The file and the label that an entry stands under.
-fn name(entry: &Entry, index: usize) -> (Origin, String) {
+fn name(entry: &Entry<'_>, index: usize) -> (Origin, String) {
     let place = labelled(entry, index);
     (place.file, place.key)
 }
 
 /// The entries' tables.
-pub(super) fn sections<'r>(reader: &'r Reader, entries: &'r [Entry]) -> Vec<Section<'r>> {
+pub(super) fn sections<'r>(reader: &'r Reader, entries: &'r [Entry<'_>]) -> Vec<Section<'r>> {
     let open =
-        |(index, entry): (usize, &'r Entry)| open(reader, labelled(entry, index), &entry.value);
+        |(index, entry): (usize, &'r Entry<'_>)| open(reader, labelled(entry, index), &entry.value);
     entries.iter().enumerate().filter_map(open).collect()
 }
 
@@ -153,7 +163,7 @@ fn open<'r>(reader: &'r Reader, place: Place, value: &'r Value) -> Option<Sectio
 
 /// Where an organization stands, under a label that people recognize: its id, else its place in
 /// the list.
-fn labelled(entry: &Entry, index: usize) -> Place {
+fn labelled(entry: &Entry<'_>, index: usize) -> Place {
     let id = entry.value.get("id").and_then(Value::as_str).filter(|id| {
         let plain = |b: u8| b.is_ascii_alphanumeric() || b"-_.".contains(&b);
         !id.is_empty() && id.len() <= 64 && id.bytes().all(plain)
@@ -162,5 +172,6 @@ fn labelled(entry: &Entry, index: usize) -> Place {
         Some(id) => format!("organization[{id}]"),
         None => format!("organization[{index}]"),
     };
-    Place { key, ..entry.place.clone() }
+    let place = Place::clone(&entry.place);
+    Place { key, ..place }
 }

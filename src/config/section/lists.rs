@@ -97,6 +97,15 @@ impl Section<'_> {
         self.value(key).is_some_and(Value::is_table)
     }
 
+    /// Notes when a file could not be appended to, if somebody will.
+    pub(in super::super) fn attempt(&self, key: &str, path: &Path) {
+        let Some(attempt) = self.reader.attempt else { return };
+        if let Err(error) = attempt(path) {
+            let what = format!("{} cannot be opened: {error}", path.display());
+            self.note(key, what, "check the path, the mount and its permissions");
+        }
+    }
+
     /// Notes when a file is not there, cannot be read, or is empty.
     pub(in super::super) fn readable(&self, key: &str, path: &Path) {
         self.touch(key, path);

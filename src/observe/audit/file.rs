@@ -1,8 +1,8 @@
 //! A file that is appended to, and made again when somebody has moved it away.
 
 use std::fs::{File, OpenOptions};
-use std::io::Write;
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::io::{ErrorKind, Write};
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 /// A file that is appended to.
@@ -14,9 +14,35 @@ pub(super) struct Appended {
 
 impl Appended {
     pub(super) fn open(path: &Path) -> std::io::Result<Self> {
-        let file = OpenOptions::new().create(true).append(true).mode(0o600).open(path)?;
+        let file = Self::options().create(true).open(path)?;
         let inode = file.metadata()?.ino();
         Ok(Self { path: path.to_owned(), file, inode })
+    }
+
+    /// Whether it could be opened. A file that is not there is not there afterwards either: it would
+    /// be another's than the one who serves.
+    pub(super) fn attempt(path: &Path) -> std::io::Result<()> {
+        match Self::options().create_new(true).open(path) {
+            Ok(_) => std::fs::remove_file(path),
+            Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(error),
+            Err(_) => match std::fs::metadata(path) {
+                // Whoever serves waits until somebody reads; nobody does before.
+                Ok(there) if there.file_type().is_fifo() => Ok(()),
+                Ok(_) => Self::options().open(path).map(drop),
+                // A link whose end is not there yet.
+                Err(error) if error.kind() == ErrorKind::NotFound => {
+                    let end = std::fs::read_link(path)?;
+                    Self::attempt(&path.parent().unwrap_or(Path::new("")).join(end))
+                }
+                Err(error) => Err(error),
+            },
+        }
+    }
+
+    fn options() -> OpenOptions {
+        let mut options = OpenOptions::new();
+        options.append(true).mode(0o600);
+        options
     }
 }
 
@@ -37,6 +63,33 @@ impl Write for Appended {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_attempt_leaves_everything_as_it_was() {
+        let folder = std::env::temp_dir().join(format!("hubgate-attempt-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let names = |folder: &Path| {
+            let entries = std::fs::read_dir(folder).unwrap();
+            let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name()).collect();
+            names.sort();
+            names
+        };
+        let path = |name: &str| folder.join(name);
+        std::fs::write(path("there"), "one\n").unwrap();
+        std::os::unix::fs::symlink("new", path("link")).unwrap();
+        std::os::unix::fs::symlink("round", path("round")).unwrap();
+        std::os::unix::fs::symlink("no/folder", path("astray")).unwrap();
+        let before = names(&folder);
+        for good in ["there", "new", "link"] {
+            Appended::attempt(&path(good)).unwrap();
+        }
+        for bad in ["round", "astray", "no/folder", "there/inside", "."] {
+            Appended::attempt(&path(bad)).unwrap_err();
+        }
+        assert_eq!(names(&folder), before);
+        assert_eq!(std::fs::read(path("there")).unwrap(), b"one\n");
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
 
     #[test]
     fn a_file_that_was_moved_away_is_made_again() {

@@ -34,6 +34,7 @@ class Report:
         self.passed = 0
         self.failures = []
         self.missing = []
+        self.untested = []
         self.suite = ""
         self.times = []
         self.transcripts = []
@@ -61,6 +62,11 @@ class Report:
     def lacks(self, peer, why):
         self.missing.append(f"{self.suite}: {peer} is missing: {why}")
         print(f"miss {self.suite}: {peer} is missing: {why}", flush=True)
+
+    def not_tested(self, peer, why):
+        """Names what this suite would have to see and cannot, on any machine."""
+        self.untested.append(f"{self.suite}: {peer} is not tested: {why}")
+        print(f"not  {self.suite}: {peer} is not tested: {why}", flush=True)
 
     @contextlib.contextmanager
     def scenario(self, sentence):
@@ -99,6 +105,8 @@ class Report:
             print(f"FAILED  {line}")
         for line in self.missing:
             print(f"MISSING {line}")
+        for line in self.untested:
+            print(f"NOT TESTED {line}")
         print(f"{self.passed} passed, {len(self.failures)} failed" + (f", {len(self.missing)} not run" if self.missing else ""))
         sys.stdout.flush()
         return 1 if self.failures or self.missing else 0

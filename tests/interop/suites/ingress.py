@@ -46,7 +46,10 @@ def run(report):
     for kind in (Nginx, Caddy, HAProxy, EnvoyHttp, EnvoyGrpc):
         with report.scenario(f"{kind.name} runs"):
             Bench(report, kind, public, place, grpc, hub, alice).everything(asked, olah, forge)
+    with report.scenario("nginx makes 500 of a question that the gate cannot read"):
+        Bench(report, Nginx, public, place, grpc, hub, alice).misread()
     asked.stop()
+    report.not_tested("Traefik", "it cannot be built from what registries of packages have; its questions are replayed by tests/it/forward_auth.rs")
     with report.scenario("Apache runs"):
         gate = Gate(place, f"http://{HUB_HOST}:{hub.port}", acme, name="gate-in-the-stream", server='trusted_proxies = ["127.0.0.1"]')
         apache = Bench(report, Apache, public, place, grpc, hub, Visitor())
@@ -100,6 +103,22 @@ class Nginx(Program):
         whole.write_text(f"daemon off; worker_processes 1; pid {self.home}/pid; error_log stderr warn; events {{}}\n"
                          f"http {{ access_log off; {temporary} include {self.config}; }}\n")
         return [program("nginx"), "-p", self.home, "-e", "stderr", "-c", whole]
+
+
+class NginxWithoutUrl(Nginx):
+    """The example with one of its lines forgotten."""
+
+    def adapt(self, text):
+        line = "proxy_set_header X-Original-URL $scheme://$http_host$request_uri;"
+        assert text.count(line) == 1, "the example has another line"
+        return super().adapt(text.replace(line, ""))
+
+
+class NginxWithoutMethod(Nginx):
+    def adapt(self, text):
+        line = "proxy_set_header X-Original-Method $request_method;"
+        assert text.count(line) == 1, "the example has another line"
+        return super().adapt(text.replace(line, ""))
 
 
 class Caddy(Program):
@@ -354,6 +373,23 @@ class Bench:
                     wrong.append((method, target, head))
         self.check("no spelling of a path of acme's reaches the hub without a session", not reached, reached)
         self.check("and none is answered 200", not wrong, wrong)
+
+    def misread(self):
+        """nginx knows 401 and 403 only: a question that the gate answers 400 is 500 to the client, and nothing passes."""
+        cookie = f"Cookie: {self.alice.cookie_header(self.public.url + '/')}\r\n"
+        odd, plain = ("/acme%2Fsecret", "/acme%5csecret", "/pub/..%2facme/secret", "/acme;x/secret"), ("/acme/secret", "/acme/open-bert", "/pub/x")
+        for kind, what, targets, status in ((Nginx, "a target with two readings", odd, "403"), (NginxWithoutUrl, "a question without the URL", plain, "500"),
+                                            (NginxWithoutMethod, "a question without the method", plain, "500")):
+            running = kind(self.public, f"{self.place.host}:{self.place.port}", self.grpc, f"{HUB_HOST}:{self.hub.port}")
+            try:
+                self.hub.take()
+                answers = [self.ask(f"{method} {target}", cookie)[9:12].decode() for method in ("GET", "POST") for target in targets]
+                self.check(f"{what} is {status} to the client", set(answers) == {status}, answers)
+                self.check(f"{what} does not reach the hub, whoever asks", not self.hub.take())
+                told = running.process.log.read_text().count("auth request unexpected status: 400")
+                self.check(f"{what} stands in nginx's error log: {'yes' if status == '500' else 'no'}", told == (len(answers) if status == "500" else 0), told)
+            finally:
+                running.stop()
 
     def broken(self):
         """Without the gate, and with one that does not answer."""

@@ -4,6 +4,7 @@ use std::io::Write;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
+use std::time::SystemTime;
 
 use hubgate::clock::Clock;
 use hubgate::config::{Config, Loader};
@@ -31,6 +32,7 @@ pub(crate) struct Served {
     observer: Observer,
     /// Where its configuration file is.
     pub(crate) folder: Folder,
+    current: Current,
     reloader: Mutex<Reloader>,
     _running: oneshot::Sender<()>,
 }
@@ -63,9 +65,27 @@ impl Served {
         let live = Live::new(config.server.clone());
         let (address, asked, grpc) =
             serve(&config, live.clone(), clock, &observer, current.clone(), end);
-        let reloader = Reloader::new(loader, current, kept, live, observer.clone(), clock.clone());
+        let at_work = current.clone();
+        let reloader = Reloader::new(loader, at_work, kept, live, observer.clone(), clock.clone());
         let reloader = Mutex::new(reloader);
-        Self { address, asked, grpc, lines, audit, observer, folder, reloader, _running: running }
+        Self {
+            address,
+            asked,
+            grpc,
+            lines,
+            audit,
+            observer,
+            folder,
+            current,
+            reloader,
+            _running: running,
+        }
+    }
+
+    /// What happens every half minute beside requests: identity providers are asked.
+    pub(crate) async fn tend(&self, now: SystemTime) {
+        let site = self.current.site();
+        site.directory().tend(now, self.observer.metrics()).await;
     }
 
     /// Reads the files again, as at SIGHUP.

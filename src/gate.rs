@@ -66,7 +66,8 @@ struct Trace {
     subject: Option<Subject>,
     /// What stands in the audit log, where it is more than a refusal.
     notes: Vec<Happening>,
-    /// Since when it is being answered, and how long that took where the hub did it.
+    /// Since when it is being answered, by both clocks, and how long that took where the hub did it.
+    at: SystemTime,
     started: Instant,
     took: Option<Duration>,
     span: Option<Box<RequestSpan>>,
@@ -113,7 +114,6 @@ impl Gate {
         peer: &Peer,
     ) -> Response {
         let started = stopwatch();
-        let at = self.site.clock.now();
         let request_id = self.ids.of(request, &self.site.forwarding, peer);
         let opened = self.open(mode, request, peer);
         let about = refuse::About::of(request, &self.site.forwarding, peer);
@@ -123,6 +123,7 @@ impl Gate {
             organization: None,
             subject: None,
             notes: Vec::new(),
+            at: self.site.clock.now(),
             started,
             took: None,
             span: self.begin_span(request.headers(), peer),
@@ -130,7 +131,7 @@ impl Gate {
         };
         request_id.write(request.headers_mut());
         let answered = match opened {
-            Ok(()) => self.answer(mode, request, peer, at, &mut trace).await,
+            Ok(()) => self.answer(mode, request, peer, &mut trace).await,
             Err(error) => Err(error),
         };
         let mut response = match answered {
@@ -140,9 +141,9 @@ impl Gate {
         request_id.write_if_missing(response.headers_mut());
         let host = about.host();
         let duration = trace.took.unwrap_or_else(|| started.elapsed());
-        self.audit(at, &trace, &about, request_id.as_str());
+        self.audit(&trace, &about, request_id.as_str());
         self.recorder.access(&Access {
-            at,
+            at: trace.at,
             request_id: request_id.as_str(),
             client: about.client(),
             method: &about.method,
@@ -158,7 +159,14 @@ impl Gate {
             trace: trace.span.as_ref().map(|span| span.trace()),
         });
         if let Some(span) = &trace.span {
-            self.end_span(span, &trace, &about, &response, (at, duration), request_id.as_str());
+            self.end_span(
+                span,
+                &trace,
+                &about,
+                &response,
+                (trace.at, duration),
+                request_id.as_str(),
+            );
         }
         response
     }
@@ -169,10 +177,9 @@ impl Gate {
         mode: Option<Mode<'_>>,
         request: &mut Request,
         peer: &Peer,
-        now: SystemTime,
         trace: &mut Trace,
     ) -> Result<Response, Error> {
-        let site = &*self.site;
+        let (site, now) = (&*self.site, trace.at);
         let target = target::parse(request, &site.public_url)?;
         if let Some(endpoint) = Endpoint::of(&target, site.profile, site.cli_sign_in) {
             trace.outcome = Outcome::Own;
@@ -180,7 +187,7 @@ impl Gate {
             // In a box: a sign-in's state is large, and would be moved about with every request.
             let request = std::mem::take(request);
             let place = trace.span.as_ref().map(|span| span.within());
-            let page = Box::pin(self.own_page(mode, endpoint, request, &target, peer, now, trace));
+            let page = Box::pin(self.own_page(mode, endpoint, request, &target, peer, trace));
             return match place {
                 Some(_) => Box::pin(within(place, page)).await,
                 None => page.await,
@@ -207,7 +214,7 @@ impl Gate {
                 let noticed = permit.notice().map(|notice| notice.organization.clone());
                 let own = || permit.organization().map(|o| o.id.clone());
                 trace.organization = noticed.or_else(own);
-                self.admit(mode, permit, &credential, request, peer, now, trace).await
+                self.admit(mode, permit, &credential, request, peer, trace).await
             }
             Decision::Challenge(challenge) => Err(Error::Challenge(challenge)),
             Decision::Deny { reason, organization } => Err(Error::Deny { reason, organization }),

@@ -73,20 +73,22 @@ impl Lines {
     /// How long the head is, with the empty line.
     #[must_use]
     pub fn length(&self) -> usize {
-        self.starts().last().unwrap_or(0) + 2
+        self.ends().last().copied().and_then(|end| usize::try_from(end).ok()).unwrap_or(0) + 2
     }
 
-    /// Where each line begins, and the empty one.
-    fn starts(&self) -> impl Iterator<Item = usize> {
-        let ends = self.ends.iter().take(self.count);
-        std::iter::once(0).chain(ends.filter_map(|end| usize::try_from(*end).ok()))
+    fn ends(&self) -> &[u32] {
+        self.ends.get(..self.count).unwrap_or_default()
     }
 
     /// The lines of the head in which they were found, without their ends.
     pub fn of<'h>(&self, head: &'h [u8]) -> impl Iterator<Item = &'h [u8]> {
-        self.starts()
-            .zip(self.starts().skip(1))
-            .filter_map(|(start, end)| head.get(start..end)?.strip_suffix(b"\r\n"))
+        let mut start = 0;
+        self.ends().iter().filter_map(move |end| {
+            let end = usize::try_from(*end).ok()?;
+            let line = head.get(start..end)?.strip_suffix(b"\r\n");
+            start = end;
+            line
+        })
     }
 }
 

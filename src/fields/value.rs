@@ -34,6 +34,17 @@ impl FieldValue {
         if are_text(&bytes) { Ok(Self(bytes)) } else { Err(InvalidValue) }
     }
 
+    /// A value that is a part of these bytes.
+    ///
+    /// # Errors
+    /// When one of them cannot stand there.
+    ///
+    /// # Panics
+    /// When it is no part of them.
+    pub fn part_of(whole: &Bytes, part: &[u8]) -> Result<Self, InvalidValue> {
+        if are_text(part) { Ok(Self(whole.slice_ref(part))) } else { Err(InvalidValue) }
+    }
+
     /// A value of a copy of these bytes.
     ///
     /// # Errors

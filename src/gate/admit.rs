@@ -21,7 +21,6 @@ use crate::policy::Permit;
 
 impl Gate {
     /// Lets through what was permitted.
-    #[expect(clippy::too_many_arguments, reason = "each is read once, by the lines below")]
     pub(super) async fn admit(
         &self,
         mode: Mode<'_>,
@@ -29,10 +28,9 @@ impl Gate {
         credential: &Credential,
         request: &mut Request,
         peer: &Peer,
-        now: SystemTime,
         trace: &mut Trace,
     ) -> Result<Response, Error> {
-        let site = &*self.site;
+        let (site, now) = (&*self.site, trace.at);
         let identity = site.identity(&permit, credential, now);
         let notice = permit.notice().cloned();
         let mut beside = Beside::of(site, &permit, request);

@@ -1,7 +1,7 @@
 //! What of a request stands in the audit log.
 
 use std::net::IpAddr;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use moka::sync::Cache;
 
@@ -107,7 +107,8 @@ impl Gate {
     }
 
     /// Notes what somebody may want to prove later.
-    pub(super) fn audit(&self, at: SystemTime, trace: &Trace, about: &About, request_id: &str) {
+    pub(super) fn audit(&self, trace: &Trace, about: &About, request_id: &str) {
+        let at = trace.at;
         let audit = self.recorder.audit();
         if !audit.is_on() {
             return;

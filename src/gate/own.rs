@@ -1,7 +1,6 @@
 //! Our own pages: what each of them calls.
 
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use http::StatusCode;
 use http::header::{self, HeaderValue};
@@ -24,7 +23,6 @@ const FORM_LIMIT: usize = 64 * 1024;
 const SAML_FORM_LIMIT: usize = 512 * 1024;
 
 impl Gate {
-    #[expect(clippy::too_many_arguments, reason = "what a page may need, gathered once")]
     pub(super) async fn own_page(
         &self,
         mode: Option<Mode<'_>>,
@@ -32,10 +30,9 @@ impl Gate {
         request: Request,
         target: &Target,
         peer: &Peer,
-        now: SystemTime,
         trace: &mut Trace,
     ) -> Result<Response, Error> {
-        let site = &*self.site;
+        let (site, now) = (&*self.site, trace.at);
         if let Some(Mode::Asked(_)) = mode {
             // They are had from us, and not by asking: nothing under our prefix is the hub's.
             return Err(Error::Page(Reason::NoSuchPage));

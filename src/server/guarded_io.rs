@@ -228,9 +228,7 @@ impl<I: AsyncRead + AsyncWrite + Unpin> AsyncWrite for GuardedIo<I> {
         let this = self.get_mut();
         let polled = Pin::new(&mut this.inner).poll_flush(cx);
         // TLS keeps what the socket does not take, and says so here.
-        if polled.is_pending() {
-            this.watch.written(true);
-        }
+        this.watch.written(polled.is_pending());
         polled
     }
 

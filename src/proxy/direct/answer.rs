@@ -204,8 +204,7 @@ fn collect<'h>(
                 continue;
             }
         }
-        let value = FieldValue::from_shared(head.slice_ref(value));
-        headers.append(name, value.map_err(|_| Flaw::Header)?);
+        headers.append(name, FieldValue::part_of(head, value).map_err(|_| Flaw::Header)?);
     }
     strip_named(headers, named);
     Ok(said)

@@ -71,9 +71,7 @@ fn understand(
         let (name, kind, value) = names.take(line)?;
         let value = FieldValue::without_blanks(value);
         match kind {
-            Kind::Said => {
-                fields.append(name, FieldValue::from_shared(whole.slice_ref(value)).ok()?)
-            }
+            Kind::Said => fields.append(name, FieldValue::part_of(whole, value).ok()?),
             // Of one word, and that a known one: it names no field.
             Kind::Connection if connection.is_none() => connection = Some(value),
             Kind::Connection | Kind::Asking | Kind::Length | Kind::Coding | Kind::Hop => {

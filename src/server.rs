@@ -192,16 +192,18 @@ impl Drop for Ended {
     }
 }
 
-/// Completes when the process is told to end: SIGTERM, or SIGINT from a terminal.
+/// What completes when the process is told to end: SIGTERM, or SIGINT from a terminal. They are
+/// received from now on, whenever it is awaited: before, they end the process where it stands.
 ///
 /// # Errors
 /// When signals cannot be received.
-pub async fn terminated() -> io::Result<()> {
+pub fn terminated() -> io::Result<impl Future<Output = ()>> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-    }
-    Ok(())
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
 }

@@ -64,6 +64,7 @@ async fn serve(
     (observer, outbox): (Observer, Option<Outbox>),
     terminal: &mut Terminal,
 ) -> Exit {
+    let end = told_to_end();
     let notify = Notify::from_environment().unwrap_or_else(|error| {
         // A manager that waits for a word ends us by itself; one that is long gone does not matter.
         tracing::warn!(error = chain(&error), "the service manager cannot be told");
@@ -105,7 +106,7 @@ async fn serve(
         version = env!("CARGO_PKG_VERSION"),
         "hubgate begins"
     );
-    match prepared.serve(told_to_end()).await {
+    match prepared.serve(end).await {
         Ok(()) => Exit::Done,
         Err(error @ server::Error::Certificate(_)) => {
             terminal.error(&chain(&error));
@@ -118,9 +119,14 @@ async fn serve(
     }
 }
 
-/// Completes at SIGTERM or Ctrl-C; at once, when signals cannot be received.
-pub(super) async fn told_to_end() {
-    if let Err(error) = server::terminated().await {
+/// What completes at SIGTERM or Ctrl-C, received from now on; at once, when signals cannot be.
+pub(super) fn told_to_end() -> impl Future<Output = ()> {
+    let told = server::terminated().inspect_err(|error| {
         tracing::error!(%error, "signals cannot be received");
+    });
+    async move {
+        if let Ok(told) = told {
+            told.await;
+        }
     }
 }

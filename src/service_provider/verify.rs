@@ -4,11 +4,17 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use rustix::process::setpriority_process;
+use tokio::sync::oneshot;
+
 use super::turns::{Client, Turns};
 use super::{Acs, Error, Known, Person, ServiceProvider};
 use crate::budget::network;
 use crate::policy::OrganizationId;
 use crate::saml::{Refusal, UnverifiedForm, UnverifiedLogout, VerifiedLogout};
+
+/// How urgent verification is (setpriority(2)): as little as can be.
+const PRIORITY: i32 = 19;
 
 /// Where messages are verified: at most so many at once. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -23,7 +29,8 @@ impl Default for Verifying {
 }
 
 impl Verifying {
-    /// Runs `work` on a thread of its own when it is the client's turn at the organization.
+    /// Runs `work` on a thread of its own when it is the client's turn at the organization. The
+    /// threads that answer requests go first: whatever is verified, they do not wait for a core.
     pub(super) async fn run<T: Send + 'static>(
         &self,
         organization: &OrganizationId,
@@ -31,12 +38,18 @@ impl Verifying {
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, Error> {
         let place = self.0.place(organization, client).await.ok_or(Error::Busy)?;
-        let done = tokio::task::spawn_blocking(move || {
+        let (tell, told) = oneshot::channel();
+        let thread = std::thread::Builder::new().name("verify".to_owned());
+        let started = thread.spawn(move || {
+            // Where this is not allowed, it is as urgent as everything else.
+            let _ = setpriority_process(None, PRIORITY);
             // Held until the work is done, even if nobody waits for it any more.
             let _place = place;
-            work()
+            // Whoever asked may have left.
+            let _ = tell.send(work());
         });
-        done.await.map_err(|_| Error::Busy)
+        started.map_err(|_| Error::Busy)?;
+        told.await.map_err(|_| Error::Busy)
     }
 }
 
@@ -160,4 +173,32 @@ impl ServiceProvider {
 /// Whether the message was signed with a key that is not known.
 fn is_unknown_key(refusal: Refusal) -> bool {
     refusal == Refusal::SignatureInvalid || refusal == Refusal::SignatureKey
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustix::process::getpriority_process;
+
+    #[tokio::test]
+    async fn requests_go_before_verification() {
+        let organization = OrganizationId::parse("globex").unwrap();
+        let before = getpriority_process(None).unwrap();
+        let verifying = Verifying::default();
+        let urgency = verifying.run(&organization, None, || getpriority_process(None)).await;
+        assert_eq!(urgency.unwrap().unwrap(), PRIORITY);
+        assert_eq!(getpriority_process(None).unwrap(), before);
+    }
+
+    #[tokio::test]
+    async fn work_that_never_ends_well_gives_its_place_back() {
+        let organization = OrganizationId::parse("globex").unwrap();
+        let verifying = Verifying::default();
+        let places = std::thread::available_parallelism().unwrap().get();
+        for _ in 0..places {
+            let failed = verifying.run(&organization, None, || panic!("a fault of ours"));
+            assert!(matches!(failed.await, Err::<(), _>(Error::Busy)));
+        }
+        assert_eq!(verifying.run(&organization, None, || 1).await.unwrap(), 1);
+    }
 }

@@ -1,6 +1,6 @@
 //! What leaves through the browser and what comes back through it.
 
-use url::form_urlencoded;
+mod form;
 
 use super::Refusal;
 use super::identity_provider::{Binding, Endpoint};
@@ -114,14 +114,14 @@ impl UnverifiedForm {
             return Err(Refusal::TooLarge);
         }
         let mut form = Self::default();
-        for (name, value) in form_urlencoded::parse(body) {
-            let slot = match name.as_ref() {
+        for (name, value) in form::pairs(body) {
+            let slot = match name.as_str() {
                 "SAMLRequest" => &mut form.saml_request,
                 "SAMLResponse" => &mut form.saml_response,
                 "RelayState" => &mut form.relay_state,
                 _ => continue,
             };
-            if slot.replace(value.into_owned()).is_some() {
+            if slot.replace(value).is_some() {
                 return Err(Refusal::ParameterDoubled);
             }
         }

@@ -18,8 +18,8 @@ mod route;
 mod shown;
 mod table;
 mod whoami;
+mod words;
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use http::Method;
@@ -35,8 +35,8 @@ use crate::config::{
 use crate::policy::{Ambiguity, Claim, Claimed, Need, Organization, Target};
 use body::Reads;
 use claims::{Claims, Readings};
-use names::ByName;
-use table::{Asks, Part, Profile, Row};
+use table::{Asks, Profile, Row};
+use words::Words;
 
 /// The hub's URLs, and whose namespaces they name.
 #[derive(Debug)]
@@ -47,22 +47,11 @@ pub struct Hub {
     rules: Vec<HubRule>,
     profile: &'static Profile,
     /// What it means that a path begins with a certain word.
-    words: HashMap<&'static str, Word, ByName>,
-    /// The rows that begin with the namespace.
-    open: Vec<&'static Row>,
+    words: Words,
     unclaimed: Unclaimed,
     body_unknown: BodyUnknown,
     identity: Identity,
     kind: HubProfile,
-}
-
-/// A word that a path may begin with.
-#[derive(Debug, Default)]
-struct Word {
-    /// The rows that begin with it.
-    rows: Vec<&'static Row>,
-    /// Whether no namespace is called so.
-    reserved: bool,
 }
 
 /// What the path says of whose content a request is about.
@@ -96,29 +85,12 @@ impl Hub {
             HubProfile::Gitea => &gitea::PROFILE,
             HubProfile::Generic => &generic::PROFILE,
         };
-        let mut words: HashMap<&'static str, Word, ByName> = HashMap::default();
-        for word in config.profile.reserved() {
-            words.entry(word).or_default().reserved = true;
-        }
-        let mut open = Vec::new();
-        for row in profile.rows {
-            match row.path.first() {
-                Some(Part::Is(word)) => words.entry(word).or_default().rows.push(row),
-                Some(Part::Type) => {
-                    for kind in profile.types {
-                        words.entry(kind).or_default().rows.push(row);
-                    }
-                }
-                Some(Part::Any | Part::Org | Part::Repo) | None => open.push(row),
-            }
-        }
         Self {
             organizations: Arc::clone(organizations),
             owners: closed::owners(config.identity, organizations, earlier),
             rules: config.rules.clone(),
             profile,
-            words,
-            open,
+            words: Words::of(config.profile, profile),
             unclaimed: config.unclaimed,
             body_unknown: config.body_unknown,
             identity: config.identity,
@@ -200,14 +172,7 @@ impl Hub {
     ) -> Result<(), Ambiguity> {
         let Some(first) = target.name(from)? else { return Ok(()) };
         let mut buffer = [0; LONGEST_NAME];
-        let word = lower(first, &mut buffer).and_then(|word| self.words.get(word));
-        let known = word.map_or([].as_slice(), |word| word.rows.as_slice());
-        let open = if word.is_some_and(|word| word.reserved) {
-            [].as_slice()
-        } else {
-            self.open.as_slice()
-        };
-        for row in known.iter().chain(open) {
+        for row in self.words.rows(lower(first, &mut buffer)) {
             self.read_row(row, target, from, readings)?;
         }
         Ok(())
@@ -305,6 +270,7 @@ mod tests {
 
     use http::uri::PathAndQuery;
 
+    use super::table::Part;
     use super::*;
 
     fn hub(profile: &str) -> Hub {
@@ -356,8 +322,8 @@ mod tests {
     fn rows_are_looked_up_by_words_in_lower_case() {
         for profile in ["huggingface", "gitea", "generic"] {
             let hub = hub(profile);
-            for word in hub.words.keys() {
-                assert_eq!(*word, word.to_ascii_lowercase());
+            for word in hub.words.all() {
+                assert_eq!(word, word.to_ascii_lowercase());
                 assert!(word.len() <= LONGEST_NAME, "{word}");
             }
         }

@@ -17,12 +17,8 @@ impl Hub {
             return Cow::Owned(rule.path.to_string());
         }
         let first = target.name(0).ok().flatten().map(str::to_ascii_lowercase);
-        let word = first.as_deref().and_then(|word| self.words.get(word));
-        let known = word.map_or([].as_slice(), |word| word.rows.as_slice());
-        let reserved = word.is_some_and(|word| word.reserved);
-        let open = if reserved { [].iter() } else { self.open.iter() };
-        let rows = known.iter().chain(open);
-        let whole = |row: &&&'static Row| {
+        let rows = self.words.rows(first.as_deref());
+        let whole = |row: &&'static Row| {
             target.len() >= row.path.len()
                 && matches!(row.read(self.profile, target, 0), Ok(Some(_)))
         };

@@ -10,7 +10,7 @@ mod value;
 
 use http::header::{HeaderMap, HeaderName};
 
-pub use lines::{LARGEST, LineFlaw, Lines};
+pub use lines::{LARGEST, LineFlaw, Lines, Text};
 pub use names::{Kind, Names, Reading, is_hop_by_hop};
 pub use value::{FieldValue, InvalidValue};
 

@@ -7,6 +7,7 @@ mod envoy;
 mod forward;
 pub mod grpc;
 mod nginx;
+mod plain;
 
 use http::header::{self, HeaderName};
 use http::uri::{PathAndQuery, Uri};
@@ -16,10 +17,12 @@ use crate::body::Body;
 use crate::config::PublicUrl;
 use crate::credential::HEADERS;
 use crate::fields::{FieldValue, Fields};
-use crate::headers::{Forwarding, Identity, Managed, others};
+use crate::headers::{Answer, Forwarding, Identity, Managed, others, write_others};
 use crate::message::{Request, Response};
 use crate::peer::Peer;
 use crate::policy::{Ambiguity, Permit, Reason};
+
+pub use plain::{Marks, Question};
 
 /// How a proxy asks, each at an address of its own: what one proxy sets, another passes on as its
 /// client has written it.
@@ -63,9 +66,9 @@ pub enum Error {
 
 /// What a proxy's client asks for.
 #[derive(Debug)]
-struct Asked {
+struct Asked<'q> {
     method: Method,
-    host: FieldValue,
+    host: &'q [u8],
     path: PathAndQuery,
 }
 
@@ -109,23 +112,26 @@ impl Contract {
             Self::Nginx => nginx::FIELDS,
             Self::Forward | Self::Envoy | Self::Grpc => &[],
         };
-        if !public_url.is_authority(asked.host.as_bytes()) {
-            return Err(Error::ForeignHost(match self {
-                Self::Nginx => nginx::URL,
-                Self::Forward => forward::HOST,
-                Self::Envoy => envoy::HOST,
-                Self::Grpc => grpc::HOST,
-            }));
+        let field = match self {
+            Self::Nginx => nginx::URL,
+            Self::Forward => forward::HOST,
+            Self::Envoy => envoy::HOST,
+            Self::Grpc => grpc::HOST,
+        };
+        if !public_url.is_authority(asked.host) {
+            return Err(Error::ForeignHost(field));
         }
+        let host = FieldValue::from_bytes(asked.host).map_err(|_| Error::Malformed(field))?;
         // By gRPC, every spelling is taken out.
         if self != Self::Grpc
             && let Some(forged) = forged(request.headers(), managed, fields)
         {
             return Err(Error::Forged(forged));
         }
-        *request.method_mut() = asked.method;
-        *request.uri_mut() = Uri::from(asked.path);
-        request.headers_mut().insert(header::HOST, asked.host);
+        let (method, path) = (asked.method, asked.path);
+        *request.method_mut() = method;
+        *request.uri_mut() = Uri::from(path);
+        request.headers_mut().insert(header::HOST, host);
         Ok(())
     }
 
@@ -143,25 +149,24 @@ impl Contract {
         identity: &Identity,
         cookie: &str,
     ) -> Response {
-        // The permit was the key to this door: it has opened it, and opens no other.
-        let _used = permit;
-        let prepared = identity.answer(|| {
-            let mut headers = Fields::with_capacity(16);
-            headers.insert(header::CACHE_CONTROL, const { FieldValue::from_static("no-store") });
-            let shown = HEADERS;
-            let clients = shown.iter().chain([&header::COOKIE]);
-            for name in managed.names().names().chain(clients) {
-                headers.insert(name, const { FieldValue::from_static("") });
-            }
-            for (name, value) in identity.iter() {
-                headers.insert(name, value.clone());
-            }
-            headers
-        });
         let mut response = Response::new(Body::Empty);
-        *response.headers_mut() = prepared.with_room();
+        *response.headers_mut() = answer(permit, managed, identity).fields().with_room();
         response.headers_mut().insert(header::COOKIE, others(asked, cookie));
         response
+    }
+
+    /// The same as the lines of a head, for a question that is plain: its client shows no
+    /// credential but these cookies.
+    pub fn write_allow(
+        permit: Permit<'_>,
+        cookies: Option<&[u8]>,
+        managed: &Managed,
+        identity: &Identity,
+        cookie: &str,
+        lines: &mut Vec<u8>,
+    ) {
+        answer(permit, managed, identity).write(lines);
+        write_others(cookies.unwrap_or_default(), cookie, lines);
     }
 
     /// Makes a refusal one that the proxy passes on, and never one that it takes for a yes.
@@ -182,6 +187,22 @@ impl Contract {
     }
 }
 
+/// What everybody is told with whom this is the answer: a permit is the key to it, opens this door,
+/// and no other.
+fn answer<'i>(_used: Permit<'_>, managed: &Managed, identity: &'i Identity) -> &'i Answer {
+    identity.answer(|| {
+        let mut headers = Fields::with_capacity(16);
+        headers.insert(header::CACHE_CONTROL, const { FieldValue::from_static("no-store") });
+        for name in managed.names().names().chain(&HEADERS) {
+            headers.insert(name, const { FieldValue::from_static("") });
+        }
+        for (name, value) in identity.iter() {
+            headers.insert(name, value.clone());
+        }
+        headers
+    })
+}
+
 impl Error {
     /// The stable cause.
     #[must_use]
@@ -197,18 +218,18 @@ impl Error {
 }
 
 /// The value of a field that stands there exactly once, and is not empty.
-fn once<'h>(headers: &'h Fields, field: &'static str) -> Result<&'h FieldValue, Error> {
+fn once<'h>(headers: &'h Fields, field: &'static str) -> Result<&'h [u8], Error> {
     let mut values = headers.get_all(field);
     match (values.next(), values.next()) {
         (Some(_), Some(_)) => Err(Error::Doubled(field)),
-        (Some(value), None) if !value.is_empty() => Ok(value),
+        (Some(value), None) if !value.is_empty() => Ok(value.as_bytes()),
         (Some(_) | None, _) => Err(Error::Missing(field)),
     }
 }
 
 /// A method as it stands in a field.
-fn method(value: &FieldValue, field: &'static str) -> Result<Method, Error> {
-    Method::from_bytes(value.as_bytes()).map_err(|_| Error::Malformed(field))
+fn method(value: &[u8], field: &'static str) -> Result<Method, Error> {
+    Method::from_bytes(value).map_err(|_| Error::Malformed(field))
 }
 
 /// A path and query, byte for byte: a parser that leaves out a fragment, or puts a slash in, has

@@ -12,6 +12,7 @@ mod mode;
 mod noted;
 mod offer;
 mod own;
+mod plain;
 mod refuse;
 mod request_id;
 mod site;
@@ -25,6 +26,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use crate::clock::stopwatch;
 use crate::error::Error;
+use crate::forward_auth::Marks;
 use crate::headers::Hop;
 use crate::hub::Found;
 use crate::message::{Request, Response};
@@ -49,6 +51,8 @@ struct Gate {
     ids: RequestIds,
     /// The way that the last request came.
     hop: Cell<Option<Arc<Hop>>>,
+    /// What the names of questions' fields mean.
+    marks: Marks,
 }
 
 impl std::fmt::Debug for Gate {
@@ -80,7 +84,12 @@ impl Gate {
     fn new(site: Arc<Site>, recorder: Recorder) -> Self {
         let connector = site.connector.as_ref();
         let proxy = connector.map(|at| Proxy::new(at, site.managed(), recorder.clone()));
-        Self { site, proxy, recorder, ids: RequestIds::new(), hop: Cell::new(None) }
+        Self::of(site, proxy, recorder)
+    }
+
+    fn of(site: Arc<Site>, proxy: Option<Proxy>, recorder: Recorder) -> Self {
+        let (ids, hop, marks) = (RequestIds::new(), Cell::new(None), Marks::default());
+        Self { site, proxy, recorder, ids, hop, marks }
     }
 
     /// A gate for this thread and another configuration; connections to the hub are handed on,
@@ -91,7 +100,7 @@ impl Gate {
             Some(proxy) => proxy.with(at, site.managed()),
             None => Proxy::new(at, site.managed(), recorder.clone()),
         });
-        Self { site, proxy, recorder, ids: RequestIds::new(), hop: Cell::new(None) }
+        Self::of(site, proxy, recorder)
     }
 
     /// Answers whatever comes in. The request is lent: it stands in one place all the while, and is

@@ -12,10 +12,10 @@ use http::header::{HeaderMap, HeaderName};
 use crate::config;
 use crate::fields::{FieldValue, Fields};
 
-pub use cookies::{cookie, others, pairs};
+pub use cookies::{cookie, cookie_in, others, pairs, write_others};
 pub use forwarded::{Client, Forwarding, Hop};
 pub use hop::{Upgrade, strip_named, strip_request, strip_response};
-pub use identity::{Identity, stable_subject, stable_user};
+pub use identity::{Answer, Identity, stable_subject, stable_user};
 pub use same_site::is_same_site;
 pub use told::{Told, write_line};
 

@@ -20,6 +20,7 @@ pub mod headers;
 pub mod http_client;
 pub mod hub;
 pub mod jose;
+pub mod lanes;
 pub mod links;
 pub mod login;
 pub mod logout;

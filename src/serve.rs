@@ -8,14 +8,14 @@ mod reload;
 
 use std::future::Future;
 use std::net::SocketAddr;
-use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::clock::Clock;
 use crate::config::{Config, Loader, Traces};
+use crate::fields::Text;
 use crate::gate::{Current, Gates, Kept, SetupError, Site};
-use crate::message::Request;
+use crate::message::{Request, Response};
 use crate::observe::{Observer, Outbox};
 use crate::peer::Peer;
 use crate::server::{self, Context, Listeners, Live};
@@ -147,10 +147,8 @@ impl Prepared {
         };
         let alive = notify.live(context.live.clone());
         let providers = tend_providers(current.clone(), context.clone());
-        let make = move |recorder: crate::observe::Recorder| {
-            let gates = Rc::new(Gates::new(&current, recorder));
-            async move |request: &mut Request, peer: &Peer| gates.serve(request, peer).await
-        };
+        let make =
+            move |recorder: crate::observe::Recorder| Serving(Gates::new(&current, recorder));
         let served = tokio::select! {
             served = server::run(listeners, &context, make, shutdown) => served,
             never = keys => match never {},
@@ -163,6 +161,24 @@ impl Prepared {
             exporter.last().await;
         }
         served
+    }
+}
+
+/// The gates of one thread, for the server.
+struct Serving(Gates);
+
+impl server::Answers for Serving {
+    fn at_once<'h>(
+        &self,
+        lines: impl Iterator<Item = Text<'h>>,
+        peer: &Peer,
+        fields: &mut Vec<u8>,
+    ) -> bool {
+        self.0.at_once(lines, peer, fields)
+    }
+
+    fn answer(&self, request: &mut Request, peer: &Peer) -> impl Future<Output = Response> {
+        self.0.serve(request, peer)
     }
 }
 

@@ -29,6 +29,7 @@ use tokio::sync::{mpsc, watch};
 use tracing::{info, warn};
 
 use crate::clock::Clock;
+use crate::fields::Text;
 use crate::message::{Request, Response};
 use crate::observe::{Observer, Recorder};
 use crate::peer::Peer;
@@ -87,6 +88,35 @@ pub struct Context {
     pub clock: Clock,
 }
 
+/// What answers requests, on one thread.
+pub trait Answers: 'static {
+    /// Answers a request by GET or HEAD without a body at once, if it can: whether the fields of a
+    /// 200 without a body were written behind `fields`. `lines` are those of its head.
+    fn at_once<'h>(
+        &self,
+        lines: impl Iterator<Item = Text<'h>>,
+        peer: &Peer,
+        fields: &mut Vec<u8>,
+    ) -> bool;
+
+    /// Answers any request. It is lent, and stands in one place all the while.
+    fn answer(&self, request: &mut Request, peer: &Peer) -> impl Future<Output = Response>;
+}
+
+/// A function answers everything in its own time.
+impl<F> Answers for F
+where
+    F: AsyncFn(&mut Request, &Peer) -> Response + 'static,
+{
+    fn at_once<'h>(&self, _: impl Iterator<Item = Text<'h>>, _: &Peer, _: &mut Vec<u8>) -> bool {
+        false
+    }
+
+    async fn answer(&self, request: &mut Request, peer: &Peer) -> Response {
+        self(request, peer).await
+    }
+}
+
 /// Serves until `shutdown` completes, goes on for `config.drain_delay` while `/readyz` says that
 /// it leaves, then finishes what is under way, for at most as long as `config.drain` says.
 ///
@@ -103,7 +133,7 @@ pub async fn run<Make, Serve>(
 ) -> Result<(), Error>
 where
     Make: Fn(Recorder) -> Serve + Send + Sync + 'static,
-    Serve: AsyncFn(&mut Request, &Peer) -> Response + 'static,
+    Serve: Answers,
 {
     let Context { live, observer, clock } = context;
     let config = live.config();

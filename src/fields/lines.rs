@@ -1,6 +1,7 @@
 //! The lines of a message's head.
 
-use memchr::memchr;
+use super::FieldValue;
+use crate::lanes;
 
 /// The largest head, in bytes.
 pub const LARGEST: usize = 256 * 1024;
@@ -17,6 +18,9 @@ pub enum LineFlaw {
     /// There are too many lines.
     #[error("it has more than {MOST} headers")]
     TooMany,
+    /// A control character that is no tab (RFC 9110 §5.5).
+    #[error("a control character stands in its head")]
+    Control,
     /// It is longer than can be read.
     #[error("its head is longer than {LARGEST} bytes")]
     TooLong,
@@ -54,20 +58,38 @@ impl Lines {
     pub fn find(&mut self, read: &[u8]) -> Result<bool, LineFlaw> {
         // A head that is longer is none, wherever it ends.
         let read = read.get(..LARGEST).unwrap_or(read);
-        let mut start = 0;
-        while let Some(rest) = read.get(start..)
-            && let Some(end) = memchr(b'\n', rest)
+        let (mut start, mut at) = (0, 0);
+        while let Some(rest) = read.get(at..)
+            && let Some(control) = lanes::first(rest, lanes::controls)
         {
-            let line = rest.get(..end).and_then(|line| line.strip_suffix(b"\r"));
-            if line.ok_or(LineFlaw::LineEnd)?.is_empty() {
+            at += control;
+            match (read.get(at), read.get(at + 1)) {
+                (Some(b'\t'), _) => {
+                    at += 1;
+                    continue;
+                }
+                (Some(b'\r'), Some(b'\n')) => {}
+                // Perhaps the end of the line.
+                (Some(b'\r'), None) => break,
+                (Some(b'\r' | b'\n'), _) => return Err(LineFlaw::LineEnd),
+                (Some(_) | None, _) => return Err(LineFlaw::Control),
+            }
+            if at == start {
                 return Ok(true);
             }
-            start += end + 1;
+            at += 2;
+            start = at;
             *self.ends.get_mut(self.count).ok_or(LineFlaw::TooMany)? =
                 u32::try_from(start).map_err(|_| LineFlaw::TooLong)?;
             self.count += 1;
         }
         Ok(false)
+    }
+
+    /// How many there are, the first one included.
+    #[must_use]
+    pub const fn count(&self) -> usize {
+        self.count
     }
 
     /// How long the head is, with the empty line.
@@ -81,14 +103,58 @@ impl Lines {
     }
 
     /// The lines of the head in which they were found, without their ends.
-    pub fn of<'h>(&self, head: &'h [u8]) -> impl Iterator<Item = &'h [u8]> {
+    pub fn of<'h>(&self, head: &'h [u8]) -> impl Iterator<Item = Text<'h>> {
         let mut start = 0;
         self.ends().iter().filter_map(move |end| {
             let end = usize::try_from(*end).ok()?;
-            let line = head.get(start..end)?.strip_suffix(b"\r\n");
+            let line = head.get(start..end)?.strip_suffix(b"\r\n")?;
             start = end;
-            line
+            Some(Text::of(line))
         })
+    }
+}
+
+/// A line of a head, or a part of one: no control character but a tab. Only [`Lines`] finds them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Text<'h>(&'h [u8]);
+
+#[cfg(test)]
+impl Lines {
+    /// One line, for tests.
+    pub(super) fn line(text: &[u8]) -> Text<'_> {
+        Text::of(text)
+    }
+}
+
+impl<'h> Text<'h> {
+    fn of(line: &'h [u8]) -> Self {
+        debug_assert!(FieldValue::from_bytes(line).is_ok(), "lines were found in another head");
+        Self(line)
+    }
+
+    /// The bytes.
+    #[must_use]
+    pub const fn bytes(self) -> &'h [u8] {
+        self.0
+    }
+
+    /// What stands behind the first `count` bytes.
+    #[must_use]
+    pub fn behind(self, count: usize) -> Option<Self> {
+        self.0.get(count..).map(Self)
+    }
+
+    /// The text without the blanks around it: spaces and tabs, and nothing else (RFC 9110 §5.6.3).
+    #[must_use]
+    pub const fn without_blanks(self) -> Self {
+        let mut text = self.0;
+        while let [b' ' | b'\t', rest @ ..] = text {
+            text = rest;
+        }
+        while let [rest @ .., b' ' | b'\t'] = text {
+            text = rest;
+        }
+        Self(text)
     }
 }
 
@@ -101,7 +167,9 @@ mod tests {
         let mut found = Lines::new();
         let whole = found.find(read.as_bytes());
         let lines = whole.map(|whole| {
-            whole.then(|| found.of(read.as_bytes()).map(|l| str::from_utf8(l).unwrap()).collect())
+            whole.then(|| {
+                found.of(read.as_bytes()).map(|l| str::from_utf8(l.bytes()).unwrap()).collect()
+            })
         });
         assert_eq!(lines, expected.map(|lines| lines.map(<[&str]>::to_vec)), "{read:?}");
         if let Ok(Some(lines)) = expected {
@@ -117,6 +185,18 @@ mod tests {
         check("", Ok(None));
         check("a\r\nb\r\n\r", Ok(None));
         check("a\r\nb\r", Ok(None));
+    }
+
+    #[test]
+    fn a_line_holds_no_control_character_but_a_tab() {
+        for byte in 0..=u8::MAX {
+            for length in 0..17 {
+                let head = [&b"X: a"[..], &b"b".repeat(length), &[byte], b"b\r\n\r\n\0"].concat();
+                let found = Lines::new().find(&head);
+                let text = FieldValue::from_bytes(&[byte]).is_ok();
+                assert_eq!(found == Ok(true), text, "{byte}: {found:?}");
+            }
+        }
     }
 
     #[test]

@@ -4,6 +4,8 @@ use std::cell::{RefCell, RefMut};
 
 use http::header::{self, HeaderName};
 
+use super::Text;
+
 static KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 static PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
 static HTTP2_SETTINGS: HeaderName = HeaderName::from_static("http2-settings");
@@ -30,7 +32,9 @@ pub enum Kind {
 }
 
 impl Kind {
-    fn of(name: &HeaderName) -> Self {
+    /// What a field of this name says.
+    #[must_use]
+    pub fn of(name: &HeaderName) -> Self {
         match *name {
             header::CONTENT_LENGTH => Self::Length,
             header::TRANSFER_ENCODING => Self::Coding,
@@ -55,33 +59,41 @@ pub fn is_hop_by_hop(name: &HeaderName) -> bool {
     }
 }
 
-/// One thread's names, each in one of the two places that its spelling hashes to.
-#[derive(Debug, Default)]
-pub struct Names(RefCell<Table>);
+/// What is kept of names that one thread reads: each stands in one of the two places that its
+/// spelling hashes to.
+#[derive(Debug)]
+pub struct Names<K = (HeaderName, Kind)>(RefCell<Table<K>>);
 
-#[derive(Debug, Default)]
-struct Table {
-    places: Vec<Option<Known>>,
+#[derive(Debug)]
+struct Table<K> {
+    places: Vec<Option<Known<K>>>,
     /// Where the name stands that a head began with lately.
     first: u8,
 }
 
-#[derive(Clone, Debug)]
-struct Known {
+#[derive(Debug)]
+struct Known<K> {
     /// As it was written, with the colon.
     spelling: Box<[u8]>,
-    name: HeaderName,
-    kind: Kind,
+    kept: K,
     /// Where the name stands that followed it lately.
     next: u8,
 }
 
 /// The names of one head, line by line.
 #[derive(Debug)]
-pub struct Reading<'n> {
-    table: RefMut<'n, Table>,
+pub struct Reading<'n, K = (HeaderName, Kind)> {
+    table: RefMut<'n, Table<K>>,
     /// Where the last one stands.
     last: Option<u8>,
+    /// Where the next one stands, if it is the one that followed the last one lately.
+    expected: u8,
+}
+
+impl<K> Default for Names<K> {
+    fn default() -> Self {
+        Self(RefCell::new(Table { places: Vec::new(), first: 0 }))
+    }
 }
 
 /// A name's two places. Its length and both of its ends are looked at, which is quick and tells
@@ -99,44 +111,55 @@ fn places(spelling: &[u8]) -> [u8; 2] {
     [first, second]
 }
 
-impl Names {
+impl<K> Names<K> {
     /// Begins a head.
-    pub fn reading(&self) -> Reading<'_> {
+    pub fn reading(&self) -> Reading<'_, K> {
         let mut table = self.0.borrow_mut();
         if table.places.is_empty() {
-            table.places.resize(PLACES, None);
+            table.places.resize_with(PLACES, || None);
         }
-        Reading { table, last: None }
+        let expected = table.first;
+        Reading { table, last: None, expected }
     }
 }
 
 impl Reading<'_> {
     /// Takes a name off the beginning of the next line, and the colon behind it; `None` when none
-    /// stands there. A blank in front of the colon is part of the name, and no name has one
-    /// (RFC 9112 §5.1).
-    pub fn take<'l>(&mut self, line: &'l [u8]) -> Option<(&HeaderName, Kind, &'l [u8])> {
+    /// stands there.
+    pub fn take<'l>(&mut self, line: Text<'l>) -> Option<(&HeaderName, Kind, Text<'l>)> {
+        let ((name, kind), value) = self.take_as(line, |name| {
+            let kind = Kind::of(&name);
+            (name, kind)
+        })?;
+        Some((name, *kind, value))
+    }
+}
+
+impl<K> Reading<'_, K> {
+    /// The same, and of the name what `keep` keeps of it, which is asked once for each spelling.
+    /// A blank in front of the colon is part of the name, and no name has one (RFC 9112 §5.1).
+    pub fn take_as<'l>(
+        &mut self,
+        line: Text<'l>,
+        keep: impl FnOnce(HeaderName) -> K,
+    ) -> Option<(&K, Text<'l>)> {
         // Names follow each other as they did lately: nothing need be looked for then.
-        let expected = self.expected();
-        if self.known(expected, line).is_some() {
-            self.last = Some(expected);
+        let place = if self.known(self.expected, line.bytes()).is_some() {
+            self.expected
         } else {
-            let place = self.find(line)?;
+            let place = self.find(line.bytes(), keep)?;
             self.expect(place);
-            self.last = Some(place);
-        }
-        let known = self.table.places.get(usize::from(self.last?))?.as_ref()?;
-        Some((&known.name, known.kind, line.get(known.spelling.len()..)?))
+            place
+        };
+        let known = self.table.places.get(usize::from(place))?.as_ref()?;
+        (self.last, self.expected) = (Some(place), known.next);
+        Some((&known.kept, line.behind(known.spelling.len())?))
     }
 
     /// What stands at a place, if the line begins with it.
-    fn known(&self, place: u8, line: &[u8]) -> Option<&Known> {
+    fn known(&self, place: u8, line: &[u8]) -> Option<&Known<K>> {
         let known = self.table.places.get(usize::from(place))?.as_ref()?;
         line.starts_with(&known.spelling).then_some(known)
-    }
-
-    fn expected(&self) -> u8 {
-        let last = self.last.and_then(|last| self.table.places.get(usize::from(last))?.as_ref());
-        last.map_or(self.table.first, |last| last.next)
     }
 
     fn expect(&mut self, place: u8) {
@@ -148,7 +171,7 @@ impl Reading<'_> {
     }
 
     /// Where the name of a line stands: one that is new gets a place.
-    fn find(&mut self, line: &[u8]) -> Option<u8> {
+    fn find(&mut self, line: &[u8], keep: impl FnOnce(HeaderName) -> K) -> Option<u8> {
         let colon = line.iter().position(|b| *b == b':')?;
         let spelling = line.get(..colon)?;
         // Two places for each: two names that share one do not push each other out.
@@ -162,8 +185,7 @@ impl Reading<'_> {
         let name = HeaderName::from_bytes(spelling).ok()?;
         let free = matches!(self.table.places.get(usize::from(first)), Some(None));
         let place = if free { first } else { second };
-        let (kind, spelling) = (Kind::of(&name), with_colon.into());
-        let known = Known { spelling, name, kind, next: place };
+        let known = Known { spelling: with_colon.into(), kept: keep(name), next: place };
         *self.table.places.get_mut(usize::from(place))? = Some(known);
         Some(place)
     }
@@ -172,19 +194,26 @@ impl Reading<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fields::Lines;
+
+    /// A line, as it is found in a head.
+    fn line(text: &str) -> Text<'_> {
+        Lines::line(text.as_bytes())
+    }
 
     #[test]
     fn a_name_is_what_stands_in_front_of_the_colon_and_nothing_else() {
         let names = Names::default();
         for _ in 0..2 {
             let mut names = names.reading();
-            let (name, kind, rest) = names.take(b"Content-Length: 5").unwrap();
-            assert_eq!((name, kind, rest), (&header::CONTENT_LENGTH, Kind::Length, &b" 5"[..]));
-            let (name, kind, rest) = names.take(b"x-a:b:c").unwrap();
-            assert_eq!((name.as_str(), kind, rest), ("x-a", Kind::Said, &b"b:c"[..]));
+            let (name, kind, rest) = names.take(line("Content-Length: 5")).unwrap();
+            assert_eq!((name, kind), (&header::CONTENT_LENGTH, Kind::Length));
+            assert_eq!(rest.bytes(), b" 5");
+            let (name, kind, rest) = names.take(line("x-a:b:c")).unwrap();
+            assert_eq!((name.as_str(), kind, rest.bytes()), ("x-a", Kind::Said, &b"b:c"[..]));
         }
-        for none in ["", "x", "x a: b", "x : b", " x: b", ": b", "x\0: b", "x\r: b", "\u{e9}: b"] {
-            assert_eq!(names.reading().take(none.as_bytes()), None, "{none:?}");
+        for none in ["", "x", "x a: b", "x : b", " x: b", ": b", "\u{e9}: b"] {
+            assert_eq!(names.reading().take(line(none)), None, "{none:?}");
         }
     }
 
@@ -192,9 +221,9 @@ mod tests {
     fn names_that_share_their_places_are_still_told_apart() {
         let names = Names::default();
         for number in 0..4 * PLACES {
-            let line = format!("X-Name-{number}: v");
+            let text = format!("X-Name-{number}: v");
             let mut reading = names.reading();
-            let (name, ..) = reading.take(line.as_bytes()).unwrap();
+            let (name, ..) = reading.take(line(&text)).unwrap();
             assert_eq!(name.as_str(), format!("x-name-{number}"));
         }
     }
@@ -206,11 +235,11 @@ mod tests {
         for turn in 0..lines.len() * 3 {
             let mut reading = names.reading();
             for at in 0..lines.len() {
-                let line = lines[(turn + at * (1 + turn % 3)) % lines.len()];
-                let (name, _, rest) = reading.take(line.as_bytes()).unwrap();
-                let (spelling, value) = line.split_once(':').unwrap();
+                let text = lines[(turn + at * (1 + turn % 3)) % lines.len()];
+                let (name, _, rest) = reading.take(line(text)).unwrap();
+                let (spelling, value) = text.split_once(':').unwrap();
                 assert_eq!(*name, HeaderName::from_bytes(spelling.as_bytes()).unwrap());
-                assert_eq!(rest, value.as_bytes());
+                assert_eq!(rest.bytes(), value.as_bytes());
             }
         }
     }

@@ -3,6 +3,9 @@
 use bytes::Bytes;
 use http::HeaderValue;
 
+use super::Text;
+use crate::lanes;
+
 /// A value (RFC 9110 §5.5): no control character but a tab, so no line end. It shares the bytes that
 /// it was read from.
 #[derive(Clone, PartialEq, Eq)]
@@ -34,15 +37,13 @@ impl FieldValue {
         if are_text(&bytes) { Ok(Self(bytes)) } else { Err(InvalidValue) }
     }
 
-    /// A value that is a part of these bytes.
-    ///
-    /// # Errors
-    /// When one of them cannot stand there.
+    /// A value that is a part of the bytes in which this text was found.
     ///
     /// # Panics
     /// When it is no part of them.
-    pub fn part_of(whole: &Bytes, part: &[u8]) -> Result<Self, InvalidValue> {
-        if are_text(part) { Ok(Self(whole.slice_ref(part))) } else { Err(InvalidValue) }
+    #[must_use]
+    pub fn part_of(whole: &Bytes, text: Text<'_>) -> Self {
+        Self(whole.slice_ref(text.bytes()))
     }
 
     /// A value of a copy of these bytes.
@@ -60,24 +61,6 @@ impl FieldValue {
     #[expect(clippy::should_implement_trait, reason = "as the type of the same use is made")]
     pub fn from_str(text: &str) -> Result<Self, InvalidValue> {
         Self::from_bytes(text.as_bytes())
-    }
-
-    /// Whether these bytes are a value.
-    #[must_use]
-    pub fn is_one(bytes: &[u8]) -> bool {
-        are_text(bytes)
-    }
-
-    /// A value without the blanks around it: spaces and tabs, and nothing else (RFC 9110 §5.6.3).
-    #[must_use]
-    pub const fn without_blanks(mut value: &[u8]) -> &[u8] {
-        while let [b' ' | b'\t', rest @ ..] = value {
-            value = rest;
-        }
-        while let [rest @ .., b' ' | b'\t'] = value {
-            value = rest;
-        }
-        value
     }
 
     /// The same in bytes of its own, to be kept: a value that was read holds on to all of what was
@@ -131,9 +114,9 @@ const fn is_text(byte: u8) -> bool {
     byte >= b' ' && byte != 0x7f || byte == b'\t'
 }
 
-/// All are looked at, whatever is found: several at a time, which is quicker than one by one.
 fn are_text(bytes: &[u8]) -> bool {
-    !bytes.iter().fold(false, |odd, byte| odd | !is_text(*byte))
+    // A tab is a control character: only where one is found must every byte be looked at.
+    lanes::first(bytes, lanes::controls).is_none() || bytes.iter().all(|byte| is_text(*byte))
 }
 
 impl std::fmt::Debug for FieldValue {

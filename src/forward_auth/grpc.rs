@@ -158,12 +158,12 @@ fn body(http: &HttpRequest) -> Body {
 }
 
 /// What is asked for.
-pub(super) fn asked(request: &Request) -> Result<Asked, Error> {
+pub(super) fn asked(request: &Request) -> Result<Asked<'_>, Error> {
     let words = request.extensions().get::<Words>().ok_or(Error::Missing(METHOD))?;
     Ok(Asked {
         method: Method::from_bytes(words.method.as_bytes())
             .map_err(|_| Error::Malformed(METHOD))?,
-        host: FieldValue::from_str(&words.host).map_err(|_| Error::Malformed(HOST))?,
+        host: words.host.as_bytes(),
         path: path(words.path.as_bytes())?,
     })
 }

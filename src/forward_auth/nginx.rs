@@ -4,29 +4,31 @@
 use http::StatusCode;
 
 use super::{Asked, Error, method, once, path};
-use crate::fields::{FieldValue, Fields};
+use crate::fields::Fields;
 use crate::policy::Reason;
 
 /// The client's address as nginx has received it: `$scheme://$http_host$request_uri`.
 pub(super) const URL: &str = "x-original-url";
-const METHOD: &str = "x-original-method";
+pub(super) const METHOD: &str = "x-original-method";
+/// What nginx's ingress controller writes beside them.
+pub(super) const REDIRECT: &str = "x-auth-request-redirect";
 
 /// What nginx, and its ingress controller, write by themselves: these are theirs to replace.
-pub(super) const FIELDS: &[&str] = &[URL, METHOD, "x-auth-request-redirect"];
+pub(super) const FIELDS: &[&str] = &[URL, METHOD, REDIRECT];
 
 /// What is asked for.
-pub(super) fn asked(headers: &Fields) -> Result<Asked, Error> {
-    let url = once(headers, URL)?.as_bytes();
+pub(super) fn asked(headers: &Fields) -> Result<Asked<'_>, Error> {
+    read(once(headers, URL)?, once(headers, METHOD)?)
+}
+
+/// The same by the values of its fields.
+pub(super) fn read<'q>(url: &'q [u8], asked: &[u8]) -> Result<Asked<'q>, Error> {
     // The scheme is not judged: nginx's own is wrong behind somebody else's TLS.
     let rest = url.strip_prefix(b"https://").or_else(|| url.strip_prefix(b"http://"));
     let rest = rest.ok_or(Error::Malformed(URL))?;
     let slash = rest.iter().position(|byte| *byte == b'/').ok_or(Error::Malformed(URL))?;
     let (host, raw) = rest.split_at(slash);
-    Ok(Asked {
-        method: method(once(headers, METHOD)?, METHOD)?,
-        host: FieldValue::from_bytes(host).map_err(|_| Error::Malformed(URL))?,
-        path: path(raw)?,
-    })
+    Ok(Asked { method: method(asked, METHOD)?, host, path: path(raw)? })
 }
 
 /// nginx passes on 401 and 403, and makes a 500 of everything else: a redirect becomes a 401 whose

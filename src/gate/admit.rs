@@ -99,7 +99,7 @@ impl Gate {
 impl Site {
     /// The identity headers for a permit; made once for each session and organization, and again
     /// when the assertion in them is half over or a sign-in has ended.
-    fn identity(
+    pub(super) fn identity(
         &self,
         permit: &Permit<'_>,
         credential: &Credential,

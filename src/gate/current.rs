@@ -7,6 +7,7 @@ use std::sync::Arc;
 use arc_swap::{ArcSwap, Cache};
 
 use super::{Gate, Site};
+use crate::fields::Text;
 use crate::message::{Request, Response};
 use crate::observe::Recorder;
 use crate::peer::Peer;
@@ -63,6 +64,17 @@ impl Gates {
     /// Answers a request by the configuration that is at work when it comes, whatever happens.
     pub async fn serve(&self, request: &mut Request, peer: &Peer) -> Response {
         self.gate().serve(request, peer).await
+    }
+
+    /// Answers a plain question at once: whether the fields of a 200 without a body were written.
+    /// `lines` are those of a head.
+    pub fn at_once<'h>(
+        &self,
+        lines: impl Iterator<Item = Text<'h>>,
+        peer: &Peer,
+        fields: &mut Vec<u8>,
+    ) -> bool {
+        self.gate().plainly(lines, peer, fields).is_some()
     }
 
     fn gate(&self) -> Rc<Gate> {

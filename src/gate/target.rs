@@ -19,13 +19,20 @@ pub(super) fn parse(request: &mut Request, public_url: &PublicUrl) -> Result<Tar
     if request.headers().get_all(header::AUTHORIZATION).nth(1).is_some() {
         return Err(Error::Headers("two Authorization headers"));
     }
+    let path = request.uri().path_and_query().cloned();
+    of(request.method().clone(), path.unwrap_or(const { PathAndQuery::from_static("/") }))
+}
+
+/// The target of a request for this host.
+///
+/// # Errors
+/// When the path has two readings, or nobody may ask in this way.
+pub(super) fn of(method: Method, path: PathAndQuery) -> Result<Target, Error> {
     // TRACE would show our headers to whoever asks; CONNECT asks for a tunnel to anywhere.
-    if matches!(*request.method(), Method::TRACE | Method::CONNECT) {
+    if matches!(method, Method::TRACE | Method::CONNECT) {
         return Err(Error::Page(Reason::MethodNotAllowed));
     }
-    let path = request.uri().path_and_query().cloned();
-    let path = path.unwrap_or(const { PathAndQuery::from_static("/") });
-    Ok(Target::parse(request.method().clone(), path)?)
+    Ok(Target::parse(method, path)?)
 }
 
 /// Checks that the request names one host (RFC 9112 §3.2, RFC 9113 §8.3.1).

@@ -13,18 +13,21 @@ use crate::fields::{FieldValue, Fields};
 /// domain has the same name as ours, and nothing in `Cookie` tells them apart.
 #[must_use]
 pub fn cookie<'h>(headers: &'h Fields, name: &str) -> Option<&'h str> {
+    cookie_in(headers.get_all(header::COOKIE).map(FieldValue::as_bytes), name)
+}
+
+/// The same of the values of `Cookie`.
+pub fn cookie_in<'h>(values: impl Iterator<Item = &'h [u8]>, name: &str) -> Option<&'h str> {
     let mut found: Option<&[u8]> = None;
-    for header in headers.get_all(header::COOKIE) {
-        for pair in split(header.as_bytes()) {
-            let Some(value) = pair.strip_prefix(name.as_bytes()).and_then(|v| v.strip_prefix(b"="))
-            else {
-                continue;
-            };
-            if found.is_some_and(|earlier| earlier != value) {
-                return None;
-            }
-            found = Some(value);
+    for pair in values.flat_map(split) {
+        let Some(value) = pair.strip_prefix(name.as_bytes()).and_then(|v| v.strip_prefix(b"="))
+        else {
+            continue;
+        };
+        if found.is_some_and(|earlier| earlier != value) {
+            return None;
         }
+        found = Some(value);
     }
     std::str::from_utf8(found?).ok()
 }
@@ -72,37 +75,64 @@ pub fn others(headers: &Fields, prefix: &str) -> FieldValue {
         if before > 0 {
             rest.extend_from_slice(b"; ");
         }
-        if !write_kept(value.as_bytes(), prefix, &mut rest) {
+        if !write_kept(value.as_bytes(), prefix, &mut rest).left {
             rest.truncate(before);
         }
     }
     FieldValue::from_shared(Bytes::from(rest)).unwrap_or(const { FieldValue::from_static("") })
 }
 
-/// Writes a `Cookie` header without those cookies into a head; nothing, when none is left.
-pub(super) fn write_others(text: &[u8], prefix: &str, head: &mut Vec<u8>) {
-    const NAME: &[u8] = b"cookie: ";
-    let start = head.len();
-    head.extend_from_slice(NAME);
-    if !split(text).any(|pair| is_ours(pair, prefix)) {
-        head.extend_from_slice(text);
-    } else if !write_kept(text, prefix, head) {
-        head.truncate(start);
-        return;
-    }
-    head.extend_from_slice(b"\r\n");
+/// Writes a `Cookie` header without those cookies into a head, whether one is left or not.
+pub fn write_others(text: &[u8], prefix: &str, head: &mut Vec<u8>) {
+    write_line_of_others(text, prefix, head);
 }
 
-/// Writes the cookies that stay; whether there were any.
-fn write_kept(text: &[u8], prefix: &str, out: &mut Vec<u8>) -> bool {
-    let start = out.len();
-    for pair in split(text).filter(|pair| !is_ours(pair, prefix) && !pair.is_empty()) {
-        if out.len() > start {
-            out.extend_from_slice(b"; ");
-        }
-        out.extend_from_slice(pair);
+/// The same, but nothing when none is left.
+pub(super) fn write_others_if_any(text: &[u8], prefix: &str, head: &mut Vec<u8>) {
+    let start = head.len();
+    if !write_line_of_others(text, prefix, head) {
+        head.truncate(start);
     }
-    out.len() > start
+}
+
+/// Whether one is left.
+fn write_line_of_others(text: &[u8], prefix: &str, head: &mut Vec<u8>) -> bool {
+    head.reserve(text.len() + 10);
+    head.extend_from_slice(b"cookie: ");
+    let start = head.len();
+    let Written { left, ours } = write_kept(text, prefix, head);
+    if !ours {
+        // As it came, blanks and all.
+        head.truncate(start);
+        head.extend_from_slice(text);
+    }
+    head.extend_from_slice(b"\r\n");
+    left || !ours
+}
+
+/// What was found in one `Cookie` header.
+struct Written {
+    /// Whether cookies stay, and were written.
+    left: bool,
+    /// Whether one was ours, and was not.
+    ours: bool,
+}
+
+/// Writes the cookies that stay.
+fn write_kept(text: &[u8], prefix: &str, out: &mut Vec<u8>) -> Written {
+    let start = out.len();
+    let mut ours = false;
+    for pair in split(text) {
+        if is_ours(pair, prefix) {
+            ours = true;
+        } else if !pair.is_empty() {
+            if out.len() > start {
+                out.extend_from_slice(b"; ");
+            }
+            out.extend_from_slice(pair);
+        }
+    }
+    Written { left: out.len() > start, ours }
 }
 
 /// Names compare without case here: what some server could take for ours is taken out.
@@ -118,14 +148,12 @@ enum Kept {
 }
 
 fn kept(text: &[u8], prefix: &str) -> Kept {
-    if !split(text).any(|pair| is_ours(pair, prefix)) {
-        return Kept::All;
-    }
     let mut rest: Vec<u8> = Vec::with_capacity(text.len());
-    if !write_kept(text, prefix, &mut rest) {
-        return Kept::None;
+    match write_kept(text, prefix, &mut rest) {
+        Written { ours: false, .. } => Kept::All,
+        Written { left: false, .. } => Kept::None,
+        Written { .. } => FieldValue::from_shared(rest.into()).map_or(Kept::None, Kept::Some),
     }
-    FieldValue::from_shared(rest.into()).map_or(Kept::None, Kept::Some)
 }
 
 /// The pairs of a `Cookie` header, without the blanks around them.

@@ -47,13 +47,22 @@ impl Forwarding {
     /// The client behind `peer`: the last address of `X-Forwarded-For` that is not trusted.
     #[must_use]
     pub fn client(&self, headers: &Fields, peer: SocketAddr) -> Client {
+        let values = headers.get_all(&X_FORWARDED_FOR);
+        self.client_of(values.map(FieldValue::as_bytes), peer)
+    }
+
+    /// The same by the values of `X-Forwarded-For`.
+    pub fn client_of<'h>(
+        &self,
+        values: impl DoubleEndedIterator<Item = &'h [u8]>,
+        peer: SocketAddr,
+    ) -> Client {
         let mut address = peer.ip().to_canonical();
         let behind_proxy = self.trusts(address);
         if behind_proxy {
-            let hops: Vec<&FieldValue> = headers.get_all(&X_FORWARDED_FOR).collect();
-            let hops =
-                hops.into_iter().rev().flat_map(|v| v.to_str().unwrap_or_default().rsplit(','));
-            for hop in hops {
+            // A value that is no ASCII names nobody.
+            let text = |value: &'h [u8]| str::from_utf8(value).ok().filter(|text| text.is_ascii());
+            for hop in values.rev().flat_map(|value| text(value).unwrap_or_default().rsplit(',')) {
                 let Some(named) = parse_hop(hop.trim()) else { break };
                 address = named;
                 if !self.trusts(named) {

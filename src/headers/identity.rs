@@ -16,7 +16,14 @@ pub struct Identity {
     /// The same as bytes.
     pub(super) lines: Lines,
     /// The same as the answer to a question.
-    answer: OnceLock<Fields>,
+    answer: OnceLock<Answer>,
+}
+
+/// What a proxy is told of one caller, as fields and as the lines of a head.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    fields: Fields,
+    lines: Lines,
 }
 
 impl Identity {
@@ -35,13 +42,29 @@ impl Identity {
     }
 
     /// The answer that a proxy gets, made once: it is good as long as these headers are.
-    pub fn answer(&self, make: impl FnOnce() -> Fields) -> &Fields {
-        self.answer.get_or_init(make)
+    pub fn answer(&self, make: impl FnOnce() -> Fields) -> &Answer {
+        self.answer.get_or_init(|| {
+            let fields = make();
+            Answer { lines: Lines::of(&fields), fields }
+        })
     }
 
     /// The headers to write.
     pub fn iter(&self) -> impl Iterator<Item = (&HeaderName, &FieldValue)> {
         self.pairs.iter().map(|(name, value)| (name, value))
+    }
+}
+
+impl Answer {
+    /// The fields.
+    #[must_use]
+    pub const fn fields(&self) -> &Fields {
+        &self.fields
+    }
+
+    /// Writes them into a head.
+    pub fn write(&self, head: &mut Vec<u8>) {
+        head.extend_from_slice(&self.lines.0);
     }
 }
 

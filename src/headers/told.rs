@@ -22,7 +22,7 @@ pub struct Told {
 
 /// Headers as they stand in a head.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Lines(Vec<u8>);
+pub(super) struct Lines(pub(super) Vec<u8>);
 
 impl Lines {
     pub(super) const fn new() -> Self {
@@ -67,7 +67,7 @@ impl Told {
     /// Writes one header of the client's into a head.
     pub fn write_said(&self, name: &HeaderName, value: &FieldValue, head: &mut Vec<u8>) {
         if *name == header::COOKIE && !self.cookies.is_empty() {
-            cookies::write_others(value.as_bytes(), &self.cookies, head);
+            cookies::write_others_if_any(value.as_bytes(), &self.cookies, head);
         } else {
             write_line(name, value.as_bytes(), head);
         }

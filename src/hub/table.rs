@@ -241,17 +241,22 @@ pub(super) fn is_safe(method: &Method) -> bool {
 /// laxest one.
 pub(super) fn asks(tails: &[Tail], target: &Target, from: usize) -> (Asks, Asks) {
     let mut odd = false;
+    // Every tail looks at the first one.
+    let begins = (target.segment(from).unwrap_or_default(), target.is_odd(from));
     let strict = first(tails, target, |tail| {
         let mut index = from;
         for word in tail.path {
-            let text = target.segment(index).unwrap_or_default();
-            odd |= is_odd(target, index);
+            let (text, text_odd) = match index == from {
+                true => begins,
+                false => (target.segment(index).unwrap_or_default(), target.is_odd(index)),
+            };
+            odd |= text_odd;
             if !is_word(word, text) {
                 return false;
             }
             index += 1;
         }
-        odd |= tail.exact && is_odd(target, index);
+        odd |= tail.exact && target.is_odd(index);
         !tail.exact || target.segment(index).is_none_or(str::is_empty)
     });
     if !odd {
@@ -270,12 +275,6 @@ pub(super) fn asks(tails: &[Tail], target: &Target, from: usize) -> (Asks, Asks)
 /// Whether a segment is the word of a tail; `*` is any.
 fn is_word(word: &str, text: &str) -> bool {
     if word == "*" { !text.is_empty() } else { text.eq_ignore_ascii_case(word) }
-}
-
-/// Whether servers may read this segment differently; a slash at the end is nothing odd.
-fn is_odd(target: &Target, index: usize) -> bool {
-    let at_end = index + 1 >= target.len();
-    target.segment(index).is_some_and(|text| !(Target::is_plain(text) || text.is_empty() && at_end))
 }
 
 /// The first tail that matches; without one, safe methods read and others write.

@@ -4,15 +4,16 @@ use std::io::Write as _;
 use std::net::IpAddr;
 use std::time::SystemTime;
 
+use crate::lanes::are_printable;
+
 /// Escapes what could end a JSON string, a line, or an escape sequence: everything but printable
 /// ASCII is written as `\uXXXX` (RFC 8259 §7), beyond the basic plane as two of them.
 pub(super) fn escape(text: &str, line: &mut Vec<u8>) {
-    let plain = |b: u8| (b' '..=b'~').contains(&b) & (b != b'"') & (b != b'\\');
-    // Every byte is looked at, without leaving early: that way several are at once.
-    if text.bytes().fold(true, |all, b| all & plain(b)) {
+    if are_printable(text.as_bytes(), [b'"', b'\\']) {
         line.extend_from_slice(text.as_bytes());
         return;
     }
+    let plain = |b: u8| (b' '..=b'~').contains(&b) && b != b'"' && b != b'\\';
     for c in text.chars() {
         match u8::try_from(c) {
             Ok(b) if plain(b) => line.push(b),

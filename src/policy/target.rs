@@ -5,12 +5,16 @@ use std::borrow::Cow;
 use http::Method;
 use http::uri::PathAndQuery;
 
+use crate::lanes::are_printable;
+
 /// Method and path of one request, parsed once.
 #[derive(Clone, Debug)]
 pub struct Target {
     method: Method,
     raw: PathAndQuery,
     segments: Vec<Segment>,
+    /// Whether every segment is plain, or empty.
+    plain: bool,
 }
 
 /// One path segment: where it stands in the raw path, and its decoded text where that differs.
@@ -68,15 +72,13 @@ impl Target {
     pub fn parse(method: Method, raw: PathAndQuery) -> Result<Self, Ambiguity> {
         let path = raw.path();
         let Some(after_slash) = path.strip_prefix('/') else { return Err(Ambiguity::NotAPath) };
-        // Every byte is looked at, without leaving early: that way several are at once.
-        let odd = |b: u8| !b.is_ascii_graphic() | (b == b'#');
-        if path.bytes().fold(false, |found, b| found | odd(b) | (b == b'\\')) {
+        let is_raw = |text: &str, but| !are_printable(text.as_bytes(), but) || text.contains(' ');
+        if is_raw(path, [b'#', b'\\']) || raw.query().is_some_and(|query| is_raw(query, [b'#'; 2]))
+        {
             return Err(Ambiguity::RawByte);
         }
-        if raw.query().is_some_and(|query| query.bytes().fold(false, |found, b| found | odd(b))) {
-            return Err(Ambiguity::RawByte);
-        }
-        let plain = !path.contains('%');
+        let encoded = path.contains('%');
+        let mut plain = !encoded && !path.contains(';');
         let mut segments = Vec::with_capacity(8);
         let mut start = 1;
         // Bytes are split for less than a text is; it is ASCII, as was just seen.
@@ -85,16 +87,17 @@ impl Target {
             if segments.len() == MAX_SEGMENTS {
                 return Err(Ambiguity::TooManySegments);
             }
-            let decoded = if plain { None } else { decode(text)? };
+            let decoded = if encoded { decode(text)? } else { None };
+            plain &= !bytes.ends_with(b".");
             // Without an encoding, only a segment that begins with a dot can be one.
-            let safe = plain && !text.starts_with('.');
+            let safe = !encoded && !text.starts_with('.');
             if !safe && holds_dot_segment(decoded.as_deref().unwrap_or(text)) {
                 return Err(Ambiguity::DotSegment);
             }
             segments.push(Segment { start, end: start + text.len(), decoded });
             start += text.len() + 1;
         }
-        Ok(Self { method, raw, segments })
+        Ok(Self { method, raw, segments, plain })
     }
 
     /// The request method.
@@ -160,7 +163,20 @@ impl Target {
             let last = index + 1 == self.segments.len();
             return if last { Ok(None) } else { Err(Ambiguity::EmptySegment) };
         }
-        if Self::is_plain(text) { Ok(Some(text)) } else { Err(Ambiguity::NameCharacter) }
+        let plain = self.plain || Self::is_plain(text);
+        if plain { Ok(Some(text)) } else { Err(Ambiguity::NameCharacter) }
+    }
+
+    /// Whether servers may read this segment differently ([`Self::is_plain`]); a slash at the end is
+    /// nothing odd.
+    #[must_use]
+    pub fn is_odd(&self, index: usize) -> bool {
+        let at_end = index + 1 >= self.len();
+        let odd = |text: &str| match text.is_empty() {
+            true => !at_end,
+            false => !self.plain && !Self::is_plain(text),
+        };
+        self.segment(index).is_some_and(odd)
     }
 
     /// Whether every server takes this decoded text for the same name.
@@ -279,6 +295,26 @@ fn holds_dot_segment(decoded: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_odd_is_neither_plain_nor_a_slash_at_the_end() {
+        for path in [
+            "/", "/a", "/a/", "/a/b", "/a//b", "/a./b", "/a/b.", "/a.b/c", "/a;x/b", "/a/b;",
+            "/a/;/", "/a%20b/c", "/%61/b", "/a%2fb/c", "/a/b%3b", "/a/b%2e", "/a/b%20",
+        ] {
+            let raw = PathAndQuery::try_from(path).unwrap();
+            let Ok(target) = Target::parse(Method::GET, raw) else { panic!("{path}") };
+            for index in 0..=target.len() {
+                let last = index + 1 >= target.len();
+                let odd = target
+                    .segment(index)
+                    .is_some_and(|text| !(Target::is_plain(text) || text.is_empty() && last));
+                assert_eq!(target.is_odd(index), odd, "{path} {index}");
+                let named = target.segment(index).is_some_and(Target::is_plain);
+                assert_eq!(matches!(target.name(index), Ok(Some(_))), named, "{path} {index}");
+            }
+        }
+    }
 
     fn parse(path: &str) -> Result<Target, Ambiguity> {
         Target::parse(Method::GET, PathAndQuery::try_from(path).expect(path))

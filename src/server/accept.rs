@@ -10,11 +10,11 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::spawn_local;
 use tracing::warn;
 
+use super::Answers;
 use super::connection::serve;
 use super::worker::Thread;
-use crate::message::{Request, Response};
 use crate::observe::Connection;
-use crate::peer::{Door, Peer};
+use crate::peer::Door;
 
 /// How long accepting pauses when the machine has no descriptor or memory left.
 pub(super) const PAUSE: Duration = Duration::from_millis(100);
@@ -23,7 +23,7 @@ pub(super) const PAUSE: Duration = Duration::from_millis(100);
 /// the kernel's queue fills, and clients see that we are slow instead of being turned away.
 pub(super) async fn accept<Serve>(listener: TcpListener, door: Door, thread: Rc<Thread<Serve>>)
 where
-    Serve: AsyncFn(&mut Request, &Peer) -> Response + 'static,
+    Serve: Answers,
 {
     let mut phases = thread.phases.clone();
     tokio::select! {
@@ -47,7 +47,7 @@ where
 
 async fn accept_all<Serve>(listener: &TcpListener, door: Door, thread: &Rc<Thread<Serve>>)
 where
-    Serve: AsyncFn(&mut Request, &Peer) -> Response + 'static,
+    Serve: Answers,
 {
     loop {
         let Ok(place) = Arc::clone(&thread.room).acquire_owned().await else { return };
@@ -69,7 +69,7 @@ fn start<Serve>(
     door: Door,
     thread: &Rc<Thread<Serve>>,
 ) where
-    Serve: AsyncFn(&mut Request, &Peer) -> Response + 'static,
+    Serve: Answers,
 {
     spawn_local(serve(stream, place, door, Rc::clone(thread)));
 }

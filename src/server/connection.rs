@@ -16,6 +16,7 @@ use tokio::net::TcpStream;
 use tokio::sync::OwnedSemaphorePermit;
 use tracing::debug;
 
+use super::Answers;
 use super::answering::Answering;
 use super::guarded_io::{Ahead, GuardedIo};
 use super::head_guard::Refusal;
@@ -38,7 +39,7 @@ pub(super) async fn serve<Serve>(
     door: Door,
     thread: Rc<Thread<Serve>>,
 ) where
-    Serve: AsyncFn(&mut Request, &Peer) -> Response + 'static,
+    Serve: Answers,
 {
     // A socket whose ends are not known is closed already.
     let (Ok(address), Ok(local)) = (stream.peer_addr(), stream.local_addr()) else { return };
@@ -70,7 +71,7 @@ pub(super) async fn serve<Serve>(
 async fn http<I, Serve>(io: I, watch: Arc<Watch>, peer: Peer, thread: &Rc<Thread<Serve>>)
 where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    Serve: AsyncFn(&mut Request, &Peer) -> Response + 'static,
+    Serve: Answers,
 {
     let entered = thread.registry.enter(Arc::clone(&watch));
     let io = GuardedIo::new(io, Arc::clone(&watch));
@@ -82,7 +83,7 @@ where
         async move {
             unify(&mut request);
             let mut request = Request::from(request);
-            let response = (thread.serve)(&mut request, &peer).await;
+            let response = thread.serve.answer(&mut request, &peer).await;
             if response.status() == StatusCode::SWITCHING_PROTOCOLS {
                 watch.upgrades();
             }
@@ -112,7 +113,7 @@ async fn speak<I, S, Serve>(
 ) -> hyper::Result<()>
 where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    Serve: AsyncFn(&mut Request, &Peer) -> Response + 'static,
+    Serve: Answers,
     S: Service<
             http::Request<Incoming>,
             Response = http::Response<Answering>,

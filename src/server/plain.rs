@@ -8,15 +8,18 @@
 mod dates;
 mod head;
 mod sending;
+mod top;
 
 use std::future::{Future as _, poll_fn};
 use std::io;
 use std::pin::pin;
 use std::task::Poll;
 
+use bytes::{Buf as _, BytesMut};
 use http::Method;
 use tokio::io::{AsyncRead, AsyncWrite};
 
+use super::Answers;
 use super::guarded_io::{Ahead, GuardedIo};
 use super::registry::{Entry, Order};
 use super::worker::Thread;
@@ -24,7 +27,7 @@ use crate::fields::Fields;
 use crate::message::{Request, Response};
 use crate::peer::Peer;
 
-pub(super) use dates::Dates;
+pub(super) use dates::{DATE, Dates};
 
 /// Why a connection does not go on here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,32 +51,41 @@ pub(super) async fn serve<I, Serve>(
 ) -> Left
 where
     I: AsyncRead + AsyncWrite + Unpin,
-    Serve: AsyncFn(&mut Request, &Peer) -> Response,
+    Serve: Answers,
 {
     let most = thread.now().limits.headers();
     let (mut out, mut room) = (Vec::new(), Fields::new());
     loop {
-        let head = match head::take(io.ahead(), &thread.names, most, room) {
-            Ok(head) => head,
+        let begun = match begin(io.ahead(), entry, peer, thread, most, room, &mut out) {
+            Ok(begun) => begun,
             Err(head::NotSimple) => return Left::Library,
         };
         entry.watch().head_ends();
         let in_flight = entry.watch().answering();
-        let mut request = head.request;
-        let is_head = *request.method() == Method::HEAD;
-        let Some(response) = answer(io, &mut request, peer, thread).await else {
-            return Left::Broken;
-        };
-        let last = head.last || entry.ends_soon();
-        let way =
-            sending::Way { is_head, last, date: thread.dates.at(&thread.ticks, &thread.clock) };
-        room = match sending::send(io, response, way, &mut out).await {
-            Ok(room) => room,
-            Err(sending::Broken) => return Left::Broken,
-        };
-        drop((request, in_flight));
-        if last {
-            return Left::Finished;
+        match begun {
+            Begun::Answered(rest) => {
+                room = rest;
+                if sending::send_head(io, &mut out).await.is_err() {
+                    return Left::Broken;
+                }
+                drop(in_flight);
+            }
+            Begun::Asked(head::Head { mut request, last }) => {
+                let is_head = *request.method() == Method::HEAD;
+                let Some(response) = answer(io, &mut request, peer, thread).await else {
+                    return Left::Broken;
+                };
+                let last = last || entry.ends_soon();
+                let way = top::Way { is_head, last, date: thread.date() };
+                room = match sending::send(io, response, way, &mut out).await {
+                    Ok(room) => room,
+                    Err(sending::Broken) => return Left::Broken,
+                };
+                drop((request, in_flight));
+                if last {
+                    return Left::Finished;
+                }
+            }
         }
         match poll_fn(|cx| further(io, entry, cx)).await {
             Ok(None) => {}
@@ -81,6 +93,39 @@ where
             Err(_) => return Left::Broken,
         }
     }
+}
+
+/// What has become of a simple request.
+enum Begun {
+    /// Its answer is ready to be sent; the room for fields was not needed.
+    Answered(Fields),
+    /// It is to be answered.
+    Asked(head::Head),
+}
+
+/// Takes a simple request off what was read, and answers it where that needs no waiting.
+///
+/// # Errors
+/// When it is not simple: then nothing was taken.
+fn begin<Serve: Answers>(
+    read: &mut BytesMut,
+    entry: &Entry,
+    peer: &Peer,
+    thread: &Thread<Serve>,
+    most: usize,
+    room: Fields,
+    out: &mut Vec<u8>,
+) -> Result<Begun, head::NotSimple> {
+    let lines = head::find(read, most)?;
+    out.clear();
+    top::begin_ok(out);
+    // The last answer of a connection says so.
+    if !entry.ends_soon() && thread.serve.at_once(lines.of(read), peer, out) {
+        top::end_without_body(&thread.date(), out);
+        read.advance(lines.length());
+        return Ok(Begun::Answered(room));
+    }
+    head::take(read, &lines, &thread.names, room).map(Begun::Asked)
 }
 
 /// Waits for an answer, and for the client to leave: then nobody waits for it any more.
@@ -92,9 +137,9 @@ async fn answer<I, Serve>(
 ) -> Option<Response>
 where
     I: AsyncRead + AsyncWrite + Unpin,
-    Serve: AsyncFn(&mut Request, &Peer) -> Response,
+    Serve: Answers,
 {
-    let mut serving = pin!((thread.serve)(request, peer));
+    let mut serving = pin!(thread.serve.answer(request, peer));
     poll_fn(|cx| match serving.as_mut().poll(cx) {
         Poll::Ready(response) => Poll::Ready(Some(response)),
         Poll::Pending if io.has_left(cx) => Poll::Ready(None),

@@ -13,19 +13,19 @@ use tokio::task::spawn_local;
 use tokio_rustls::TlsAcceptor;
 use tracing::{error, warn};
 
+use super::Answers;
 use super::Live;
 use super::accept::accept;
 use super::library::Builders;
-use super::plain::Dates;
+use super::plain::{DATE, Dates};
 use super::registry::Registry;
 use super::watched::{Load, Patience, Ticks};
 use super::{Ended, Phase};
 use crate::clock::{Clock, stopwatch};
 use crate::config;
 use crate::fields::Names;
-use crate::message::{Request, Response};
 use crate::observe::{Connection, Observer, Recorder};
-use crate::peer::{Door, Peer};
+use crate::peer::Door;
 use crate::proxy::Local;
 
 /// How often lines are handed to the writer, and quiet connections looked for at least.
@@ -163,7 +163,7 @@ impl Worker {
     /// Serves until the drain is over; `ended` is dropped after everything else.
     pub(super) fn run<Serve>(self, make: &dyn Fn(Recorder) -> Serve, ended: Ended)
     where
-        Serve: AsyncFn(&mut Request, &Peer) -> Response + 'static,
+        Serve: Answers,
     {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
@@ -177,7 +177,7 @@ impl Worker {
 
     async fn serve<Serve>(self, make: &dyn Fn(Recorder) -> Serve)
     where
-        Serve: AsyncFn(&mut Request, &Peer) -> Response + 'static,
+        Serve: Answers,
     {
         let recorder = self.observer.recorder();
         let mut phases = self.phases.clone();
@@ -241,6 +241,11 @@ impl<Serve> Thread<Serve> {
     /// The limits that hold now.
     pub(super) fn now(&self) -> Rc<Now> {
         Rc::clone(&self.now.borrow())
+    }
+
+    /// The date that answers bear.
+    pub(super) fn date(&self) -> [u8; DATE] {
+        self.dates.at(&self.ticks, &self.clock)
     }
 
     /// Takes over limits that have changed.

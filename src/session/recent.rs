@@ -38,6 +38,12 @@ struct Found {
     changes: u64,
 }
 
+/// What a cookie is sought by: its ends, which are as random as the whole.
+fn ends(cookie: &[u8]) -> (u64, u64) {
+    let end = |end: Option<&[u8; 8]>| end.map_or(0, |end| u64::from_le_bytes(*end));
+    (end(cookie.first_chunk()), end(cookie.last_chunk()))
+}
+
 impl std::fmt::Debug for Recent {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Recent")
@@ -62,7 +68,7 @@ impl Recent {
     ) -> Result<Option<Arc<Session>>, E> {
         // The hash is keyed at random and the cookie is compared whole: nobody can choose the
         // place, and nobody gets another's session.
-        let hash = self.hasher.hash_one(cookie.as_bytes());
+        let hash = self.hasher.hash_one(ends(cookie.as_bytes()));
         let place = usize::try_from(hash % PLACES as u64).ok().and_then(|at| self.places.get(at));
         if let Some(place) = place
             && let Some(found) = &*place.lock().unwrap_or_else(PoisonError::into_inner)

@@ -46,7 +46,7 @@ impl Contract {
 
     async fn ask(self, world: &World, line: &str, headers: &str) -> Answer {
         let (own, fields) = self.question(line);
-        tool::ask(world.gate.address, &own, &format!("{fields}{headers}")).await
+        tool::ask_both_ways(world.gate.address, &own, &format!("{fields}{headers}")).await
     }
 
     /// The status of a refusal that is `status` where any can be passed on.

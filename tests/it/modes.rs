@@ -19,7 +19,14 @@ async fn every_vector_is_answered_as_it_says_in_every_mode() {
             let session = session.map(|(_, session)| session.as_str());
             let (answer, at_hub) = scene.ask(Mode::Proxy, case, session).await;
             let mut answers = vec![(Mode::Proxy, answer, at_hub.clone())];
-            for mode in [Mode::Nginx, Mode::Forward, Mode::Envoy, Mode::Grpc] {
+            for mode in [
+                Mode::Nginx,
+                Mode::NginxAtOnce,
+                Mode::Forward,
+                Mode::ForwardAtOnce,
+                Mode::Envoy,
+                Mode::Grpc,
+            ] {
                 let (answer, told) = scene.ask(mode, case, session).await;
                 if is_unseen(mode, case) {
                     unseen += 1;
@@ -57,7 +64,8 @@ async fn every_vector_is_answered_as_it_says_in_every_mode() {
 
 /// Whether the body decides, and this proxy has not sent it.
 fn is_unseen(mode: Mode, case: &Case) -> bool {
-    let sends = case.body.as_ref().is_some_and(|body| !body.is_empty()) && mode != Mode::Nginx;
+    let sends = case.body.as_ref().is_some_and(|body| !body.is_empty())
+        && !matches!(mode, Mode::Nginx | Mode::NginxAtOnce | Mode::ForwardAtOnce);
     let by_body = case.body.is_some()
         || matches!(&case.expected, Outcome::Refused { reason, .. } if reason == "ambiguous-body");
     by_body && !sends

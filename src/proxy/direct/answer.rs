@@ -7,7 +7,7 @@ use hyper::ext::ReasonPhrase;
 use super::head::number;
 use super::link::Link;
 use crate::body::Body;
-use crate::fields::{FieldValue, Fields, Kind, LARGEST, LineFlaw, Lines, Names};
+use crate::fields::{FieldValue, Fields, Kind, LARGEST, LineFlaw, Lines, Names, Text};
 use crate::headers::strip_named;
 use crate::message::{Request, Response};
 
@@ -78,7 +78,7 @@ pub(super) fn take(
     }
     let head = link.take(found.length());
     let mut lines = found.of(&head);
-    let (old, status, reason) = status_line(lines.next().unwrap_or_default())?;
+    let (old, status, reason) = status_line(lines.next().map_or(&[], Text::bytes))?;
     let mut response = Response::new(Body::Empty);
     *response.status_mut() = status;
     if status.is_informational() {
@@ -157,11 +157,11 @@ impl Said {
 
 /// Collects what goes on to the client; the values share the bytes of the head.
 ///
-/// What may stand in a value is for [`FieldValue`] to say: no control but a tab, so no CR. A line
+/// No line holds a control character but a tab, so none holds a CR. A line
 /// that begins with a blank has no name, so none is folded (RFC 9112 §5.2).
 fn collect<'h>(
     head: &'h Bytes,
-    lines: impl Iterator<Item = &'h [u8]>,
+    lines: impl Iterator<Item = Text<'h>>,
     names: &Names,
     headers: &mut Fields,
 ) -> Result<Said, Flaw> {
@@ -170,7 +170,8 @@ fn collect<'h>(
     let mut names = names.reading();
     for line in lines {
         let (name, kind, value) = names.take(line).ok_or(Flaw::Header)?;
-        let value = FieldValue::without_blanks(value);
+        let text = value.without_blanks();
+        let value = text.bytes();
         match kind {
             Kind::Said | Kind::Asking => {}
             Kind::Length => {
@@ -187,7 +188,6 @@ fn collect<'h>(
                 continue;
             }
             Kind::Connection => {
-                is_value(value)?;
                 for option in value.split(|b| *b == b',').map(<[u8]>::trim_ascii) {
                     if option.eq_ignore_ascii_case(b"close") {
                         said.close = true;
@@ -199,18 +199,10 @@ fn collect<'h>(
                 }
                 continue;
             }
-            Kind::Hop => {
-                is_value(value)?;
-                continue;
-            }
+            Kind::Hop => continue,
         }
-        headers.append(name, FieldValue::part_of(head, value).map_err(|_| Flaw::Header)?);
+        headers.append(name, FieldValue::part_of(head, text));
     }
     strip_named(headers, named);
     Ok(said)
-}
-
-/// Whether a value that goes no further is one all the same.
-fn is_value(value: &[u8]) -> Result<(), Flaw> {
-    if FieldValue::is_one(value) { Ok(()) } else { Err(Flaw::Header) }
 }

@@ -6,7 +6,7 @@ use crate::clock::Clock;
 use crate::server::watched::Ticks;
 
 /// How long a date is (RFC 9110 §5.6.7).
-pub(super) const DATE: usize = 29;
+pub(in crate::server) const DATE: usize = 29;
 
 /// The date that answers of a thread bear: it is made anew with every tick of the thread, of which
 /// there are several in a second.
@@ -17,7 +17,7 @@ pub(in crate::server) struct Dates {
 }
 
 impl Dates {
-    pub(super) fn at(&self, ticks: &Ticks, clock: &Clock) -> [u8; DATE] {
+    pub(in crate::server) fn at(&self, ticks: &Ticks, clock: &Clock) -> [u8; DATE] {
         let tick = ticks.now();
         if self.tick.replace(tick) != tick {
             let text = httpdate::HttpDate::from(clock.now()).to_string();

@@ -6,15 +6,12 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::{Buf as _, Bytes};
-use http::{HeaderName, StatusCode, header};
 use http_body::{Body as _, Frame};
-use hyper::ext::ReasonPhrase;
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::dates::DATE;
+use super::top::{self, Framing, Way};
 use crate::body::{self, Body};
-use crate::fields::{FieldValue, Fields};
-use crate::headers::write_line;
+use crate::fields::Fields;
 use crate::message::Response;
 use crate::server::guarded_io::GuardedIo;
 
@@ -25,30 +22,9 @@ const COPIED: usize = 8 * 1024;
 /// The room that is kept for the next head.
 const KEPT: usize = 16 * 1024;
 
-/// How an answer is sent.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Way {
-    /// Whether a head was asked for.
-    pub(super) is_head: bool,
-    /// Whether the connection ends behind it.
-    pub(super) last: bool,
-    /// Now (RFC 9110 §6.6.1).
-    pub(super) date: [u8; DATE],
-}
-
 /// The answer could not be sent whole: the client must not take it for one that was.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Broken;
-
-/// How the body is framed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Framing {
-    /// So many bytes are to come.
-    Length(u64),
-    Chunked,
-    /// There is none, whatever the body says.
-    None,
-}
 
 /// Sends an answer whole; `out` is room for heads, and the room of the answer's fields is returned.
 ///
@@ -64,7 +40,7 @@ where
     I: AsyncRead + AsyncWrite + Unpin,
 {
     out.clear();
-    let mut framing = write_head(&response, way, out);
+    let mut framing = top::write(&response, way, out);
     let (_, mut fields, mut body) = response.into_parts();
     // The bytes that they stand in are read into again.
     fields.clear();
@@ -108,6 +84,18 @@ where
             }
         }
     }
+}
+
+/// Sends an answer that was written by hand.
+///
+/// # Errors
+/// When the client takes no more.
+pub(super) async fn send_head<I>(io: &mut GuardedIo<I>, out: &mut Vec<u8>) -> Result<(), Broken>
+where
+    I: AsyncRead + AsyncWrite + Unpin,
+{
+    send_all(io, out, Bytes::new(), b"").await?;
+    poll_fn(|cx| Pin::new(&mut *io).poll_flush(cx)).await.map_err(|_| Broken)
 }
 
 /// What is to be done next.
@@ -192,90 +180,4 @@ async fn send_all<I: AsyncRead + AsyncWrite + Unpin>(
         count -= of_data;
         behind = behind.get(count..).unwrap_or_default();
     }
-}
-
-/// Writes the head, and says how the body is framed: one length, or chunks, and never both
-/// (RFC 9112 §6.3).
-fn write_head(response: &Response, way: Way, out: &mut Vec<u8>) -> Framing {
-    let status = response.status();
-    write_status_line(response, out);
-    let (mut said, mut dated) = (None, false);
-    for (name, value) in response.headers() {
-        if *name == header::CONTENT_LENGTH {
-            said = said.or_else(|| length(value));
-            continue;
-        }
-        // What speaks of the connection is for us to say.
-        if *name == header::TRANSFER_ENCODING || *name == header::CONNECTION {
-            continue;
-        }
-        dated |= *name == header::DATE;
-        write_line(name, value.as_bytes(), out);
-    }
-    if !dated {
-        write_line(&header::DATE, &way.date, out);
-    }
-    if way.last {
-        write_line(&header::CONNECTION, b"close", out);
-    }
-    let exact = response.body().size_hint().exact();
-    let bodiless = status.is_informational()
-        || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
-    let framing = if bodiless || way.is_head {
-        // What is said of a body that is not sent is what the hub says (RFC 9110 §8.6).
-        let own = exact.filter(|length| *length > 0 && !bodiless);
-        if status != StatusCode::NO_CONTENT && !status.is_informational() {
-            said.or(own).inspect(|length| write_length(*length, out));
-        }
-        Framing::None
-    } else {
-        match exact.or(said) {
-            Some(length) => {
-                write_length(length, out);
-                Framing::Length(length)
-            }
-            None => {
-                out.extend_from_slice(b"transfer-encoding: chunked\r\n");
-                Framing::Chunked
-            }
-        }
-    };
-    out.extend_from_slice(b"\r\n");
-    framing
-}
-
-fn write_status_line(response: &Response, out: &mut Vec<u8>) {
-    let status = response.status();
-    out.extend_from_slice(b"HTTP/1.1 ");
-    out.extend_from_slice(status.as_str().as_bytes());
-    out.push(b' ');
-    match response.extensions().get::<ReasonPhrase>() {
-        Some(reason) => out.extend_from_slice(reason.as_bytes()),
-        None => out.extend_from_slice(status.canonical_reason().unwrap_or_default().as_bytes()),
-    }
-    out.extend_from_slice(b"\r\n");
-}
-
-fn write_length(length: u64, out: &mut Vec<u8>) {
-    const NAME: &HeaderName = &header::CONTENT_LENGTH;
-    let mut digits = [0; 20];
-    let mut rest = length;
-    let mut at = digits.len();
-    loop {
-        at -= 1;
-        if let (Some(digit), Ok(value)) = (digits.get_mut(at), u8::try_from(rest % 10)) {
-            *digit = b'0' + value;
-        }
-        rest /= 10;
-        if rest == 0 {
-            break;
-        }
-    }
-    write_line(NAME, digits.get(at..).unwrap_or_default(), out);
-}
-
-/// Digits and nothing else (RFC 9110 §8.6).
-fn length(value: &FieldValue) -> Option<u64> {
-    let text = value.to_str().ok()?;
-    text.bytes().all(|b| b.is_ascii_digit()).then(|| text.parse().ok())?
 }

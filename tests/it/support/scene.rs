@@ -29,8 +29,12 @@ pub(crate) enum Mode {
     Proxy,
     /// nginx's `auth_request`, which never sends a body.
     Nginx,
+    /// The same, as plainly as can be, over a connection that stays.
+    NginxAtOnce,
     /// Traefik's, with `forwardBody`.
     Forward,
+    /// The same, without a body, as plainly as can be, over a connection that stays.
+    ForwardAtOnce,
     /// Envoy's, with `with_request_body`.
     Envoy,
     /// Envoy's, by gRPC, with the body as bytes.
@@ -164,13 +168,14 @@ impl Scene {
         let mut arrived = self.hub.take_received();
         arrived.retain(|received| !is_ours(received));
         let line = format!("{mode:?} {} {}", case.method, case.target);
-        if mode == Mode::Nginx {
+        let nginx = matches!(mode, Mode::Nginx | Mode::NginxAtOnce);
+        if nginx {
             assert!(matches!(answer.status, 200 | 401 | 403), "{line}: {answer:?}");
         }
         let refused = |reason: &str| {
             // nginx knows two ways to say no.
             let large = if reason == "body-too-large" { 413 } else { 400 };
-            let status = if mode == Mode::Nginx { large } else { answer.status };
+            let status = if nginx { large } else { answer.status };
             Outcome::Refused { status, reason: reason.to_owned() }
         };
         let Some(id) = answer.header("x-request-id") else {
@@ -189,10 +194,8 @@ impl Scene {
             (Mode::Proxy, "error", [received]) if case.body.is_some() => {
                 Some(at_hub(&received.head))
             }
-            (Mode::Nginx | Mode::Forward | Mode::Envoy | Mode::Grpc, "allow", []) => {
-                Some(vouched(&answer))
-            }
             (_, "challenge" | "deny", []) => None,
+            (mode, "allow", []) if mode != Mode::Proxy => Some(vouched(&answer)),
             (_, _, arrived) => panic!("{line}: {log}, and {} at the hub", arrived.len()),
         };
         let outcome = match (&told, decision.as_str()) {
@@ -231,13 +234,13 @@ impl Scene {
         let mut body = case.body.as_deref().unwrap_or_default();
         let line = match mode {
             Mode::Proxy => format!("{method} {target}"),
-            Mode::Nginx => {
+            Mode::Nginx | Mode::NginxAtOnce => {
                 body = b"";
                 headers +=
                     &format!("X-Original-URL: {SITE}{target}\r\nX-Original-Method: {method}\r\n");
                 "GET /-/sso/authz/nginx?x=/acme".to_owned()
             }
-            Mode::Forward => {
+            Mode::Forward | Mode::ForwardAtOnce => {
                 headers += &format!(
                     "X-Forwarded-Method: {method}\r\nX-Forwarded-Proto: https\r\n\
                      X-Forwarded-Host: hub.example.com\r\nX-Forwarded-Uri: {target}\r\n"
@@ -247,6 +250,10 @@ impl Scene {
             Mode::Envoy => format!("{method} /-/sso/authz/envoy{target}"),
             Mode::Grpc => return self.call(&format!("{method} {target}"), &headers, body).await,
         };
+        if matches!(mode, Mode::NginxAtOnce | Mode::ForwardAtOnce) {
+            let (line, _) = line.split_once('?').unwrap();
+            return tool::ask_on(self.gate.address, line, &headers).await;
+        }
         tool::send(self.gate.address, &line, &headers, body).await
     }
 

@@ -39,6 +39,48 @@ pub(crate) async fn send(address: SocketAddr, line: &str, headers: &str, body: &
     raw(address, [head.as_bytes(), body].concat()).await
 }
 
+/// The same over a connection that stays open, without a word about it: so questions come that are
+/// answered at once.
+pub(crate) async fn ask_on(address: SocketAddr, line: &str, headers: &str) -> Answer {
+    let head = format!("{line} HTTP/1.1\r\nHost: hub.example.com\r\n{headers}\r\n");
+    let mut wire = Wire::open(address, head).await;
+    wire.until("\r\n\r\n").await;
+    if line.starts_with("HEAD ") {
+        return parse(&wire.seen);
+    }
+    let length: usize = match parse(&wire.seen).header("content-length") {
+        Some(length) => length.parse().unwrap(),
+        None => return parse(&wire.rest().await),
+    };
+    let head = wire.seen.windows(4).position(|four| four == b"\r\n\r\n").unwrap() + 4;
+    let reading = async { while wire.seen.len() < head + length && wire.read().await {} };
+    tokio::time::timeout(PATIENCE, reading).await.expect("the body came");
+    parse(&wire.seen)
+}
+
+/// Asks twice, by a connection that stays and by one that does not: a yes is the same yes.
+pub(crate) async fn ask_both_ways(address: SocketAddr, line: &str, headers: &str) -> Answer {
+    let at_once = ask_on(address, line, headers).await;
+    let answer = ask(address, line, headers).await;
+    assert_eq!(at_once.status, answer.status, "{line}\n{headers}\n{at_once:?}\n{answer:?}");
+    assert_eq!(at_once.reason(), answer.reason());
+    if answer.status == 200 {
+        let own =
+            |name: &HeaderName| ["connection", "date", "x-request-id"].contains(&name.as_str());
+        let told = |answer: &Answer| {
+            let mut told: Vec<(String, Vec<u8>)> = Vec::new();
+            for (name, value) in answer.headers.iter().filter(|(name, _)| !own(name)) {
+                told.push((name.to_string(), value.as_bytes().to_vec()));
+            }
+            told.sort();
+            told
+        };
+        assert_eq!(told(&at_once), told(&answer), "{line}\n{headers}");
+        assert_eq!(at_once.body, answer.body);
+    }
+    answer
+}
+
 /// Asks by HTTP/2 without TLS, as it is known beforehand (RFC 9113 §3.3).
 pub(crate) async fn http2(address: SocketAddr, line: &str, headers: &[(&str, &str)]) -> Answer {
     let (method, target) = line.split_once(' ').unwrap();

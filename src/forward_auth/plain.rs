@@ -1,0 +1,146 @@
+//! A plain question, read where it lies: no request is made of it.
+//!
+//! Most questions are alike, and most are answered by yes. What is not clearly one of those, or would
+//! be answered otherwise, goes the way of every other request, from the same bytes. So nothing is
+//! refused here, and nothing is allowed that would be refused there.
+
+use http::Method;
+use http::header::{self, HeaderName};
+use http::uri::PathAndQuery;
+
+use super::{Asked, Contract, forward, nginx};
+use crate::config::PublicUrl;
+use crate::credential::HEADERS;
+use crate::fields::{Kind, Names, Text};
+use crate::headers::Managed;
+
+/// What is kept of the names of questions' fields, by one thread for one configuration.
+#[derive(Debug, Default)]
+pub struct Marks(Names<Mark>);
+
+/// What a question says with a field.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Mark {
+    /// Nothing that the answer rests on.
+    Nothing,
+    /// Something that stands there once.
+    Once(Part),
+    /// Something that nginx's ingress controller writes by itself, and that others must not let
+    /// through.
+    Redirect,
+    /// Something that has to be looked at.
+    NotPlain,
+}
+
+/// What stands in a plain question at most once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Part {
+    OriginalUrl,
+    OriginalMethod,
+    Proto,
+    Method,
+    Host,
+    Uri,
+    Cookie,
+    RequestId,
+    ForwardedFor,
+    Connection,
+}
+
+/// How many parts there are.
+const PARTS: usize = Part::Connection as usize + 1;
+
+/// A plain question: the client shows no credential but cookies, and no name that could be ours.
+#[derive(Debug)]
+pub struct Question<'q> {
+    /// The method that the client uses.
+    pub method: Method,
+    /// The host that it names, which is the one of `public_url`.
+    pub host: &'q [u8],
+    /// The path and the query, not judged yet.
+    pub path: PathAndQuery,
+    /// Its cookies.
+    pub cookies: Option<&'q [u8]>,
+    /// What the proxy calls the request.
+    pub request_id: Option<&'q [u8]>,
+    /// Where the request has come from, by the proxy's word.
+    pub forwarded_for: Option<&'q [u8]>,
+}
+
+impl<'q> Question<'q> {
+    /// Reads a question from the lines of a head; `None` when it is not plain.
+    #[must_use]
+    pub fn read(
+        mut lines: impl Iterator<Item = Text<'q>>,
+        marks: &Marks,
+        managed: &Managed,
+        public_url: &PublicUrl,
+    ) -> Option<Self> {
+        let contract = match lines.next()?.bytes() {
+            b"GET /-/sso/authz/nginx HTTP/1.1" => Contract::Nginx,
+            b"GET /-/sso/authz/forward HTTP/1.1" => Contract::Forward,
+            _ => return None,
+        };
+        let mut parts = [None; PARTS];
+        let mut reading = marks.0.reading();
+        for line in lines {
+            let (mark, value) = reading.take_as(line, |name| Mark::of(&name, managed))?;
+            match mark {
+                Mark::Nothing => {}
+                Mark::Redirect if contract == Contract::Nginx => {}
+                Mark::Once(part) => {
+                    let place = parts.get_mut(*part as usize)?;
+                    if place.replace(value.without_blanks().bytes()).is_some() {
+                        return None;
+                    }
+                }
+                Mark::Redirect | Mark::NotPlain => return None,
+            }
+        }
+        let said = |part: Part| parts.get(part as usize).copied().flatten();
+        let asked = match contract {
+            Contract::Nginx => nginx::read(said(Part::OriginalUrl)?, said(Part::OriginalMethod)?),
+            // What nginx writes by itself, others would let through.
+            _ if said(Part::OriginalUrl).or(said(Part::OriginalMethod)).is_some() => return None,
+            _ => forward::read(
+                said(Part::Proto)?,
+                said(Part::Method)?,
+                said(Part::Host)?,
+                said(Part::Uri)?,
+            ),
+        };
+        let Asked { method, host, path } = asked.ok()?;
+        let stays = |word: &[u8]| word.eq_ignore_ascii_case(b"keep-alive");
+        let plain = public_url.is_authority(host) && said(Part::Connection).is_none_or(stays);
+        plain.then(|| Self {
+            method,
+            host,
+            path,
+            cookies: said(Part::Cookie),
+            request_id: said(Part::RequestId),
+            forwarded_for: said(Part::ForwardedFor),
+        })
+    }
+}
+
+impl Mark {
+    fn of(name: &HeaderName, managed: &Managed) -> Self {
+        let part = match name.as_str() {
+            nginx::URL => Part::OriginalUrl,
+            nginx::METHOD => Part::OriginalMethod,
+            nginx::REDIRECT => return Self::Redirect,
+            _ if managed.is_ours(name) || HEADERS.contains(name) => return Self::NotPlain,
+            forward::PROTO => Part::Proto,
+            forward::METHOD => Part::Method,
+            forward::HOST => Part::Host,
+            forward::URI => Part::Uri,
+            "x-forwarded-for" => Part::ForwardedFor,
+            "x-request-id" => Part::RequestId,
+            _ if *name == header::COOKIE => Part::Cookie,
+            _ if *name == header::CONNECTION => Part::Connection,
+            _ if Kind::of(name) != Kind::Said => return Self::NotPlain,
+            _ => return Self::Nothing,
+        };
+        Self::Once(part)
+    }
+}

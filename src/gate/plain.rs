@@ -1,0 +1,82 @@
+//! Plain questions, answered where they lie: what most of them come to, without what only others
+//! need. It is made of the same pieces as the way of every other request, in the same order.
+
+use http::StatusCode;
+
+use super::endpoint::Endpoint;
+use super::request_id::ID;
+use super::{Gate, target};
+use crate::clock::stopwatch;
+use crate::fields::Text;
+use crate::forward_auth::{Contract, Question};
+use crate::hub::Found;
+use crate::observe::{Access, Outcome};
+use crate::peer::{Door, Peer};
+use crate::policy::{Decision, decide};
+
+impl Gate {
+    /// Answers a plain question by yes: writes the fields of a 200 without a body.
+    ///
+    /// `lines` are those of a head. `None` when the answer may be
+    /// another one, or needs more: then nothing has happened.
+    pub(super) fn plainly<'q>(
+        &self,
+        lines: impl Iterator<Item = Text<'q>>,
+        peer: &Peer,
+        fields: &mut Vec<u8>,
+    ) -> Option<()> {
+        let site = &*self.site;
+        let asked = match peer.door {
+            Door::Web => !site.kept.asked_apart,
+            Door::Asked => true,
+            Door::Grpc => false,
+        };
+        // Accounts of the hub, and traces, take longer.
+        let plain = asked && site.reception.is_none() && self.recorder.spans().is_none();
+        if !plain || !site.forwarding.trusts(peer.address.ip()) {
+            return None;
+        }
+        let question = Question::read(lines, &self.marks, &site.managed, &site.public_url)?;
+        let (started, now) = (stopwatch(), site.clock.now());
+        let target = target::of(question.method, question.path).ok()?;
+        if Endpoint::of(&target, site.profile, site.cli_sign_in).is_some() {
+            return None;
+        }
+        let Ok(Found::Claimed(claimed)) = site.hub.find(&target) else { return None };
+        let credential = site.credentials.of_cookies(question.cookies, now).ok()?;
+        let Decision::Allow(permit) = decide(&claimed, credential.principal(), now) else {
+            return None;
+        };
+        if permit.notice().is_some() || permit.offer().is_some() {
+            return None;
+        }
+        let identity = site.identity(&permit, &credential, now);
+        let subject = permit.caller().map(|sign_in| &sign_in.subject);
+        let organization = permit.organization().map(|organization| &organization.id);
+        let (managed, cookie) = (&site.managed, site.cookie.name());
+        Contract::write_allow(permit, question.cookies, managed, &identity, cookie, fields);
+        let mut own = [0; ID];
+        let request_id = self.ids.given_or(question.request_id, &mut own);
+        fields.extend_from_slice(b"x-request-id: ");
+        fields.extend_from_slice(request_id.as_bytes());
+        fields.extend_from_slice(b"\r\n");
+        let forwarded_for = question.forwarded_for.into_iter();
+        self.recorder.access(&Access {
+            at: now,
+            request_id,
+            client: site.forwarding.client_of(forwarded_for, peer.address).address,
+            method: target.method(),
+            host: str::from_utf8(question.host).unwrap_or_default(),
+            path: target.path(),
+            status: StatusCode::OK,
+            outcome: Outcome::Allow,
+            reason: None,
+            organization,
+            subject,
+            duration: started.elapsed(),
+            bytes: Some(0),
+            trace: None,
+        });
+        Some(())
+    }
+}

@@ -17,7 +17,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use http::header::{self, HeaderName};
+use http::header::HeaderName;
 
 use crate::clock::Clock;
 use crate::config::OrganizationConfig;
@@ -244,8 +244,7 @@ impl Credentials {
         now: SystemTime,
     ) -> Result<Reading<'c>, Error> {
         let refused = |reason| Err(Error::Refused(Refused::of(reason)));
-        let cookies = headers.get_all(header::COOKIE).map(FieldValue::as_bytes);
-        let cookie = self.cookie.value_in(cookies);
+        let cookie = self.cookie.value(headers);
         match token::find(headers) {
             Shown::Nothing => {}
             Shown::Foreign(bearer, header) => {
@@ -281,15 +280,11 @@ impl Credentials {
         Ok(self.of_cookie(cookie, now)?.into())
     }
 
-    /// The credential of a request that shows nothing but these cookies.
+    /// The credential of a request that shows nothing but this session cookie.
     ///
     /// # Errors
     /// When the session store cannot say.
-    pub fn of_cookies(&self, cookies: Option<&[u8]>, now: SystemTime) -> Result<Credential, Error> {
-        self.of_cookie(self.cookie.value_in(cookies.into_iter()), now)
-    }
-
-    fn of_cookie(&self, cookie: Option<&str>, now: SystemTime) -> Result<Credential, Error> {
+    pub fn of_cookie(&self, cookie: Option<&[u8]>, now: SystemTime) -> Result<Credential, Error> {
         let found = cookie.map(|cookie| self.sessions.of_cookie(cookie, now)).transpose()?;
         let Some(session) = found.flatten() else { return Ok(Credential::Anonymous) };
         self.refreshing.if_due(&session, now);

@@ -17,7 +17,7 @@ use crate::body::Body;
 use crate::config::PublicUrl;
 use crate::credential::HEADERS;
 use crate::fields::{FieldValue, Fields};
-use crate::headers::{Answer, Forwarding, Identity, Managed, others, write_others};
+use crate::headers::{Answer, Forwarding, Identity, Managed, others};
 use crate::message::{Request, Response};
 use crate::peer::Peer;
 use crate::policy::{Ambiguity, Permit, Reason};
@@ -69,7 +69,7 @@ pub enum Error {
 struct Asked<'q> {
     method: Method,
     host: &'q [u8],
-    path: PathAndQuery,
+    path: &'q [u8],
 }
 
 /// Where the contracts' addresses are.
@@ -112,6 +112,7 @@ impl Contract {
             Self::Nginx => nginx::FIELDS,
             Self::Forward | Self::Envoy | Self::Grpc => &[],
         };
+        let (method, path) = (asked.method, path(asked.path)?);
         let field = match self {
             Self::Nginx => nginx::URL,
             Self::Forward => forward::HOST,
@@ -128,7 +129,6 @@ impl Contract {
         {
             return Err(Error::Forged(forged));
         }
-        let (method, path) = (asked.method, asked.path);
         *request.method_mut() = method;
         *request.uri_mut() = Uri::from(path);
         request.headers_mut().insert(header::HOST, host);
@@ -155,18 +155,15 @@ impl Contract {
         response
     }
 
-    /// The same as the lines of a head, for a question that is plain: its client shows no
-    /// credential but these cookies.
+    /// The same as the lines of a head, but for the cookies, for a client that shows no other
+    /// credential.
     pub fn write_allow(
         permit: Permit<'_>,
-        cookies: Option<&[u8]>,
         managed: &Managed,
         identity: &Identity,
-        cookie: &str,
         lines: &mut Vec<u8>,
     ) {
         answer(permit, managed, identity).write(lines);
-        write_others(cookies.unwrap_or_default(), cookie, lines);
     }
 
     /// Makes a refusal one that the proxy passes on, and never one that it takes for a yes.

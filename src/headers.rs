@@ -12,7 +12,7 @@ use http::header::{HeaderMap, HeaderName};
 use crate::config;
 use crate::fields::{FieldValue, Fields};
 
-pub use cookies::{cookie, cookie_in, others, pairs, write_others};
+pub use cookies::{cookie, cookie_bytes, others, pairs, write_others};
 pub use forwarded::{Client, Forwarding, Hop};
 pub use hop::{Upgrade, strip_named, strip_request, strip_response};
 pub use identity::{Answer, Identity, stable_subject, stable_user};

@@ -309,7 +309,7 @@ mod tests {
             for row in hub.profile.rows {
                 let path = example(&hub, row);
                 let raw = PathAndQuery::try_from(path.as_str()).unwrap();
-                let target = Target::parse(Method::GET, raw).unwrap();
+                let target = Target::parse(Method::GET, &raw).unwrap();
                 let found = hub.find(&target).unwrap();
                 let acme =
                     matches!(&found, Found::Claimed(Claimed::By(claims)) if claims.len() == 1);

@@ -79,7 +79,7 @@ impl Sessions {
     ///
     /// # Errors
     /// When the store cannot say.
-    pub fn of_cookie(&self, cookie: &str, now: SystemTime) -> Result<Option<Arc<Session>>, Error> {
+    pub fn of_cookie(&self, cookie: &[u8], now: SystemTime) -> Result<Option<Arc<Session>>, Error> {
         match &self.store {
             // A store that others write to, too, must be asked every time.
             Store::Memory(memory) => self.recent.find(cookie, now, |key| Ok(memory.find(key))),

@@ -42,12 +42,12 @@ impl SessionCookie {
     /// The key of the session whose cookie the request carries.
     #[must_use]
     pub fn key(&self, headers: &Fields) -> Option<SessionKey> {
-        SessionKey::of(headers::cookie(headers, &self.name)?)
+        SessionKey::of(self.value(headers)?)
     }
 
-    /// Its value among cookies.
-    pub(super) fn value_in<'h>(&self, cookies: impl Iterator<Item = &'h [u8]>) -> Option<&'h str> {
-        headers::cookie_in(cookies, &self.name)
+    /// Its value in a request.
+    pub(super) fn value<'h>(&self, headers: &'h Fields) -> Option<&'h [u8]> {
+        headers::cookie_bytes(headers, &self.name)
     }
 
     /// A `Set-Cookie` that holds `value` for `seconds`; zero takes the cookie away.

@@ -60,7 +60,7 @@ impl Lines {
         let read = read.get(..LARGEST).unwrap_or(read);
         let (mut start, mut at) = (0, 0);
         while let Some(rest) = read.get(at..)
-            && let Some(control) = lanes::first(rest, lanes::controls)
+            && let Some(control) = lanes::first_control(rest)
         {
             at += control;
             match (read.get(at), read.get(at + 1)) {
@@ -107,7 +107,8 @@ impl Lines {
         let mut start = 0;
         self.ends().iter().filter_map(move |end| {
             let end = usize::try_from(*end).ok()?;
-            let line = head.get(start..end)?.strip_suffix(b"\r\n")?;
+            // Behind each stands its CR LF.
+            let line = head.get(start..end.checked_sub(2)?)?;
             start = end;
             Some(Text::of(line))
         })

@@ -156,6 +156,23 @@ impl<K> Reading<'_, K> {
         Some((&known.kept, line.behind(known.spelling.len())?))
     }
 
+    /// The same where what is kept is small.
+    pub fn take_copied<'l>(
+        &mut self,
+        line: Text<'l>,
+        keep: impl FnOnce(HeaderName) -> K,
+    ) -> Option<(K, Text<'l>)>
+    where
+        K: Copy,
+    {
+        if let Some(known) = self.known(self.expected, line.bytes()) {
+            let (kept, length, next) = (known.kept, known.spelling.len(), known.next);
+            (self.last, self.expected) = (Some(self.expected), next);
+            return Some((kept, line.behind(length)?));
+        }
+        self.take_as(line, keep).map(|(kept, value)| (*kept, value))
+    }
+
     /// What stands at a place, if the line begins with it.
     fn known(&self, place: u8, line: &[u8]) -> Option<&Known<K>> {
         let known = self.table.places.get(usize::from(place))?.as_ref()?;

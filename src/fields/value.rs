@@ -116,7 +116,7 @@ const fn is_text(byte: u8) -> bool {
 
 fn are_text(bytes: &[u8]) -> bool {
     // A tab is a control character: only where one is found must every byte be looked at.
-    lanes::first(bytes, lanes::controls).is_none() || bytes.iter().all(|byte| is_text(*byte))
+    lanes::first_control(bytes).is_none() || bytes.iter().all(|byte| is_text(*byte))
 }
 
 impl std::fmt::Debug for FieldValue {

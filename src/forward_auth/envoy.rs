@@ -4,7 +4,7 @@ use http::header;
 
 use crate::message::Request;
 
-use super::{ADDRESS, Asked, Error, once, path};
+use super::{ADDRESS, Asked, Error, once};
 
 pub(super) const HOST: &str = "host";
 
@@ -21,9 +21,5 @@ pub(super) fn asked(request: &Request) -> Result<Asked<'_>, Error> {
     if uri.authority().is_some_and(|a| !a.as_str().as_bytes().eq_ignore_ascii_case(host)) {
         return Err(Error::Doubled(HOST));
     }
-    Ok(Asked {
-        method: request.method().clone(),
-        host,
-        path: path(raw.unwrap_or_default().as_bytes())?,
-    })
+    Ok(Asked { method: request.method().clone(), host, path: raw.unwrap_or_default().as_bytes() })
 }

@@ -2,7 +2,7 @@
 
 use crate::fields::Fields;
 
-use super::{Asked, Error, method, once, path};
+use super::{Asked, Error, method, once};
 
 pub(super) const METHOD: &str = "x-forwarded-method";
 pub(super) const PROTO: &str = "x-forwarded-proto";
@@ -20,12 +20,12 @@ pub(super) fn read<'q>(
     proto: &[u8],
     asked: &[u8],
     host: &'q [u8],
-    uri: &[u8],
+    uri: &'q [u8],
 ) -> Result<Asked<'q>, Error> {
     // Traefik says ws and wss of a WebSocket.
     match proto {
         b"https" | b"http" | b"wss" | b"ws" => {}
         _ => return Err(Error::Malformed(PROTO)),
     }
-    Ok(Asked { method: method(asked, METHOD)?, host, path: path(uri)? })
+    Ok(Asked { method: method(asked, METHOD)?, host, path: uri })
 }

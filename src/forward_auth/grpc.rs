@@ -12,7 +12,7 @@ use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::{Method, StatusCode, Version};
 use prost::Message;
 
-use super::{Asked, Error, path};
+use super::{Asked, Error};
 use crate::body::{Body, ReadError};
 use crate::credential::HEADERS;
 use crate::fields::{FieldValue, Fields};
@@ -164,7 +164,7 @@ pub(super) fn asked(request: &Request) -> Result<Asked<'_>, Error> {
         method: Method::from_bytes(words.method.as_bytes())
             .map_err(|_| Error::Malformed(METHOD))?,
         host: words.host.as_bytes(),
-        path: path(words.path.as_bytes())?,
+        path: words.path.as_bytes(),
     })
 }
 

@@ -3,7 +3,7 @@
 
 use http::StatusCode;
 
-use super::{Asked, Error, method, once, path};
+use super::{Asked, Error, method, once};
 use crate::fields::Fields;
 use crate::policy::Reason;
 
@@ -28,7 +28,7 @@ pub(super) fn read<'q>(url: &'q [u8], asked: &[u8]) -> Result<Asked<'q>, Error> 
     let rest = rest.ok_or(Error::Malformed(URL))?;
     let slash = rest.iter().position(|byte| *byte == b'/').ok_or(Error::Malformed(URL))?;
     let (host, raw) = rest.split_at(slash);
-    Ok(Asked { method: method(asked, METHOD)?, host, path: path(raw)? })
+    Ok(Asked { method: method(asked, METHOD)?, host, path: raw })
 }
 
 /// nginx passes on 401 and 403, and makes a 500 of everything else: a redirect becomes a 401 whose

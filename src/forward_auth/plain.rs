@@ -6,7 +6,6 @@
 
 use http::Method;
 use http::header::{self, HeaderName};
-use http::uri::PathAndQuery;
 
 use super::{Asked, Contract, forward, nginx};
 use crate::config::PublicUrl;
@@ -58,7 +57,7 @@ pub struct Question<'q> {
     /// The host that it names, which is the one of `public_url`.
     pub host: &'q [u8],
     /// The path and the query, not judged yet.
-    pub path: PathAndQuery,
+    pub path: &'q [u8],
     /// Its cookies.
     pub cookies: Option<&'q [u8]>,
     /// What the proxy calls the request.
@@ -84,12 +83,12 @@ impl<'q> Question<'q> {
         let mut parts = [None; PARTS];
         let mut reading = marks.0.reading();
         for line in lines {
-            let (mark, value) = reading.take_as(line, |name| Mark::of(&name, managed))?;
+            let (mark, value) = reading.take_copied(line, |name| Mark::of(&name, managed))?;
             match mark {
                 Mark::Nothing => {}
                 Mark::Redirect if contract == Contract::Nginx => {}
                 Mark::Once(part) => {
-                    let place = parts.get_mut(*part as usize)?;
+                    let place = parts.get_mut(part as usize)?;
                     if place.replace(value.without_blanks().bytes()).is_some() {
                         return None;
                     }
@@ -98,16 +97,19 @@ impl<'q> Question<'q> {
             }
         }
         let said = |part: Part| parts.get(part as usize).copied().flatten();
-        let asked = match contract {
-            Contract::Nginx => nginx::read(said(Part::OriginalUrl)?, said(Part::OriginalMethod)?),
-            // What nginx writes by itself, others would let through.
-            _ if said(Part::OriginalUrl).or(said(Part::OriginalMethod)).is_some() => return None,
-            _ => forward::read(
+        let original = (said(Part::OriginalUrl), said(Part::OriginalMethod));
+        let asked = match (contract, original) {
+            (Contract::Nginx, (Some(url), Some(method))) => nginx::read(url, method),
+            (Contract::Forward, (None, None)) => forward::read(
                 said(Part::Proto)?,
                 said(Part::Method)?,
                 said(Part::Host)?,
                 said(Part::Uri)?,
             ),
+            // What nginx writes by itself, others would let through.
+            (Contract::Nginx | Contract::Forward | Contract::Envoy | Contract::Grpc, _) => {
+                return None;
+            }
         };
         let Asked { method, host, path } = asked.ok()?;
         let stays = |word: &[u8]| word.eq_ignore_ascii_case(b"keep-alive");

@@ -247,7 +247,7 @@ mod tests {
     fn check(request: &str, expected: Option<Result<Endpoint, Reason>>) {
         let (method, path) = request.split_once(' ').unwrap();
         let method = Method::from_bytes(method.as_bytes()).unwrap();
-        let target = Target::parse(method, PathAndQuery::try_from(path).unwrap()).unwrap();
+        let target = Target::parse(method, &PathAndQuery::try_from(path).unwrap()).unwrap();
         assert_eq!(Endpoint::of(&target, HubProfile::Huggingface, true), expected, "{request}");
     }
 

@@ -9,6 +9,7 @@ use super::{Gate, target};
 use crate::clock::stopwatch;
 use crate::fields::Text;
 use crate::forward_auth::{Contract, Question};
+use crate::headers::write_others;
 use crate::hub::Found;
 use crate::observe::{Access, Outcome};
 use crate::peer::{Door, Peer};
@@ -18,7 +19,8 @@ impl Gate {
     /// Answers a plain question by yes: writes the fields of a 200 without a body.
     ///
     /// `lines` are those of a head. `None` when the answer may be
-    /// another one, or needs more: then nothing has happened.
+    /// another one, or needs more: then nothing has happened, and
+    /// what was written says nothing.
     pub(super) fn plainly<'q>(
         &self,
         lines: impl Iterator<Item = Text<'q>>,
@@ -38,12 +40,14 @@ impl Gate {
         }
         let question = Question::read(lines, &self.marks, &site.managed, &site.public_url)?;
         let (started, now) = (stopwatch(), site.clock.now());
-        let target = target::of(question.method, question.path).ok()?;
+        let target = target::plain(question.method, question.path)?;
         if Endpoint::of(&target, site.profile, site.cli_sign_in).is_some() {
             return None;
         }
         let Ok(Found::Claimed(claimed)) = site.hub.find(&target) else { return None };
-        let credential = site.credentials.of_cookies(question.cookies, now).ok()?;
+        let cookies = question.cookies.unwrap_or_default();
+        let own = write_others(cookies, site.cookie.name(), fields);
+        let credential = site.credentials.of_cookie(own, now).ok()?;
         let Decision::Allow(permit) = decide(&claimed, credential.principal(), now) else {
             return None;
         };
@@ -53,8 +57,7 @@ impl Gate {
         let identity = site.identity(&permit, &credential, now);
         let subject = permit.caller().map(|sign_in| &sign_in.subject);
         let organization = permit.organization().map(|organization| &organization.id);
-        let (managed, cookie) = (&site.managed, site.cookie.name());
-        Contract::write_allow(permit, question.cookies, managed, &identity, cookie, fields);
+        Contract::write_allow(permit, &site.managed, &identity, fields);
         let mut own = [0; ID];
         let request_id = self.ids.given_or(question.request_id, &mut own);
         fields.extend_from_slice(b"x-request-id: ");

@@ -19,20 +19,22 @@ pub(super) fn parse(request: &mut Request, public_url: &PublicUrl) -> Result<Tar
     if request.headers().get_all(header::AUTHORIZATION).nth(1).is_some() {
         return Err(Error::Headers("two Authorization headers"));
     }
-    let path = request.uri().path_and_query().cloned();
-    of(request.method().clone(), path.unwrap_or(const { PathAndQuery::from_static("/") }))
+    let method = permitted(request.method().clone())?;
+    let root = const { PathAndQuery::from_static("/") };
+    Ok(Target::parse(method, request.uri().path_and_query().unwrap_or(&root))?)
 }
 
-/// The target of a request for this host.
-///
-/// # Errors
-/// When the path has two readings, or nobody may ask in this way.
-pub(super) fn of(method: Method, path: PathAndQuery) -> Result<Target, Error> {
-    // TRACE would show our headers to whoever asks; CONNECT asks for a tunnel to anywhere.
+/// The target of a plain question; `None` when there is more to be said of it.
+pub(super) fn plain(method: Method, path: &[u8]) -> Option<Target> {
+    Target::plain(permitted(method).ok()?, path)
+}
+
+/// TRACE would show our headers to whoever asks; CONNECT asks for a tunnel to anywhere.
+fn permitted(method: Method) -> Result<Method, Error> {
     if matches!(method, Method::TRACE | Method::CONNECT) {
         return Err(Error::Page(Reason::MethodNotAllowed));
     }
-    Ok(Target::parse(method, path)?)
+    Ok(method)
 }
 
 /// Checks that the request names one host (RFC 9112 §3.2, RFC 9113 §8.3.1).

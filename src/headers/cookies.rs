@@ -13,23 +13,44 @@ use crate::fields::{FieldValue, Fields};
 /// domain has the same name as ours, and nothing in `Cookie` tells them apart.
 #[must_use]
 pub fn cookie<'h>(headers: &'h Fields, name: &str) -> Option<&'h str> {
-    cookie_in(headers.get_all(header::COOKIE).map(FieldValue::as_bytes), name)
+    std::str::from_utf8(cookie_bytes(headers, name)?).ok()
 }
 
-/// The same of the values of `Cookie`.
-pub fn cookie_in<'h>(values: impl Iterator<Item = &'h [u8]>, name: &str) -> Option<&'h str> {
-    let mut found: Option<&[u8]> = None;
-    for pair in values.flat_map(split) {
-        let Some(value) = pair.strip_prefix(name.as_bytes()).and_then(|v| v.strip_prefix(b"="))
-        else {
-            continue;
-        };
-        if found.is_some_and(|earlier| earlier != value) {
-            return None;
-        }
-        found = Some(value);
+/// The same, of which nobody has yet looked at what it is.
+#[must_use]
+pub fn cookie_bytes<'h>(headers: &'h Fields, name: &str) -> Option<&'h [u8]> {
+    let mut found = Named::None;
+    for value in headers.get_all(header::COOKIE) {
+        split(value.as_bytes()).for_each(|pair| found.note(pair, name));
     }
-    std::str::from_utf8(found?).ok()
+    found.value()
+}
+
+/// What was found of one name.
+#[derive(Clone, Copy, Debug)]
+enum Named<'h> {
+    None,
+    One(&'h [u8]),
+    Several,
+}
+
+impl<'h> Named<'h> {
+    fn note(&mut self, pair: &'h [u8], name: &str) {
+        let value = pair.strip_prefix(name.as_bytes()).and_then(|value| value.strip_prefix(b"="));
+        let Some(value) = value else { return };
+        *self = match *self {
+            Self::None => Self::One(value),
+            Self::One(earlier) if earlier == value => return,
+            Self::One(_) | Self::Several => Self::Several,
+        };
+    }
+
+    const fn value(self) -> Option<&'h [u8]> {
+        match self {
+            Self::One(value) => Some(value),
+            Self::None | Self::Several => None,
+        }
+    }
 }
 
 /// Every cookie of a request, in order (RFC 6265bis §5.8.3; HTTP/2 may send several headers).
@@ -82,49 +103,53 @@ pub fn others(headers: &Fields, prefix: &str) -> FieldValue {
     FieldValue::from_shared(Bytes::from(rest)).unwrap_or(const { FieldValue::from_static("") })
 }
 
-/// Writes a `Cookie` header without those cookies into a head, whether one is left or not.
-pub fn write_others(text: &[u8], prefix: &str, head: &mut Vec<u8>) {
-    write_line_of_others(text, prefix, head);
+/// Writes a `Cookie` header without those cookies into a head, whether one is left or not, and says
+/// what the one is whose whole name that is ([`cookie`]).
+pub fn write_others<'h>(text: &'h [u8], name: &str, head: &mut Vec<u8>) -> Option<&'h [u8]> {
+    write_line(text, name, head).named.value()
 }
 
-/// The same, but nothing when none is left.
+/// Writes it where one is left.
 pub(super) fn write_others_if_any(text: &[u8], prefix: &str, head: &mut Vec<u8>) {
     let start = head.len();
-    if !write_line_of_others(text, prefix, head) {
+    let Written { left, ours, .. } = write_line(text, prefix, head);
+    if ours && !left {
         head.truncate(start);
     }
 }
 
-/// Whether one is left.
-fn write_line_of_others(text: &[u8], prefix: &str, head: &mut Vec<u8>) -> bool {
+fn write_line<'h>(text: &'h [u8], prefix: &str, head: &mut Vec<u8>) -> Written<'h> {
     head.reserve(text.len() + 10);
     head.extend_from_slice(b"cookie: ");
     let start = head.len();
-    let Written { left, ours } = write_kept(text, prefix, head);
-    if !ours {
+    let written = write_kept(text, prefix, head);
+    if !written.ours {
         // As it came, blanks and all.
         head.truncate(start);
         head.extend_from_slice(text);
     }
     head.extend_from_slice(b"\r\n");
-    left || !ours
+    written
 }
 
 /// What was found in one `Cookie` header.
-struct Written {
+struct Written<'h> {
     /// Whether cookies stay, and were written.
     left: bool,
     /// Whether one was ours, and was not.
     ours: bool,
+    /// The one whose name is all of the prefix.
+    named: Named<'h>,
 }
 
 /// Writes the cookies that stay.
-fn write_kept(text: &[u8], prefix: &str, out: &mut Vec<u8>) -> Written {
+fn write_kept<'h>(text: &'h [u8], prefix: &str, out: &mut Vec<u8>) -> Written<'h> {
     let start = out.len();
-    let mut ours = false;
+    let (mut ours, mut named) = (false, Named::None);
     for pair in split(text) {
         if is_ours(pair, prefix) {
             ours = true;
+            named.note(pair, prefix);
         } else if !pair.is_empty() {
             if out.len() > start {
                 out.extend_from_slice(b"; ");
@@ -132,7 +157,7 @@ fn write_kept(text: &[u8], prefix: &str, out: &mut Vec<u8>) -> Written {
             out.extend_from_slice(pair);
         }
     }
-    Written { left: out.len() > start, ours }
+    Written { left: out.len() > start, ours, named }
 }
 
 /// Names compare without case here: what some server could take for ours is taken out.

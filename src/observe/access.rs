@@ -47,7 +47,7 @@ impl Outcome {
 pub struct Access<'a> {
     /// When it was answered.
     pub at: SystemTime,
-    /// What the client was told as `X-Request-Id`.
+    /// What the client was told as `X-Request-Id`: letters, digits, `-_.:`.
     pub request_id: &'a str,
     /// Who sent it.
     pub client: IpAddr,
@@ -91,11 +91,11 @@ impl Access<'_> {
         line.extend_from_slice(b"{\"timestamp\":\"");
         second.write(self.at, line);
         line.extend_from_slice(b"\",\"level\":\"INFO\",\"event\":\"request\",\"request.id\":\"");
-        text::escape(cut(self.request_id, MAX_HOST), line);
+        text::plain(cut(self.request_id, MAX_HOST), line);
         line.extend_from_slice(b"\",\"client.address\":\"");
         text::address(self.client, line);
         line.extend_from_slice(b"\",\"request.method\":\"");
-        text::escape(cut(self.method.as_str(), MAX_HOST), line);
+        text::plain(cut(self.method.as_str(), MAX_HOST), line);
         line.extend_from_slice(b"\",\"request.host\":\"");
         text::escape(cut(self.host, MAX_HOST), line);
         line.extend_from_slice(b"\",\"request.path\":\"");
@@ -112,7 +112,7 @@ impl Access<'_> {
         }
         if let Some(organization) = self.organization {
             line.extend_from_slice(b",\"organization\":\"");
-            text::escape(organization.as_str(), line);
+            text::plain(organization.as_str(), line);
             line.push(b'"');
         }
         if let Some(subject) = self.subject {

@@ -28,6 +28,12 @@ pub(super) fn escape(text: &str, line: &mut Vec<u8>) {
     }
 }
 
+/// Writes what needs no escaping by what it is: ids, and methods (RFC 9110 §5.6.2, `token`).
+pub(super) fn plain(text: &str, line: &mut Vec<u8>) {
+    debug_assert!(are_printable(text.as_bytes(), [b'"', b'\\']), "{text:?} has to be escaped");
+    line.extend_from_slice(text.as_bytes());
+}
+
 /// How many digits the largest number has.
 const DIGITS: usize = 20;
 
@@ -67,7 +73,13 @@ pub(super) fn address(address: IpAddr, line: &mut Vec<u8>) {
                 if index > 0 {
                     line.push(b'.');
                 }
-                decimal(octet.into(), line);
+                if octet >= 100 {
+                    line.push(b'0' + octet / 100);
+                }
+                if octet >= 10 {
+                    line.push(b'0' + octet / 10 % 10);
+                }
+                line.push(b'0' + octet % 10);
             }
         }
         IpAddr::V6(v6) => {

@@ -178,7 +178,7 @@ mod tests {
 
     fn read(pattern: &str, path: &str) -> Result<Option<(String, String)>, Ambiguity> {
         let pattern = PathPattern::parse(pattern).expect(pattern);
-        let target = Target::parse(Method::GET, PathAndQuery::try_from(path).expect(path))?;
+        let target = Target::parse(Method::GET, &PathAndQuery::try_from(path).expect(path))?;
         let text = |part: Option<&str>| part.unwrap_or("-").to_owned();
         Ok(pattern.read(&target)?.map(|found| (text(found.organization), text(found.repository))))
     }

@@ -1,5 +1,7 @@
 //! What a client asks for: the bytes that are judged are the bytes that are forwarded.
 
+mod plain;
+
 use std::borrow::Cow;
 
 use http::Method;
@@ -11,7 +13,9 @@ use crate::lanes::are_printable;
 #[derive(Clone, Debug)]
 pub struct Target {
     method: Method,
-    raw: PathAndQuery,
+    raw: Box<str>,
+    /// Where the path ends.
+    end: usize,
     segments: Vec<Segment>,
     /// Whether every segment is plain, or empty.
     plain: bool,
@@ -69,20 +73,33 @@ impl Target {
     ///
     /// # Errors
     /// The [`Ambiguity`]; nothing is repaired.
-    pub fn parse(method: Method, raw: PathAndQuery) -> Result<Self, Ambiguity> {
+    pub fn parse(method: Method, raw: &PathAndQuery) -> Result<Self, Ambiguity> {
         let path = raw.path();
-        let Some(after_slash) = path.strip_prefix('/') else { return Err(Ambiguity::NotAPath) };
+        if !path.starts_with('/') {
+            return Err(Ambiguity::NotAPath);
+        }
         let is_raw = |text: &str, but| !are_printable(text.as_bytes(), but) || text.contains(' ');
         if is_raw(path, [b'#', b'\\']) || raw.query().is_some_and(|query| is_raw(query, [b'#'; 2]))
         {
             return Err(Ambiguity::RawByte);
         }
+        let text = match raw.as_str() {
+            text if text.starts_with('/') => text.into(),
+            // No path is the path `/`.
+            query => format!("/{query}").into(),
+        };
+        Self::split(method, text, path.len())
+    }
+
+    /// Splits a target of printable ASCII whose path is so long.
+    fn split(method: Method, raw: Box<str>, end: usize) -> Result<Self, Ambiguity> {
+        let path = raw.get(..end).ok_or(Ambiguity::NotAPath)?;
         let encoded = path.contains('%');
         let mut plain = !encoded && !path.contains(';');
         let mut segments = Vec::with_capacity(8);
         let mut start = 1;
         // Bytes are split for less than a text is; it is ASCII, as was just seen.
-        for bytes in after_slash.as_bytes().split(|b| *b == b'/') {
+        for bytes in path.as_bytes().split(|b| *b == b'/').skip(1) {
             let text = path.get(start..start + bytes.len()).ok_or(Ambiguity::RawByte)?;
             if segments.len() == MAX_SEGMENTS {
                 return Err(Ambiguity::TooManySegments);
@@ -97,7 +114,7 @@ impl Target {
             segments.push(Segment { start, end: start + text.len(), decoded });
             start += text.len() + 1;
         }
-        Ok(Self { method, raw, segments, plain })
+        Ok(Self { method, raw, end, segments, plain })
     }
 
     /// The request method.
@@ -108,20 +125,20 @@ impl Target {
 
     /// Path and query as they came and as they are forwarded.
     #[must_use]
-    pub const fn raw(&self) -> &PathAndQuery {
+    pub const fn raw(&self) -> &str {
         &self.raw
     }
 
     /// The path as it came.
     #[must_use]
     pub fn path(&self) -> &str {
-        self.raw.path()
+        self.raw.get(..self.end).unwrap_or("/")
     }
 
     /// The query as it came, without the `?`.
     #[must_use]
     pub fn query(&self) -> Option<&str> {
-        self.raw.query()
+        self.raw.get(self.end + 1..)
     }
 
     /// How many segments the path has; `/` has one, which is empty.
@@ -303,7 +320,7 @@ mod tests {
             "/a/;/", "/a%20b/c", "/%61/b", "/a%2fb/c", "/a/b%3b", "/a/b%2e", "/a/b%20",
         ] {
             let raw = PathAndQuery::try_from(path).unwrap();
-            let Ok(target) = Target::parse(Method::GET, raw) else { panic!("{path}") };
+            let Ok(target) = Target::parse(Method::GET, &raw) else { panic!("{path}") };
             for index in 0..=target.len() {
                 let last = index + 1 >= target.len();
                 let odd = target
@@ -317,7 +334,7 @@ mod tests {
     }
 
     fn parse(path: &str) -> Result<Target, Ambiguity> {
-        Target::parse(Method::GET, PathAndQuery::try_from(path).expect(path))
+        Target::parse(Method::GET, &PathAndQuery::try_from(path).expect(path))
     }
 
     #[test]
@@ -327,7 +344,7 @@ mod tests {
             target.segments().collect::<Vec<_>>(),
             ["acme", "m1", "resolve", "refs/pr/1", "a%2Fb"]
         );
-        assert_eq!(target.raw().as_str(), "/acme/m%31/resolve/refs%2Fpr%2F1/a%252Fb?x=%zz");
+        assert_eq!(target.raw(), "/acme/m%31/resolve/refs%2Fpr%2F1/a%252Fb?x=%zz");
     }
 
     #[track_caller]

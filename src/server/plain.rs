@@ -23,7 +23,7 @@ use super::Answers;
 use super::guarded_io::{Ahead, GuardedIo};
 use super::registry::{Entry, Order};
 use super::worker::Thread;
-use crate::fields::Fields;
+use crate::fields::{Fields, Lines};
 use crate::message::{Request, Response};
 use crate::peer::Peer;
 
@@ -116,7 +116,8 @@ fn begin<Serve: Answers>(
     room: Fields,
     out: &mut Vec<u8>,
 ) -> Result<Begun, head::NotSimple> {
-    let lines = head::find(read, most)?;
+    let mut lines = Lines::new();
+    head::find(read, most, &mut lines)?;
     out.clear();
     top::begin_ok(out);
     // The last answer of a connection says so.

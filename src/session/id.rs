@@ -33,17 +33,17 @@ impl SessionId {
     /// What the store knows it by.
     #[must_use]
     pub fn key(&self) -> SessionKey {
-        SessionKey::of(&self.0).unwrap_or(SessionKey([0; 32]))
+        SessionKey::of(self.0.as_bytes()).unwrap_or(SessionKey([0; 32]))
     }
 }
 
 impl SessionKey {
     /// The key of a cookie's value; `None` when the value cannot be one of ours.
     #[must_use]
-    pub fn of(cookie: &str) -> Option<Self> {
-        let shaped = cookie.len() == 43
-            && cookie.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
-        let digest = shaped.then(|| digest::digest(&digest::SHA256, cookie.as_bytes()))?;
+    pub fn of(cookie: &[u8]) -> Option<Self> {
+        let plain = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_');
+        let shaped = cookie.len() == 43 && cookie.iter().all(plain);
+        let digest = shaped.then(|| digest::digest(&digest::SHA256, cookie))?;
         digest.as_ref().try_into().ok().map(Self)
     }
 

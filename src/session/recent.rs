@@ -32,7 +32,7 @@ pub(super) struct Recent {
 
 /// One session, and what it was found by.
 struct Found {
-    cookie: Box<str>,
+    cookie: Box<[u8]>,
     session: Arc<Session>,
     at: SystemTime,
     changes: u64,
@@ -62,13 +62,13 @@ impl Recent {
     /// The session of a cookie: as it was found lately, or as `find` finds it now.
     pub(super) fn find<E>(
         &self,
-        cookie: &str,
+        cookie: &[u8],
         now: SystemTime,
         find: impl FnOnce(&SessionKey) -> Result<Option<Arc<Session>>, E>,
     ) -> Result<Option<Arc<Session>>, E> {
         // The hash is keyed at random and the cookie is compared whole: nobody can choose the
         // place, and nobody gets another's session.
-        let hash = self.hasher.hash_one(ends(cookie.as_bytes()));
+        let hash = self.hasher.hash_one(ends(cookie));
         let place = usize::try_from(hash % PLACES as u64).ok().and_then(|at| self.places.get(at));
         if let Some(place) = place
             && let Some(found) = &*place.lock().unwrap_or_else(PoisonError::into_inner)

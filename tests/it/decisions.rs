@@ -40,7 +40,7 @@ fn answer(hub: &Hub, case: &Case, config: &Config, world: &World) -> Outcome {
     let Ok(path) = PathAndQuery::try_from(&case.target) else {
         return refused(400, Reason::AmbiguousPath);
     };
-    let found = Target::parse(case.method.clone(), path).and_then(|target| hub.find(&target));
+    let found = Target::parse(case.method.clone(), &path).and_then(|target| hub.find(&target));
     let claimed = match found {
         Err(_) => return refused(400, Reason::AmbiguousPath),
         Ok(Found::Claimed(claimed)) => claimed,

@@ -20,7 +20,7 @@ fn verdict(hub: &Hub, request: &str) -> String {
     let (path, body) = rest.split_once(' ').unwrap_or((rest, ""));
     let Ok(path) = PathAndQuery::try_from(path) else { return "refused".to_owned() };
     let method: Method = method.parse().expect("a method");
-    let found = Target::parse(method, path).and_then(|target| hub.find(&target));
+    let found = Target::parse(method, &path).and_then(|target| hub.find(&target));
     match found {
         Err(_) => "refused".to_owned(),
         Ok(Found::Claimed(claimed)) => words(&claimed),
@@ -423,7 +423,7 @@ fn the_organization_may_be_called_like_a_word_of_the_hub() {
 #[track_caller]
 fn check_headers(headers: &[(&str, &str)], expected: Result<(), BodyError>) {
     let path = PathAndQuery::from_static("/api/repos/create");
-    let target = Target::parse(Method::POST, path).unwrap();
+    let target = Target::parse(Method::POST, &path).unwrap();
     let Ok(Found::InBody(rule)) = HUGGINGFACE.find(&target) else { panic!("a body is read") };
     let mut map = Fields::new();
     for (name, value) in headers {

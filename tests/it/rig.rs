@@ -160,7 +160,7 @@ fn gate(
         };
         let upgrade = managed.clear(request.headers_mut());
         let target = request.uri().path_and_query().cloned().map(|raw| {
-            Target::parse(method.clone(), raw).map_err(|ambiguity| ambiguity.to_string())
+            Target::parse(method.clone(), &raw).map_err(|ambiguity| ambiguity.to_string())
         });
         let principal = Principal::default();
         let decision = decide(&Claimed::Unclaimed { pass: true }, &principal, now);

@@ -97,7 +97,7 @@ impl Explainer<'_> {
     ) {
         report.step("the client sees");
         let party = organization.and_then(|id| self.party(id));
-        let place = target.and_then(|target| ReturnTo::parse(target.raw().as_str()));
+        let place = target.and_then(|target| ReturnTo::parse(target.raw()));
         let refusal = Refusal {
             status: Error::Deny { reason, organization: None }.status(),
             reason,

@@ -36,7 +36,7 @@ impl Explainer<'_> {
         report.row("request", &format!("{method} {path}"));
         // The parser of `http` would cut a fragment off; a server must never see one.
         let raw = PathAndQuery::try_from(path).ok().filter(|_| !path.contains('#'));
-        let target = match raw.map(|raw| Target::parse(method.clone(), raw)) {
+        let target = match raw.map(|raw| Target::parse(method.clone(), &raw)) {
             Some(Ok(target)) => target,
             Some(Err(ambiguity)) => {
                 self.ambiguous(&ambiguity.to_string(), report);

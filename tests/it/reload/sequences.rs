@@ -41,7 +41,7 @@ fn found(hub: &Hub) -> BTreeMap<String, (String, Enforcement)> {
     let mut found = BTreeMap::new();
     for number in 0..16 {
         let path = PathAndQuery::try_from(format!("/ns{number}/x")).unwrap();
-        let target = Target::parse(Method::GET, path).unwrap();
+        let target = Target::parse(Method::GET, &path).unwrap();
         if let Ok(Found::Claimed(Claimed::By(claims))) = hub.find(&target) {
             let [claim] = claims.as_slice() else { panic!("{claims:?}") };
             let organization = claim.organization;

@@ -251,7 +251,10 @@ impl Hub {
 }
 
 /// The text in lower case; `None` if it is longer than any name.
-fn lower<'b>(text: &str, buffer: &'b mut [u8; LONGEST_NAME]) -> Option<&'b str> {
+fn lower<'b>(text: &'b str, buffer: &'b mut [u8; LONGEST_NAME]) -> Option<&'b str> {
+    if !text.bytes().any(|b| b.is_ascii_uppercase()) {
+        return (text.len() <= LONGEST_NAME).then_some(text);
+    }
     let lower = buffer.get_mut(..text.len())?;
     lower.copy_from_slice(text.as_bytes());
     lower.make_ascii_lowercase();

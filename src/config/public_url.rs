@@ -48,9 +48,8 @@ impl PublicUrl {
     #[must_use]
     pub fn is_authority(&self, host: &[u8]) -> bool {
         let usual: &[u8] = if self.secure { b":443" } else { b":80" };
-        let own = self.authority.as_bytes();
-        // Nearly everybody writes it as it is.
-        host == own || host.strip_suffix(usual).unwrap_or(host).eq_ignore_ascii_case(own)
+        let host = host.strip_suffix(usual).unwrap_or(host);
+        host.eq_ignore_ascii_case(self.authority.as_bytes())
     }
 
     /// Whether it is https: then cookies are `Secure` and carry the `__Host-` prefix.

@@ -111,6 +111,18 @@ fn places(spelling: &[u8]) -> [u8; 2] {
     [first, second]
 }
 
+/// Whether a line begins with this. Most names have eight to sixteen bytes, and two looks see both
+/// ends of them.
+fn begins_with(line: &[u8], spelling: &[u8]) -> bool {
+    let Some(line) = line.get(..spelling.len()) else { return false };
+    let word = |bytes: Option<&[u8; 8]>| bytes.map(|bytes| u64::from_le_bytes(*bytes));
+    let ends = |text: &[u8]| Some((word(text.first_chunk())?, word(text.last_chunk())?));
+    match ends(spelling) {
+        Some(own) if spelling.len() <= 16 => ends(line) == Some(own),
+        Some(_) | None => line == spelling,
+    }
+}
+
 impl<K> Names<K> {
     /// Begins a head.
     pub fn reading(&self) -> Reading<'_, K> {
@@ -176,7 +188,7 @@ impl<K> Reading<'_, K> {
     /// What stands at a place, if the line begins with it.
     fn known(&self, place: u8, line: &[u8]) -> Option<&Known<K>> {
         let known = self.table.places.get(usize::from(place))?.as_ref()?;
-        line.starts_with(&known.spelling).then_some(known)
+        begins_with(line, &known.spelling).then_some(known)
     }
 
     fn expect(&mut self, place: u8) {
@@ -231,6 +243,23 @@ mod tests {
         }
         for none in ["", "x", "x a: b", "x : b", " x: b", ": b", "\u{e9}: b"] {
             assert_eq!(names.reading().take(line(none)), None, "{none:?}");
+        }
+    }
+
+    #[test]
+    fn a_line_begins_with_a_name_of_any_length() {
+        let text = b"abcdefghijklmnopqrstuvwxyz";
+        for length in 0..text.len() {
+            let (name, line) = (&text[..length], text.as_slice());
+            assert!(
+                begins_with(line, name)
+                    && !begins_with(&name[..length.saturating_sub(1)], name) | name.is_empty()
+            );
+            for at in 0..length {
+                let mut other = name.to_vec();
+                other[at] ^= 0x20;
+                assert!(!begins_with(line, &other), "{length} {at}");
+            }
         }
     }
 

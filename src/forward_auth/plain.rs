@@ -49,13 +49,12 @@ enum Part {
 /// How many parts there are.
 const PARTS: usize = Part::Connection as usize + 1;
 
-/// A plain question: the client shows no credential but cookies, and no name that could be ours.
+/// A plain question: the client names the host of `public_url`, shows no credential but cookies, and no
+/// name that could be ours.
 #[derive(Debug)]
 pub struct Question<'q> {
     /// The method that the client uses.
     pub method: Method,
-    /// The host that it names, which is the one of `public_url`.
-    pub host: &'q [u8],
     /// The path and the query, not judged yet.
     pub path: &'q [u8],
     /// Its cookies.
@@ -112,11 +111,12 @@ impl<'q> Question<'q> {
             }
         };
         let Asked { method, host, path } = asked.ok()?;
+        // Nearly everybody writes it as it is.
+        let own = public_url.authority().as_bytes();
         let stays = |word: &[u8]| word.eq_ignore_ascii_case(b"keep-alive");
-        let plain = public_url.is_authority(host) && said(Part::Connection).is_none_or(stays);
+        let plain = host == own && said(Part::Connection).is_none_or(stays);
         plain.then(|| Self {
             method,
-            host,
             path,
             cookies: said(Part::Cookie),
             request_id: said(Part::RequestId),

@@ -63,13 +63,16 @@ impl Gate {
         fields.extend_from_slice(b"x-request-id: ");
         fields.extend_from_slice(request_id.as_bytes());
         fields.extend_from_slice(b"\r\n");
-        let forwarded_for = question.forwarded_for.into_iter();
+        let client = match question.forwarded_for {
+            Some(hops) => site.forwarding.client_of(std::iter::once(hops), peer.address).address,
+            None => peer.address.ip().to_canonical(),
+        };
         self.recorder.access(&Access {
             at: now,
             request_id,
-            client: site.forwarding.client_of(forwarded_for, peer.address).address,
+            client,
             method: target.method(),
-            host: str::from_utf8(question.host).unwrap_or_default(),
+            host: site.public_url.authority(),
             path: target.path(),
             status: StatusCode::OK,
             outcome: Outcome::Allow,

@@ -65,6 +65,8 @@ pub struct Organization {
 pub struct PublicPattern {
     kind: Box<str>,
     repository: Box<str>,
+    /// Whether there is a `*` in either.
+    glob: bool,
 }
 
 impl PublicPattern {
@@ -79,6 +81,7 @@ impl PublicPattern {
         (plain(kind) && plain(repository)).then(|| Self {
             kind: kind.to_ascii_lowercase().into(),
             repository: repository.to_ascii_lowercase().into(),
+            glob: text.contains('*'),
         })
     }
 
@@ -87,7 +90,7 @@ impl PublicPattern {
     #[must_use]
     pub fn covers(&self, kind: &str, repository: &str) -> bool {
         let same = |pattern: &str, text: &str| {
-            if pattern.contains('*') {
+            if self.glob {
                 glob(pattern, &text.to_ascii_lowercase())
             } else {
                 pattern.eq_ignore_ascii_case(text)

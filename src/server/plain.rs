@@ -61,16 +61,16 @@ where
             Err(head::NotSimple) => return Left::Library,
         };
         entry.watch().head_ends();
-        let in_flight = entry.watch().answering();
         match begun {
             Begun::Answered(rest) => {
+                entry.watch().answered();
                 room = rest;
                 if sending::send_head(io, &mut out).await.is_err() {
                     return Left::Broken;
                 }
-                drop(in_flight);
             }
             Begun::Asked(head::Head { mut request, last }) => {
+                let in_flight = entry.watch().answering();
                 let is_head = *request.method() == Method::HEAD;
                 let Some(response) = answer(io, &mut request, peer, thread).await else {
                     return Left::Broken;

@@ -156,6 +156,11 @@ impl Watch {
         InFlight(Arc::clone(self))
     }
 
+    /// A request was answered as soon as it came.
+    pub(super) fn answered(&self) {
+        self.served.store(true, Ordering::Relaxed);
+    }
+
     /// Whether a request has come.
     pub(super) fn has_served(&self) -> bool {
         self.served.load(Ordering::Relaxed)

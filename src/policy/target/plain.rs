@@ -1,6 +1,7 @@
 //! Targets that everybody reads in the same way, split in one pass.
 
 use http::Method;
+use memchr::memchr;
 
 use super::{MAX_SEGMENTS, Segment, Target};
 
@@ -9,43 +10,48 @@ impl Target {
     /// and no segment that begins or ends with a dot. Every other one is [`Self::parse`]'s to judge.
     #[must_use]
     pub fn plain(method: Method, raw: &[u8]) -> Option<Self> {
+        if !raw.starts_with(b"/") || !raw.iter().all(|b| is_simple(*b)) {
+            return None;
+        }
+        let end = memchr(b'?', raw).unwrap_or(raw.len());
+        let path = raw.get(1..end)?;
         let mut segments = Vec::with_capacity(8);
-        let (mut bytes, mut start, mut last) = (raw.iter().enumerate(), None, b'/');
-        let end = loop {
-            let (at, byte) = bytes.next().map_or((raw.len(), b'?'), |(at, byte)| (at, *byte));
-            if matches!(byte, b'/' | b'?') {
-                match start {
-                    Some(start) => segments.push(Segment { start, end: at, decoded: None }),
-                    // The path begins with a slash.
-                    None if byte == b'/' => {}
-                    None => return None,
-                }
-                if last == b'.' || segments.len() > MAX_SEGMENTS {
-                    return None;
-                }
-                start = Some(at + 1);
-            } else if !is_simple(byte) || start.is_none() || (byte == b'.' && last == b'/') {
+        let mut start = 1;
+        for segment in path.split(|b| *b == b'/') {
+            if matches!(segment, [b'.', ..] | [.., b'.']) || segments.len() == MAX_SEGMENTS {
                 return None;
             }
-            if byte == b'?' {
-                break at;
-            }
-            last = byte;
-        };
-        if !bytes.all(|(_, byte)| is_simple(*byte) || matches!(byte, b'/' | b'?')) {
-            return None;
+            let end = start + segment.len();
+            segments.push(Segment { start, end, decoded: None });
+            start = end + 1;
         }
         let raw = str::from_utf8(raw).ok()?.into();
         Some(Self { method, raw, end, segments, plain: true })
     }
 }
 
-/// Whether a byte means the same to everybody within a segment and in a query: unreserved characters,
-/// and marks that need no encoding in either (RFC 3986 §2.3, §3.3, §3.4).
-const fn is_simple(byte: u8) -> bool {
-    let mark = matches!(byte, b'-' | b'.' | b'_' | b'~' | b'=' | b'&' | b'+' | b',' | b':' | b'@');
-    mark | byte.is_ascii_alphanumeric()
+/// Whether a byte means the same to everybody in a path and in a query: unreserved characters, and
+/// marks that need no encoding in either (RFC 3986 §2.3, §3.3, §3.4).
+fn is_simple(byte: u8) -> bool {
+    SIMPLE.get(usize::from(byte)).copied().unwrap_or(false)
 }
+
+/// By each byte, whether it is one of those.
+#[expect(clippy::indexing_slicing, reason = "every place is one of the table's")]
+const SIMPLE: [bool; 256] = {
+    let mut simple = [false; 256];
+    let mut marks: &[u8] = b"/?-._~=&+,:@";
+    while let [mark, rest @ ..] = marks {
+        simple[*mark as usize] = true;
+        marks = rest;
+    }
+    let mut byte = 0;
+    while byte < 128_u8 {
+        simple[byte as usize] |= byte.is_ascii_alphanumeric();
+        byte += 1;
+    }
+    simple
+};
 
 #[cfg(test)]
 mod tests {

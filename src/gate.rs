@@ -30,7 +30,7 @@ use crate::forward_auth::Marks;
 use crate::headers::Hop;
 use crate::hub::Found;
 use crate::message::{Request, Response};
-use crate::observe::{Access, Happening, Outcome, Recorder, RequestSpan, within};
+use crate::observe::{Access, Happening, Outcome, Recorder, RequestSpan, Said, within};
 use crate::peer::{Door, Peer};
 use crate::policy::{Decision, OrganizationId, Reason, Subject, decide};
 use crate::proxy::Proxy;
@@ -156,8 +156,8 @@ impl Gate {
             request_id: request_id.as_str(),
             client: about.client(),
             method: &about.method,
-            host: &host,
-            path: about.path(),
+            host: Said::Any(&host),
+            path: Said::Any(about.path()),
             status: response.status(),
             outcome: trace.outcome,
             reason: trace.reason,

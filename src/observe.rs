@@ -25,7 +25,7 @@ use std::sync::Arc;
 
 use crate::policy::{OrganizationId, Reason};
 
-pub use access::{Access, Outcome};
+pub use access::{Access, Outcome, Said};
 pub use audit::{Audit, AuditEvent, BegunBy, Happening, InRequest, SignedOutBy};
 pub use calls::{Call, Called, Calls, Question};
 pub use labels::{Connection, Flow, Protocol, Reload, SignInResult, UpstreamError};

@@ -13,7 +13,6 @@ use std::time::Duration;
 
 use crate::clock::Clock;
 use crate::config::{Config, Loader, Traces};
-use crate::fields::Text;
 use crate::gate::{Current, Gates, Kept, SetupError, Site};
 use crate::message::{Request, Response};
 use crate::observe::{Observer, Outbox};
@@ -168,13 +167,14 @@ impl Prepared {
 struct Serving(Gates);
 
 impl server::Answers for Serving {
-    fn at_once<'h>(
+    fn at_once(
         &self,
-        lines: impl Iterator<Item = Text<'h>>,
+        read: &[u8],
+        most: usize,
         peer: &Peer,
         fields: &mut Vec<u8>,
-    ) -> bool {
-        self.0.at_once(lines, peer, fields)
+    ) -> Option<usize> {
+        self.0.at_once(read, most, peer, fields)
     }
 
     fn answer(&self, request: &mut Request, peer: &Peer) -> impl Future<Output = Response> {

@@ -29,7 +29,6 @@ use tokio::sync::{mpsc, watch};
 use tracing::{info, warn};
 
 use crate::clock::Clock;
-use crate::fields::Text;
 use crate::message::{Request, Response};
 use crate::observe::{Observer, Recorder};
 use crate::peer::Peer;
@@ -90,14 +89,11 @@ pub struct Context {
 
 /// What answers requests, on one thread.
 pub trait Answers: 'static {
-    /// Answers a request by GET or HEAD without a body at once, if it can: whether the fields of a
-    /// 200 without a body were written behind `fields`. `lines` are those of its head.
-    fn at_once<'h>(
-        &self,
-        lines: impl Iterator<Item = Text<'h>>,
-        peer: &Peer,
-        fields: &mut Vec<u8>,
-    ) -> bool;
+    /// Answers the request that `read` begins with at once, if it can: it has no body, no more fields
+    /// than `most`, and the answer is a 200 without a body, whose fields are written behind `fields`.
+    /// How long the request is; `None` when it was not answered, and what was written says nothing.
+    fn at_once(&self, read: &[u8], most: usize, peer: &Peer, fields: &mut Vec<u8>)
+    -> Option<usize>;
 
     /// Answers any request. It is lent, and stands in one place all the while.
     fn answer(&self, request: &mut Request, peer: &Peer) -> impl Future<Output = Response>;
@@ -108,8 +104,8 @@ impl<F> Answers for F
 where
     F: AsyncFn(&mut Request, &Peer) -> Response + 'static,
 {
-    fn at_once<'h>(&self, _: impl Iterator<Item = Text<'h>>, _: &Peer, _: &mut Vec<u8>) -> bool {
-        false
+    fn at_once(&self, _: &[u8], _: usize, _: &Peer, _: &mut Vec<u8>) -> Option<usize> {
+        None
     }
 
     async fn answer(&self, request: &mut Request, peer: &Peer) -> Response {

@@ -1,7 +1,7 @@
 //! The lines of a message's head.
 
 use super::FieldValue;
-use crate::lanes;
+use crate::lanes::first_control;
 
 /// The largest head, in bytes.
 pub const LARGEST: usize = 256 * 1024;
@@ -58,27 +58,12 @@ impl Lines {
     pub fn find(&mut self, read: &[u8]) -> Result<bool, LineFlaw> {
         // A head that is longer is none, wherever it ends.
         let read = read.get(..LARGEST).unwrap_or(read);
-        let (mut start, mut at) = (0, 0);
-        while let Some(rest) = read.get(at..)
-            && let Some(control) = lanes::first_control(rest)
-        {
-            at += control;
-            match (read.get(at), read.get(at + 1)) {
-                (Some(b'\t'), _) => {
-                    at += 1;
-                    continue;
-                }
-                (Some(b'\r'), Some(b'\n')) => {}
-                // Perhaps the end of the line.
-                (Some(b'\r'), None) => break,
-                (Some(b'\r' | b'\n'), _) => return Err(LineFlaw::LineEnd),
-                (Some(_) | None, _) => return Err(LineFlaw::Control),
-            }
-            if at == start {
+        let mut start = 0;
+        while let Some(length) = end_of_line(read.get(start..).unwrap_or_default())? {
+            if length == 0 {
                 return Ok(true);
             }
-            at += 2;
-            start = at;
+            start += length + 2;
             *self.ends.get_mut(self.count).ok_or(LineFlaw::TooMany)? =
                 u32::try_from(start).map_err(|_| LineFlaw::TooLong)?;
             self.count += 1;
@@ -115,20 +100,32 @@ impl Lines {
     }
 }
 
+/// How long the line is that begins here; `None` when its end is not there.
+///
+/// # Errors
+/// When it does not end in CR LF, or a control character stands in it.
+pub(super) fn end_of_line(read: &[u8]) -> Result<Option<usize>, LineFlaw> {
+    let mut at = 0;
+    while let Some(control) = first_control(read.get(at..).unwrap_or_default()) {
+        at += control;
+        match (read.get(at), read.get(at + 1)) {
+            (Some(b'\t'), _) => at += 1,
+            (Some(b'\r'), Some(b'\n')) => return Ok(Some(at)),
+            // Perhaps the end of the line.
+            (Some(b'\r'), None) => return Ok(None),
+            (Some(b'\r' | b'\n'), _) => return Err(LineFlaw::LineEnd),
+            (Some(_) | None, _) => return Err(LineFlaw::Control),
+        }
+    }
+    Ok(None)
+}
+
 /// A line of a head, or a part of one: no control character but a tab. Only [`Lines`] finds them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Text<'h>(&'h [u8]);
 
-#[cfg(test)]
-impl Lines {
-    /// One line, for tests.
-    pub(super) fn line(text: &[u8]) -> Text<'_> {
-        Text::of(text)
-    }
-}
-
 impl<'h> Text<'h> {
-    fn of(line: &'h [u8]) -> Self {
+    pub(super) fn of(line: &'h [u8]) -> Self {
         debug_assert!(FieldValue::from_bytes(line).is_ok(), "lines were found in another head");
         Self(line)
     }

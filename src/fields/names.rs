@@ -5,6 +5,7 @@ use std::cell::{RefCell, RefMut};
 use http::header::{self, HeaderName};
 
 use super::Text;
+use super::lines::end_of_line;
 
 static KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 static PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
@@ -78,7 +79,12 @@ struct Known<K> {
     kept: K,
     /// Where the name stands that followed it lately.
     next: u8,
+    /// The line in which it stood lately, with its end, where that is worth remembering.
+    line: Vec<u8>,
 }
+
+/// How long a line is at most that is worth remembering.
+const LONGEST: usize = 160;
 
 /// The names of one head, line by line.
 #[derive(Debug)]
@@ -168,21 +174,41 @@ impl<K> Reading<'_, K> {
         Some((&known.kept, line.behind(known.spelling.len())?))
     }
 
-    /// The same where what is kept is small.
-    pub fn take_copied<'l>(
+    /// Takes the next line off what was read: what is kept of its name, its value, and how long it
+    /// is with its end. `None` when its end is not there, or no name begins it.
+    ///
+    /// A line that stood there lately, letter for letter, is not looked at again. Only those are
+    /// remembered that say the same in many heads, by what `is_usual` says of their names.
+    pub fn take_line<'l>(
         &mut self,
-        line: Text<'l>,
+        read: &'l [u8],
         keep: impl FnOnce(HeaderName) -> K,
-    ) -> Option<(K, Text<'l>)>
+        is_usual: impl FnOnce(K) -> bool,
+    ) -> Option<(K, Text<'l>, usize)>
     where
         K: Copy,
     {
-        if let Some(known) = self.known(self.expected, line.bytes()) {
-            let (kept, length, next) = (known.kept, known.spelling.len(), known.next);
-            (self.last, self.expected) = (Some(self.expected), next);
-            return Some((kept, line.behind(length)?));
+        let place = self.table.places.get(usize::from(self.expected)).and_then(Option::as_ref);
+        if let Some(known) = place
+            && !known.line.is_empty()
+            && read.starts_with(&known.line)
+        {
+            let length = known.line.len();
+            let value = read.get(known.spelling.len()..length.checked_sub(2)?)?;
+            let taken = (known.kept, Text::of(value), length);
+            (self.last, self.expected) = (Some(self.expected), known.next);
+            return Some(taken);
         }
-        self.take_as(line, keep).map(|(kept, value)| (*kept, value))
+        let length = end_of_line(read).ok()??;
+        let (kept, value) = self.take_as(Text::of(read.get(..length)?), keep)?;
+        let kept = *kept;
+        if is_usual(kept) && length <= LONGEST {
+            let place = usize::from(self.last?);
+            let known = self.table.places.get_mut(place)?.as_mut()?;
+            known.line.clear();
+            known.line.extend_from_slice(read.get(..length + 2)?);
+        }
+        Some((kept, value, length + 2))
     }
 
     /// What stands at a place, if the line begins with it.
@@ -214,7 +240,8 @@ impl<K> Reading<'_, K> {
         let name = HeaderName::from_bytes(spelling).ok()?;
         let free = matches!(self.table.places.get(usize::from(first)), Some(None));
         let place = if free { first } else { second };
-        let known = Known { spelling: with_colon.into(), kept: keep(name), next: place };
+        let (spelling, kept) = (with_colon.into(), keep(name));
+        let known = Known { spelling, kept, next: place, line: Vec::new() };
         *self.table.places.get_mut(usize::from(place))? = Some(known);
         Some(place)
     }
@@ -223,11 +250,10 @@ impl<K> Reading<'_, K> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fields::Lines;
 
     /// A line, as it is found in a head.
     fn line(text: &str) -> Text<'_> {
-        Lines::line(text.as_bytes())
+        Text::of(text.as_bytes())
     }
 
     #[test]
@@ -259,6 +285,40 @@ mod tests {
                 let mut other = name.to_vec();
                 other[at] ^= 0x20;
                 assert!(!begins_with(line, &other), "{length} {at}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_line_that_is_remembered_is_the_same_line_to_the_last_letter() {
+        let names = Names::default();
+        let take = |read: &str, usual: bool| {
+            let mut reading = names.reading();
+            let taken =
+                reading.take_line(read.as_bytes(), |name| name.as_str().len(), |_| usual)?;
+            let (kept, value, length) = taken;
+            Some((kept, String::from_utf8(value.bytes().to_vec()).unwrap(), length))
+        };
+        for usual in [true, true, false] {
+            for (read, value) in
+                [("X-A: b\r\n", " b"), ("X-A: bc\r\nX", " bc"), ("X-A:\r\n\r\n", "")]
+            {
+                let length = read.find('\n').unwrap() + 1;
+                for _ in 0..2 {
+                    assert_eq!(take(read, usual), Some((3, value.to_owned(), length)), "{read:?}");
+                }
+            }
+            for none in [
+                "X-A: b\n",
+                "X-A: b\r",
+                "X-A: b\rc\r\n",
+                "X-A: b\0\r\n",
+                "X-A : b\r\n",
+                "X-A\r\n",
+                "\r\n",
+                "",
+            ] {
+                assert_eq!(take(none, usual), None, "{none:?}");
             }
         }
     }

@@ -10,7 +10,7 @@ use http::header::{self, HeaderName};
 use super::{Asked, Contract, forward, nginx};
 use crate::config::PublicUrl;
 use crate::credential::HEADERS;
-use crate::fields::{Kind, Names, Text};
+use crate::fields::{Kind, Names};
 use crate::headers::Managed;
 
 /// What is kept of the names of questions' fields, by one thread for one configuration.
@@ -22,6 +22,8 @@ pub struct Marks(Names<Mark>);
 enum Mark {
     /// Nothing that the answer rests on.
     Nothing,
+    /// The same, in words that many clients share.
+    Usual,
     /// Something that stands there once.
     Once(Part),
     /// Something that nginx's ingress controller writes by itself, and that others must not let
@@ -46,6 +48,26 @@ enum Part {
     Connection,
 }
 
+/// Names of fields in which browsers and programs say the same again and again.
+const USUAL: [&str; 16] = [
+    "host",
+    "accept",
+    "accept-encoding",
+    "accept-language",
+    "cache-control",
+    "pragma",
+    "user-agent",
+    "priority",
+    "sec-ch-ua",
+    "sec-ch-ua-mobile",
+    "sec-ch-ua-platform",
+    "sec-fetch-dest",
+    "sec-fetch-mode",
+    "sec-fetch-site",
+    "sec-fetch-user",
+    "upgrade-insecure-requests",
+];
+
 /// How many parts there are.
 const PARTS: usize = Part::Connection as usize + 1;
 
@@ -66,25 +88,31 @@ pub struct Question<'q> {
 }
 
 impl<'q> Question<'q> {
-    /// Reads a question from the lines of a head; `None` when it is not plain.
+    /// Reads a question with at most so many fields from what a client has sent, and says how long it
+    /// is; `None` when it is not plain, or not whole.
     #[must_use]
     pub fn read(
-        mut lines: impl Iterator<Item = Text<'q>>,
+        read: &'q [u8],
+        most: usize,
         marks: &Marks,
         managed: &Managed,
         public_url: &PublicUrl,
-    ) -> Option<Self> {
-        let contract = match lines.next()?.bytes() {
-            b"GET /-/sso/authz/nginx HTTP/1.1" => Contract::Nginx,
-            b"GET /-/sso/authz/forward HTTP/1.1" => Contract::Forward,
-            _ => return None,
+    ) -> Option<(Self, usize)> {
+        let begins = |address: &[u8]| read.starts_with(address).then_some(address.len());
+        let (contract, mut at) = match begins(b"GET /-/sso/authz/nginx HTTP/1.1\r\n") {
+            Some(length) => (Contract::Nginx, length),
+            None => (Contract::Forward, begins(b"GET /-/sso/authz/forward HTTP/1.1\r\n")?),
         };
         let mut parts = [None; PARTS];
         let mut reading = marks.0.reading();
-        for line in lines {
-            let (mark, value) = reading.take_copied(line, |name| Mark::of(&name, managed))?;
+        let mut count = 0;
+        while !read.get(at..)?.starts_with(b"\r\n") {
+            let keep = |name| Mark::of(&name, managed);
+            let (mark, value, length) = reading.take_line(read.get(at..)?, keep, Mark::is_usual)?;
+            at += length;
+            count += 1;
             match mark {
-                Mark::Nothing => {}
+                Mark::Nothing | Mark::Usual => {}
                 Mark::Redirect if contract == Contract::Nginx => {}
                 Mark::Once(part) => {
                     let place = parts.get_mut(part as usize)?;
@@ -93,6 +121,9 @@ impl<'q> Question<'q> {
                     }
                 }
                 Mark::Redirect | Mark::NotPlain => return None,
+            }
+            if count > most {
+                return None;
             }
         }
         let said = |part: Part| parts.get(part as usize).copied().flatten();
@@ -115,17 +146,30 @@ impl<'q> Question<'q> {
         let own = public_url.authority().as_bytes();
         let stays = |word: &[u8]| word.eq_ignore_ascii_case(b"keep-alive");
         let plain = host == own && said(Part::Connection).is_none_or(stays);
-        plain.then(|| Self {
+        let question = || Self {
             method,
             path,
             cookies: said(Part::Cookie),
             request_id: said(Part::RequestId),
             forwarded_for: said(Part::ForwardedFor),
-        })
+        };
+        plain.then(|| (question(), at + 2))
     }
 }
 
 impl Mark {
+    /// Whether many questions say the same with it. What a person alone says is not remembered.
+    fn is_usual(self) -> bool {
+        match self {
+            Self::Usual => true,
+            Self::Once(part) => {
+                matches!(part, Part::Proto | Part::Method | Part::OriginalMethod | Part::Host)
+                    || part == Part::Connection
+            }
+            Self::Nothing | Self::Redirect | Self::NotPlain => false,
+        }
+    }
+
     fn of(name: &HeaderName, managed: &Managed) -> Self {
         let part = match name.as_str() {
             nginx::URL => Part::OriginalUrl,
@@ -141,6 +185,7 @@ impl Mark {
             _ if *name == header::COOKIE => Part::Cookie,
             _ if *name == header::CONNECTION => Part::Connection,
             _ if Kind::of(name) != Kind::Said => return Self::NotPlain,
+            name if USUAL.contains(&name) => return Self::Usual,
             _ => return Self::Nothing,
         };
         Self::Once(part)

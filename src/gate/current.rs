@@ -7,7 +7,6 @@ use std::sync::Arc;
 use arc_swap::{ArcSwap, Cache};
 
 use super::{Gate, Site};
-use crate::fields::Text;
 use crate::message::{Request, Response};
 use crate::observe::Recorder;
 use crate::peer::Peer;
@@ -66,15 +65,16 @@ impl Gates {
         self.gate().serve(request, peer).await
     }
 
-    /// Answers a plain question at once: whether the fields of a 200 without a body were written.
-    /// `lines` are those of a head.
-    pub fn at_once<'h>(
+    /// Answers a plain question at once: the fields of a 200 without a body are written, and how long
+    /// the question is that `read` begins with is returned.
+    pub fn at_once(
         &self,
-        lines: impl Iterator<Item = Text<'h>>,
+        read: &[u8],
+        most: usize,
         peer: &Peer,
         fields: &mut Vec<u8>,
-    ) -> bool {
-        self.gate().plainly(lines, peer, fields).is_some()
+    ) -> Option<usize> {
+        self.gate().plainly(read, most, peer, fields)
     }
 
     fn gate(&self) -> Rc<Gate> {

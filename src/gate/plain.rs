@@ -7,26 +7,26 @@ use super::endpoint::Endpoint;
 use super::request_id::ID;
 use super::{Gate, target};
 use crate::clock::stopwatch;
-use crate::fields::Text;
 use crate::forward_auth::{Contract, Question};
 use crate::headers::write_others;
 use crate::hub::Found;
-use crate::observe::{Access, Outcome};
+use crate::observe::{Access, Outcome, Said};
 use crate::peer::{Door, Peer};
 use crate::policy::{Decision, decide};
 
 impl Gate {
-    /// Answers a plain question by yes: writes the fields of a 200 without a body.
+    /// Answers a plain question by yes: writes the fields of a 200 without a body, and says how long
+    /// the question is that `read` begins with.
     ///
-    /// `lines` are those of a head. `None` when the answer may be
-    /// another one, or needs more: then nothing has happened, and
-    /// what was written says nothing.
-    pub(super) fn plainly<'q>(
+    /// `None` when it is none, or has more fields than `most`, or when the answer may be another one,
+    /// or needs more: then nothing has happened, and what was written says nothing.
+    pub(super) fn plainly(
         &self,
-        lines: impl Iterator<Item = Text<'q>>,
+        read: &[u8],
+        most: usize,
         peer: &Peer,
         fields: &mut Vec<u8>,
-    ) -> Option<()> {
+    ) -> Option<usize> {
         let site = &*self.site;
         let asked = match peer.door {
             Door::Web => !site.kept.asked_apart,
@@ -38,7 +38,8 @@ impl Gate {
         if !plain || !site.forwarding.trusts(peer.address.ip()) {
             return None;
         }
-        let question = Question::read(lines, &self.marks, &site.managed, &site.public_url)?;
+        let (question, length) =
+            Question::read(read, most, &self.marks, &site.managed, &site.public_url)?;
         let (started, now) = (stopwatch(), site.clock.now());
         let target = target::plain(question.method, question.path)?;
         if Endpoint::of(&target, site.profile, site.cli_sign_in).is_some() {
@@ -72,8 +73,8 @@ impl Gate {
             request_id,
             client,
             method: target.method(),
-            host: site.public_url.authority(),
-            path: target.path(),
+            host: Said::Any(site.public_url.authority()),
+            path: Said::Plain(target.path()),
             status: StatusCode::OK,
             outcome: Outcome::Allow,
             reason: None,
@@ -83,6 +84,6 @@ impl Gate {
             bytes: Some(0),
             trace: None,
         });
-        Some(())
+        Some(length)
     }
 }

@@ -54,9 +54,9 @@ pub struct Access<'a> {
     /// Its method.
     pub method: &'a Method,
     /// The host that it named.
-    pub host: &'a str,
+    pub host: Said<'a>,
     /// Its path, without the query.
-    pub path: &'a str,
+    pub path: Said<'a>,
     /// The status of the answer.
     pub status: StatusCode,
     /// How it was answered.
@@ -73,6 +73,24 @@ pub struct Access<'a> {
     pub bytes: Option<u64>,
     /// The trace that it is part of, where traces are kept.
     pub trace: Option<TraceId>,
+}
+
+/// Something in a client's words.
+#[derive(Clone, Copy, Debug)]
+pub enum Said<'a> {
+    /// Of letters, digits and marks that mean nothing in a line.
+    Plain(&'a str),
+    /// Of whatever characters.
+    Any(&'a str),
+}
+
+impl Said<'_> {
+    fn write(self, most: usize, line: &mut Vec<u8>) {
+        match self {
+            Self::Plain(text) => text::plain(cut(text, most), line),
+            Self::Any(text) => text::escape(cut(text, most), line),
+        }
+    }
 }
 
 /// Hosts and paths are cut here: a line is a line, whatever a client sends.
@@ -97,9 +115,9 @@ impl Access<'_> {
         line.extend_from_slice(b"\",\"request.method\":\"");
         text::plain(cut(self.method.as_str(), MAX_HOST), line);
         line.extend_from_slice(b"\",\"request.host\":\"");
-        text::escape(cut(self.host, MAX_HOST), line);
+        self.host.write(MAX_HOST, line);
         line.extend_from_slice(b"\",\"request.path\":\"");
-        text::escape(cut(self.path, MAX_PATH), line);
+        self.path.write(MAX_PATH, line);
         line.extend_from_slice(b"\",\"response.status\":");
         line.extend_from_slice(self.status.as_str().as_bytes());
         line.extend_from_slice(b",\"decision\":\"");
@@ -159,8 +177,8 @@ impl Access<'_> {
         line.push(b' ');
         text::escape(cut(self.method.as_str(), MAX_HOST), line);
         line.push(b' ');
-        text::escape(cut(self.host, MAX_HOST), line);
-        text::escape(cut(self.path, MAX_PATH), line);
+        self.host.write(MAX_HOST, line);
+        self.path.write(MAX_PATH, line);
         line.push(b' ');
         self.write_duration(line);
         line.extend_from_slice(b"ms client=");
@@ -191,7 +209,7 @@ impl Access<'_> {
         let micros = u64::try_from(self.duration.as_micros()).unwrap_or(u64::MAX);
         decimal(micros / 1000, line);
         line.push(b'.');
-        text::padded(micros % 1000, 3, line);
+        text::three(micros % 1000, line);
     }
 }
 
@@ -217,8 +235,8 @@ mod tests {
             request_id: "r1",
             client: IpAddr::from([10, 0, 0, 1]),
             method,
-            host,
-            path,
+            host: Said::Any(host),
+            path: Said::Any(path),
             status: StatusCode::FORBIDDEN,
             outcome: Outcome::Deny,
             reason: Some(Reason::RoleTooLow),

@@ -39,6 +39,9 @@ const DIGITS: usize = 20;
 
 /// A number in decimal.
 pub(super) fn decimal(number: u64, line: &mut Vec<u8>) {
+    if let Ok(digit @ 0..10) = u8::try_from(number) {
+        return line.push(b'0' + digit);
+    }
     padded(number, 1, line);
 }
 
@@ -55,6 +58,12 @@ pub(super) fn padded(mut number: u64, width: usize, line: &mut Vec<u8>) {
         start = place;
     }
     line.extend_from_slice(digits.get(start..).unwrap_or_default());
+}
+
+/// The last three digits of a number.
+pub(super) fn three(number: u64, line: &mut Vec<u8>) {
+    let digit = |place: u64| b'0' + u8::try_from(number / place % 10).unwrap_or_default();
+    line.extend_from_slice(&[digit(100), digit(10), digit(1)]);
 }
 
 /// Bytes in lower-case hexadecimal digits.
@@ -111,7 +120,7 @@ impl Second {
             self.text = civil(since.as_secs());
         }
         line.extend_from_slice(&self.text);
-        padded(since.subsec_millis().into(), 3, line);
+        three(since.subsec_millis().into(), line);
         line.push(b'Z');
     }
 }

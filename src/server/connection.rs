@@ -28,7 +28,7 @@ use super::watched::Watch;
 use super::worker::Thread;
 use crate::body::Body;
 use crate::message::{Request, Response};
-use crate::observe::{Access, Connection, Flow, Outcome};
+use crate::observe::{Access, Connection, Flow, Outcome, Said};
 use crate::peer::{Door, Peer};
 use crate::policy::Reason;
 
@@ -198,8 +198,8 @@ fn refused<Serve>(error: &hyper::Error, entered: &Entered, peer: Peer, thread: &
         request_id: "-",
         client: peer.address.ip().to_canonical(),
         method: &unknown,
-        host: "-",
-        path: "-",
+        host: Said::Plain("-"),
+        path: Said::Plain("-"),
         status,
         outcome: Outcome::Deny,
         reason: Some(reason),

@@ -116,16 +116,18 @@ fn begin<Serve: Answers>(
     room: Fields,
     out: &mut Vec<u8>,
 ) -> Result<Begun, head::NotSimple> {
+    // The last answer of a connection says so.
+    if !entry.ends_soon() {
+        out.clear();
+        top::begin_ok(out);
+        if let Some(length) = thread.serve.at_once(read, most, peer, out) {
+            top::end_without_body(&thread.date(), out);
+            read.advance(length);
+            return Ok(Begun::Answered(room));
+        }
+    }
     let mut lines = Lines::new();
     head::find(read, most, &mut lines)?;
-    out.clear();
-    top::begin_ok(out);
-    // The last answer of a connection says so.
-    if !entry.ends_soon() && thread.serve.at_once(lines.of(read), peer, out) {
-        top::end_without_body(&thread.date(), out);
-        read.advance(lines.length());
-        return Ok(Begun::Answered(room));
-    }
     head::take(read, &lines, &thread.names, room).map(Begun::Asked)
 }
 

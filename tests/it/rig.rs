@@ -13,7 +13,7 @@ use hubgate::config::{self, BodyUnknown, HubProfile, Identity, Unclaimed, Upstre
 use hubgate::fields::FieldValue;
 use hubgate::headers::{Managed, Told};
 use hubgate::message::{Request, Response};
-use hubgate::observe::{Access, Format, Observer, Outcome, Recorder, Sink};
+use hubgate::observe::{Access, Format, Observer, Outcome, Recorder, Said, Sink};
 use hubgate::peer::Peer;
 use hubgate::policy::{Claimed, Decision, Principal, Target, decide};
 use hubgate::proxy::{Connector, Proxy};
@@ -179,8 +179,8 @@ fn gate(
             request_id: "test",
             client: peer.address.ip(),
             method: &method,
-            host: "-",
-            path: &path,
+            host: Said::Plain("-"),
+            path: Said::Any(&path),
             status: response.status(),
             outcome: Outcome::Allow,
             reason: None,

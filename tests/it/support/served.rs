@@ -9,7 +9,7 @@ use std::time::SystemTime;
 use hubgate::clock::Clock;
 use hubgate::config::{Config, Loader};
 use hubgate::gate::{Current, Gates, Kept, Site};
-use hubgate::message::Request;
+use hubgate::message::{Request, Response};
 use hubgate::observe::{Audit, Format, Observer, Recorder, Sink, Spans};
 use hubgate::peer::Peer;
 use hubgate::serve::{Exporter, Reloaded, Reloader};
@@ -118,12 +118,7 @@ fn serve(
     let addresses = (listeners.addresses()[0], listeners.asked_address(), listeners.grpc_address());
     let make = move |recorder: Recorder| {
         let gates = Gates::new(&current, recorder.clone());
-        async move |request: &mut Request, peer: &Peer| {
-            let response = gates.serve(request, peer).await;
-            // Tests read the line of a request as soon as they have its answer.
-            recorder.flush();
-            response
-        }
+        Flushing { gates, recorder }
     };
     let context = Context { live, observer: observer.clone(), clock: clock.clone() };
     tokio::spawn(async move {
@@ -133,6 +128,32 @@ fn serve(
         server::run(listeners, &context, make, ended).await.unwrap();
     });
     addresses
+}
+
+/// Tests read the line of a request as soon as they have its answer.
+struct Flushing {
+    gates: Gates,
+    recorder: Recorder,
+}
+
+impl server::Answers for Flushing {
+    fn at_once(
+        &self,
+        read: &[u8],
+        most: usize,
+        peer: &Peer,
+        fields: &mut Vec<u8>,
+    ) -> Option<usize> {
+        let answered = self.gates.at_once(read, most, peer, fields);
+        self.recorder.flush();
+        answered
+    }
+
+    async fn answer(&self, request: &mut Request, peer: &Peer) -> Response {
+        let response = self.gates.serve(request, peer).await;
+        self.recorder.flush();
+        response
+    }
 }
 
 /// The access log, line by line.

@@ -21,9 +21,10 @@ async fn a_question_is_answered_at_the_port_of_its_own_and_nowhere_else() {
     let carol = cookie(&world, "acme", "carol").await;
     for contract in ALL {
         let (line, headers) = forged(contract, &carol);
-        let told = tool::ask(world.gate.asked.unwrap(), &line, &headers).await.expect(200);
+        let told =
+            tool::ask_both_ways(world.gate.asked.unwrap(), &line, &headers).await.expect(200);
         assert_eq!(told.must("x-auth-email"), "carol@acme.com", "{contract:?}");
-        let none = tool::ask(world.gate.address, &line, &headers).await;
+        let none = tool::ask_both_ways(world.gate.address, &line, &headers).await;
         let none = none.refused(404, "no-such-page");
         let ours = |name: &http::HeaderName| name.as_str().starts_with("x-auth-");
         assert!(!none.headers.keys().any(ours), "{contract:?}: {none:?}");
@@ -48,7 +49,7 @@ async fn nothing_else_is_served_at_the_port_of_questions() {
         "GET /-/sso/authz",
         "GET /-/sso/authz/other",
     ] {
-        tool::ask(asked, line, &carol).await.refused(404, "no-such-page");
+        tool::ask_both_ways(asked, line, &carol).await.refused(404, "no-such-page");
     }
     assert!(world.hub.received().is_empty());
 }
@@ -59,12 +60,12 @@ async fn a_client_that_asks_where_proxies_do_learns_of_itself_and_changes_nothin
     let carol = cookie(&world, "acme", "carol").await;
     for contract in ALL {
         let (line, headers) = forged(contract, &carol);
-        let answer = tool::ask(world.gate.address, &line, &headers).await.expect(200);
+        let answer = tool::ask_both_ways(world.gate.address, &line, &headers).await.expect(200);
         assert_eq!(answer.must("x-auth-email"), "carol@acme.com");
         assert_eq!(answer.header("set-cookie"), None);
         assert_eq!(answer.must("cookie"), "", "its session is not said again");
         let (line, headers) = forged(contract, "");
-        let answer = tool::ask(world.gate.address, &line, &headers).await;
+        let answer = tool::ask_both_ways(world.gate.address, &line, &headers).await;
         answer.refused(contract.passed_on(303), "sign-in-required");
     }
     assert!(world.hub.received().is_empty());

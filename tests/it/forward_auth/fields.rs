@@ -42,11 +42,11 @@ async fn a_field_that_is_missing_empty_or_doubled_is_refused() {
                 format!("{}: {value}\r\n", name.replace('-', "_")),
             ] {
                 let asked = format!("{bad}{others}");
-                let answer = tool::ask(world.gate.address, &line, &asked).await;
+                let answer = tool::ask_both_ways(world.gate.address, &line, &asked).await;
                 answer.refused(400, "forward-auth-fields");
             }
         }
-        tool::ask(world.gate.address, &line, &fields.concat()).await.expect(200);
+        tool::ask_both_ways(world.gate.address, &line, &fields.concat()).await.expect(200);
     }
 }
 
@@ -68,9 +68,10 @@ async fn what_belongs_to_another_contract_says_nothing_here() {
     }
     // Each address wants its own fields, whatever else is there.
     let all = [forwarded, original].concat();
-    let answer = tool::ask(world.gate.address, "GET /-/sso/authz/nginx", forwarded).await;
+    let answer = tool::ask_both_ways(world.gate.address, "GET /-/sso/authz/nginx", forwarded).await;
     answer.refused(400, "forward-auth-fields");
-    let answer = tool::ask(world.gate.address, "GET /-/sso/authz/forward", original).await;
+    let answer =
+        tool::ask_both_ways(world.gate.address, "GET /-/sso/authz/forward", original).await;
     answer.refused(400, "forward-auth-fields");
     for address in [
         "",
@@ -84,7 +85,7 @@ async fn what_belongs_to_another_contract_says_nothing_here() {
         "/forward;x",
     ] {
         let line = format!("GET /-/sso/authz{address}");
-        let answer = tool::ask(world.gate.address, &line, &all).await;
+        let answer = tool::ask_both_ways(world.gate.address, &line, &all).await;
         assert_eq!(answer.status, 404, "{line}");
     }
 }
@@ -190,19 +191,20 @@ async fn a_malformed_method_or_scheme_is_never_a_yes() {
         for contract in [Contract::Nginx, Contract::Forward] {
             let (line, fields) = contract.question("GET /acme/demo");
             let fields = fields.replace("Method: GET", &format!("Method: {method}"));
-            let answer = tool::ask(world.gate.address, &line, &fields).await;
+            let answer = tool::ask_both_ways(world.gate.address, &line, &fields).await;
             assert!(answer.status >= 400, "{contract:?} {method:?}: {answer:?}");
         }
     }
     for proto in ["", "ftp", "https,http", "HTTPS"] {
         let (line, fields) = Contract::Forward.question("GET /acme/demo");
         let fields = fields.replace("Proto: https", &format!("Proto: {proto}"));
-        let answer = tool::ask(world.gate.address, &line, &fields).await;
+        let answer = tool::ask_both_ways(world.gate.address, &line, &fields).await;
         answer.refused(400, "forward-auth-fields");
     }
     for url in ["ftp://hub.example.com/acme/demo", "//hub.example.com/acme/demo", "/acme/demo"] {
         let fields = format!("X-Original-URL: {url}\r\nX-Original-Method: GET\r\n");
-        let answer = tool::ask(world.gate.address, "GET /-/sso/authz/nginx", &fields).await;
+        let answer =
+            tool::ask_both_ways(world.gate.address, "GET /-/sso/authz/nginx", &fields).await;
         answer.refused(400, "forward-auth-fields");
     }
 }
@@ -215,10 +217,11 @@ async fn the_questions_own_method_does_not_matter() {
         for contract in [Contract::Nginx, Contract::Forward] {
             let (line, fields) = contract.question("GET /acme/bert");
             let line = line.replace("GET", method);
-            let answer = tool::ask(world.gate.address, &line, &fields).await;
+            let answer = tool::ask_both_ways(world.gate.address, &line, &fields).await;
             assert_eq!(answer.reason(), "sign-in-required", "{line}");
             assert_eq!(answer.status, 403, "{line}");
-            let yes = tool::ask(world.gate.address, &line, &format!("{fields}{bob}")).await;
+            let yes =
+                tool::ask_both_ways(world.gate.address, &line, &format!("{fields}{bob}")).await;
             assert_eq!(yes.expect(200).must("x-auth-email"), "bob@acme.com");
         }
     }

@@ -200,7 +200,7 @@ async fn calls_are_bounded_and_only_the_known_ones_are_answered() {
         assert_eq!(called.status, 12, "{path} {kind}");
     }
     // The port is for nothing else, and the others are not for this.
-    let answer = tool::ask(address, "GET /acme/demo", "").await;
+    let answer = tool::ask_both_ways(address, "GET /acme/demo", "").await;
     assert_eq!((answer.must("grpc-status"), answer.text().as_str()), ("12", ""));
     assert!(world.hub.received().is_empty());
     let answer = tool::http2(world.gate.address, &format!("GET {CHECK}"), &[]).await;

@@ -104,7 +104,7 @@ pub fn others(headers: &Fields, prefix: &str) -> FieldValue {
 }
 
 /// Writes a `Cookie` header without those cookies into a head, whether one is left or not, and says
-/// what the one is whose whole name that is ([`cookie`]).
+/// what the one is whose whole name that is ([`cookie()`]).
 pub fn write_others<'h>(text: &'h [u8], name: &str, head: &mut Vec<u8>) -> Option<&'h [u8]> {
     write_line(text, name, head).named.value()
 }

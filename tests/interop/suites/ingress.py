@@ -272,6 +272,12 @@ class Bench:
         self.check("anybody reads what is public, and is nobody to the hub", answer.status == 200 and len(seen) == 1 and not names, seen)
         answer = Visitor().once(f"{url}/acme/secret", headers={"User-Agent": "curl/8"})
         self.check("a tool gets 403 and where to sign in", answer.status == 403 and "/-/sso/acme/login" in (answer.header("X-Error-Message") or ""), answer)
+        kind = answer.header("Content-Type") or ""
+        self.check("what it is told is text, or JSON", kind.startswith(("text/plain", "application/json")), kind)
+        lfs = {"Accept": "application/vnd.git-lfs+json", "Content-Type": "application/vnd.git-lfs+json", "User-Agent": "git-lfs/3.6"}
+        answer = Visitor().once(f"{url}/acme/secret.git/info/lfs/objects/batch", "POST", lfs, b'{"operation":"download","objects":[]}')
+        self.check("git-lfs is refused in JSON that it reads", answer.status in (401, 403) and (answer.header("Content-Type") or "").startswith("application/vnd.git-lfs+json")
+                   and json.loads(answer.body)["message"], answer)
         answer = Visitor().once(f"{url}/acme/secret.git/info/refs?service=git-upload-pack", headers={"User-Agent": "git/2.47"})
         self.check("git is asked for a password", answer.status == 401 and "Basic" in (answer.header("WWW-Authenticate") or ""), answer)
         answer = Visitor().once(f"{url}/acme/secret", "PUT", body=b"x")

@@ -11,12 +11,23 @@ mod tunnels;
 use std::time::Duration;
 
 use hubgate::config::Upstream;
-use tokio::net::UnixListener;
+use tokio::net::{TcpStream, UnixListener};
 
-use crate::rig::{Hub, Setup, Wire, soon};
+use crate::rig::{Hub, Rig, Setup, Wire, soon};
 
 const GET: &str = "GET /acme/bert HTTP/1.1\r\nhost: hub.example.com\r\n\r\n";
 const OK: &str = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
+
+/// A gate whose client has asked for something, and the hub that has heard it.
+async fn asked() -> (Hub, Rig, Wire<TcpStream>, Wire<TcpStream>) {
+    let hub = Hub::bind().await;
+    let rig = Setup::http(&hub).start();
+    let mut client = rig.client().await;
+    client.send(GET).await;
+    let mut upstream = hub.accept().await;
+    upstream.head().await;
+    (hub, rig, client, upstream)
+}
 
 #[tokio::test]
 async fn a_request_goes_on_as_it_came() {

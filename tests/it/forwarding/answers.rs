@@ -1,7 +1,7 @@
 //! What a hub may answer, and what is no answer: nothing has two readings, nothing is made whole
 //! that broke off, and nobody gets what was meant for somebody else.
 
-use super::{GET, OK};
+use super::{GET, OK, asked};
 use crate::rig::{Hub, Setup};
 
 /// Each answer is none: the client is told so, and its connection is not used again.
@@ -140,12 +140,7 @@ async fn chunks_that_are_none_break_the_answer_off() {
 
 #[tokio::test]
 async fn chunks_are_read_however_they_come() {
-    let hub = Hub::bind().await;
-    let rig = Setup::http(&hub).start();
-    let mut client = rig.client().await;
-    client.send(GET).await;
-    let mut upstream = hub.accept().await;
-    upstream.head().await;
+    let (_hub, _rig, mut client, mut upstream) = asked().await;
     let answer = "HTTP/1.1 200 OK\r\nTransfer-Encoding: Chunked\r\n\r\n\
                   003;name=\"v\"\r\nabc\r\nA ;x\r\n0123456789\r\n0\r\n\r\n";
     for byte in answer.as_bytes().chunks(1) {
@@ -221,12 +216,7 @@ async fn an_answer_to_head_has_no_body_whatever_it_says() {
 
 #[tokio::test]
 async fn interim_answers_are_passed_over_however_many_there_are() {
-    let hub = Hub::bind().await;
-    let rig = Setup::http(&hub).start();
-    let mut client = rig.client().await;
-    client.send(GET).await;
-    let mut upstream = hub.accept().await;
-    upstream.head().await;
+    let (_hub, _rig, mut client, mut upstream) = asked().await;
     for interim in ["100 Continue\r\n", "102 Processing\r\n", "103 Early Hints\r\nlink: </a>\r\n"] {
         upstream.send(format!("HTTP/1.1 {interim}\r\n")).await;
     }
@@ -289,12 +279,7 @@ async fn an_upload_that_is_answered_early_goes_on_while_the_hub_takes_it() {
 
 #[tokio::test]
 async fn a_request_that_was_never_sent_goes_out_on_a_new_connection() {
-    let hub = Hub::bind().await;
-    let rig = Setup::http(&hub).start();
-    let mut client = rig.client().await;
-    client.send(GET).await;
-    let mut upstream = hub.accept().await;
-    upstream.head().await;
+    let (hub, _rig, mut client, mut upstream) = asked().await;
     upstream.send(OK).await;
     client.until("ok").await;
     // The hub hangs up while the connection rests; even what may not be sent twice is sent.
@@ -308,12 +293,7 @@ async fn a_request_that_was_never_sent_goes_out_on_a_new_connection() {
 
 #[tokio::test]
 async fn an_answer_until_the_end_of_the_connection_is_whole_when_that_comes() {
-    let hub = Hub::bind().await;
-    let rig = Setup::http(&hub).start();
-    let mut client = rig.client().await;
-    client.send(GET).await;
-    let mut upstream = hub.accept().await;
-    upstream.head().await;
+    let (hub, _rig, mut client, mut upstream) = asked().await;
     let size = 3 * 1024 * 1024;
     upstream.send("HTTP/1.1 200 OK\r\nconnection: keep-alive\r\n\r\n").await;
     let sending = tokio::spawn(async move {

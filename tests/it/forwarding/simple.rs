@@ -1,22 +1,9 @@
 //! Simple requests are answered without the library that answers the others; nobody can tell.
 
-use tokio::net::TcpStream;
-
-use crate::rig::{Hub, Rig, Setup, Wire};
+use super::{OK, asked};
+use crate::rig::{Hub, Setup};
 
 const GET: &str = "GET /simple HTTP/1.1\r\nhost: h\r\n\r\n";
-const OK: &str = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
-
-/// A gate whose client has asked for something, and the hub that has heard it.
-async fn asked() -> (Rig, Wire<TcpStream>, Wire<TcpStream>) {
-    let hub = Hub::bind().await;
-    let rig = Setup::http(&hub).start();
-    let mut client = rig.client().await;
-    client.send(GET).await;
-    let mut upstream = hub.accept().await;
-    upstream.head().await;
-    (rig, client, upstream)
-}
 
 #[tokio::test]
 async fn what_is_refused_is_refused_behind_a_simple_request_too() {
@@ -82,7 +69,7 @@ async fn simple_requests_and_others_take_turns_on_one_connection() {
 
 #[tokio::test]
 async fn what_a_client_says_while_it_is_answered_is_its_next_request() {
-    let (_rig, mut client, mut upstream) = asked().await;
+    let (_hub, _rig, mut client, mut upstream) = asked().await;
     client.send("GET /second HTTP/1.1\r\nho").await;
     upstream.send("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n").await;
     client.head().await;
@@ -99,7 +86,7 @@ async fn what_a_client_says_while_it_is_answered_is_its_next_request() {
 #[tokio::test]
 async fn a_client_that_leaves_is_not_waited_for() {
     for begun in [false, true] {
-        let (_rig, mut client, mut upstream) = asked().await;
+        let (_hub, _rig, mut client, mut upstream) = asked().await;
         if begun {
             upstream.send("HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nok").await;
             client.until("ok").await;
@@ -111,7 +98,7 @@ async fn a_client_that_leaves_is_not_waited_for() {
 
 #[tokio::test]
 async fn an_answer_of_unknown_length_comes_in_chunks_and_its_trailers_are_not_for_everyone() {
-    let (_rig, mut client, mut upstream) = asked().await;
+    let (_hub, _rig, mut client, mut upstream) = asked().await;
     upstream
         .send(
             "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\ntrailer: x-sum\r\n\r\n\
@@ -133,7 +120,7 @@ async fn an_answer_of_unknown_length_comes_in_chunks_and_its_trailers_are_not_fo
 
 #[tokio::test]
 async fn an_answer_of_unknown_length_that_breaks_off_has_no_last_chunk() {
-    let (_rig, mut client, mut upstream) = asked().await;
+    let (_hub, _rig, mut client, mut upstream) = asked().await;
     upstream.send("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n").await;
     client.until("abc\r\n").await;
     drop(upstream);

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-use super::{GET, OK};
+use super::{GET, OK, asked};
 use crate::rig::{Hub, Setup, soon};
 
 const MIB: usize = 1024 * 1024;
@@ -32,12 +32,7 @@ async fn an_answer_is_passed_on_as_it_comes() {
 
 #[tokio::test]
 async fn a_large_download_waits_for_whoever_reads_slowly() {
-    let hub = Hub::bind().await;
-    let rig = Setup::http(&hub).start();
-    let mut client = rig.client().await;
-    client.send(GET).await;
-    let mut upstream = hub.accept().await;
-    upstream.head().await;
+    let (_hub, _rig, mut client, mut upstream) = asked().await;
     let size = 100 * MIB;
     upstream.send(format!("HTTP/1.1 200 OK\r\ncontent-length: {size}\r\n\r\n")).await;
     client.head().await;
@@ -180,12 +175,7 @@ async fn an_answer_may_come_before_the_upload_is_over() {
 
 #[tokio::test]
 async fn a_client_that_breaks_off_takes_its_request_with_it() {
-    let hub = Hub::bind().await;
-    let rig = Setup::http(&hub).start();
-    let mut client = rig.client().await;
-    client.send(GET).await;
-    let mut upstream = hub.accept().await;
-    upstream.head().await;
+    let (hub, rig, client, mut upstream) = asked().await;
     drop(client);
     assert!(upstream.is_closed().await);
     let mut client = rig.client().await;

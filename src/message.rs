@@ -8,6 +8,7 @@ use http::{Extensions, Method, StatusCode, Uri, Version};
 
 use crate::body::Body;
 use crate::fields::Fields;
+use crate::peer::Peer;
 
 /// A request.
 #[derive(Debug, Default)]
@@ -27,6 +28,42 @@ pub struct Response {
     headers: Fields,
     body: Body,
     extensions: Extensions,
+}
+
+/// What a client has sent and nobody has read yet.
+#[derive(Clone, Copy, Debug)]
+pub struct Sent<'s> {
+    /// The bytes: a request, and perhaps more.
+    pub bytes: &'s [u8],
+    /// How many fields a request may have.
+    pub most: usize,
+    /// Who the client is.
+    pub peer: &'s Peer,
+}
+
+/// What answers the requests of one thread.
+pub trait Answers: 'static {
+    /// Answers the request that was sent at once, if it can: it has no body, and the answer is a 200
+    /// without a body, whose fields are written behind `fields`. How long the request is; `None` when
+    /// it was not answered, and what was written says nothing.
+    fn at_once(&self, sent: Sent<'_>, fields: &mut Vec<u8>) -> Option<usize>;
+
+    /// Answers any request. It is lent, and stands in one place all the while.
+    fn answer(&self, request: &mut Request, peer: &Peer) -> impl Future<Output = Response>;
+}
+
+/// A function answers everything in its own time.
+impl<F> Answers for F
+where
+    F: AsyncFn(&mut Request, &Peer) -> Response + 'static,
+{
+    fn at_once(&self, _: Sent<'_>, _: &mut Vec<u8>) -> Option<usize> {
+        None
+    }
+
+    async fn answer(&self, request: &mut Request, peer: &Peer) -> Response {
+        self(request, peer).await
+    }
 }
 
 impl Request {

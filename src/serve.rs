@@ -14,9 +14,7 @@ use std::time::Duration;
 use crate::clock::Clock;
 use crate::config::{Config, Loader, Traces};
 use crate::gate::{Current, Gates, Kept, SetupError, Site};
-use crate::message::{Request, Response};
 use crate::observe::{Observer, Outbox};
-use crate::peer::Peer;
 use crate::server::{self, Context, Listeners, Live};
 
 pub use export::Exporter;
@@ -146,8 +144,7 @@ impl Prepared {
         };
         let alive = notify.live(context.live.clone());
         let providers = tend_providers(current.clone(), context.clone());
-        let make =
-            move |recorder: crate::observe::Recorder| Serving(Gates::new(&current, recorder));
+        let make = move |recorder| Gates::new(&current, recorder);
         let served = tokio::select! {
             served = server::run(listeners, &context, make, shutdown) => served,
             never = keys => match never {},
@@ -160,25 +157,6 @@ impl Prepared {
             exporter.last().await;
         }
         served
-    }
-}
-
-/// The gates of one thread, for the server.
-struct Serving(Gates);
-
-impl server::Answers for Serving {
-    fn at_once(
-        &self,
-        read: &[u8],
-        most: usize,
-        peer: &Peer,
-        fields: &mut Vec<u8>,
-    ) -> Option<usize> {
-        self.0.at_once(read, most, peer, fields)
-    }
-
-    fn answer(&self, request: &mut Request, peer: &Peer) -> impl Future<Output = Response> {
-        self.0.serve(request, peer)
     }
 }
 

@@ -29,9 +29,8 @@ use tokio::sync::{mpsc, watch};
 use tracing::{info, warn};
 
 use crate::clock::Clock;
-use crate::message::{Request, Response};
+use crate::message::Answers;
 use crate::observe::{Observer, Recorder};
-use crate::peer::Peer;
 
 pub use listeners::Listeners;
 pub use live::Live;
@@ -85,32 +84,6 @@ pub struct Context {
     pub observer: Observer,
     /// The time, for the access lines of requests that are no HTTP.
     pub clock: Clock,
-}
-
-/// What answers requests, on one thread.
-pub trait Answers: 'static {
-    /// Answers the request that `read` begins with at once, if it can: it has no body, no more fields
-    /// than `most`, and the answer is a 200 without a body, whose fields are written behind `fields`.
-    /// How long the request is; `None` when it was not answered, and what was written says nothing.
-    fn at_once(&self, read: &[u8], most: usize, peer: &Peer, fields: &mut Vec<u8>)
-    -> Option<usize>;
-
-    /// Answers any request. It is lent, and stands in one place all the while.
-    fn answer(&self, request: &mut Request, peer: &Peer) -> impl Future<Output = Response>;
-}
-
-/// A function answers everything in its own time.
-impl<F> Answers for F
-where
-    F: AsyncFn(&mut Request, &Peer) -> Response + 'static,
-{
-    fn at_once(&self, _: &[u8], _: usize, _: &Peer, _: &mut Vec<u8>) -> Option<usize> {
-        None
-    }
-
-    async fn answer(&self, request: &mut Request, peer: &Peer) -> Response {
-        self(request, peer).await
-    }
 }
 
 /// Serves until `shutdown` completes, goes on for `config.drain_delay` while `/readyz` says that

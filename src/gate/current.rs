@@ -7,7 +7,7 @@ use std::sync::Arc;
 use arc_swap::{ArcSwap, Cache};
 
 use super::{Gate, Site};
-use crate::message::{Request, Response};
+use crate::message::{Answers, Request, Response, Sent};
 use crate::observe::Recorder;
 use crate::peer::Peer;
 
@@ -60,23 +60,6 @@ impl Gates {
         Self(RefCell::new(Latest { cache, gate }))
     }
 
-    /// Answers a request by the configuration that is at work when it comes, whatever happens.
-    pub async fn serve(&self, request: &mut Request, peer: &Peer) -> Response {
-        self.gate().serve(request, peer).await
-    }
-
-    /// Answers a plain question at once: the fields of a 200 without a body are written, and how long
-    /// the question is that `read` begins with is returned.
-    pub fn at_once(
-        &self,
-        read: &[u8],
-        most: usize,
-        peer: &Peer,
-        fields: &mut Vec<u8>,
-    ) -> Option<usize> {
-        self.gate().plainly(read, most, peer, fields)
-    }
-
     fn gate(&self) -> Rc<Gate> {
         let latest = &mut *self.0.borrow_mut();
         let site = latest.cache.load();
@@ -84,5 +67,16 @@ impl Gates {
             latest.gate = Rc::new(latest.gate.with(Arc::clone(site)));
         }
         Rc::clone(&latest.gate)
+    }
+}
+
+/// By the configuration that is at work when a request comes, whatever happens.
+impl Answers for Gates {
+    fn at_once(&self, sent: Sent<'_>, fields: &mut Vec<u8>) -> Option<usize> {
+        self.gate().plainly(sent, fields)
+    }
+
+    async fn answer(&self, request: &mut Request, peer: &Peer) -> Response {
+        self.gate().serve(request, peer).await
     }
 }

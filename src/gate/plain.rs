@@ -10,23 +10,19 @@ use crate::clock::stopwatch;
 use crate::forward_auth::{Contract, Question};
 use crate::headers::write_others;
 use crate::hub::Found;
+use crate::message::Sent;
 use crate::observe::{Access, Outcome, Said};
-use crate::peer::{Door, Peer};
+use crate::peer::Door;
 use crate::policy::{Decision, decide};
 
 impl Gate {
     /// Answers a plain question by yes: writes the fields of a 200 without a body, and says how long
-    /// the question is that `read` begins with.
+    /// the question is.
     ///
-    /// `None` when it is none, or has more fields than `most`, or when the answer may be another one,
-    /// or needs more: then nothing has happened, and what was written says nothing.
-    pub(super) fn plainly(
-        &self,
-        read: &[u8],
-        most: usize,
-        peer: &Peer,
-        fields: &mut Vec<u8>,
-    ) -> Option<usize> {
+    /// `None` when it is none, or when the answer may be another one, or needs more: then nothing has
+    /// happened, and what was written says nothing.
+    pub(super) fn plainly(&self, sent: Sent<'_>, fields: &mut Vec<u8>) -> Option<usize> {
+        let Sent { bytes, most, peer } = sent;
         let site = &*self.site;
         let asked = match peer.door {
             Door::Web => !site.kept.asked_apart,
@@ -39,7 +35,7 @@ impl Gate {
             return None;
         }
         let (question, length) =
-            Question::read(read, most, &self.marks, &site.managed, &site.public_url)?;
+            Question::read(bytes, most, &self.marks, &site.managed, &site.public_url)?;
         let (started, now) = (stopwatch(), site.clock.now());
         let target = target::plain(question.method, question.path)?;
         if Endpoint::of(&target, site.profile, site.cli_sign_in).is_some() {

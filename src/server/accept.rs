@@ -10,9 +10,9 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::spawn_local;
 use tracing::warn;
 
-use super::Answers;
 use super::connection::serve;
 use super::worker::Thread;
+use crate::message::Answers;
 use crate::observe::Connection;
 use crate::peer::Door;
 

@@ -16,7 +16,6 @@ use tokio::net::TcpStream;
 use tokio::sync::OwnedSemaphorePermit;
 use tracing::debug;
 
-use super::Answers;
 use super::answering::Answering;
 use super::guarded_io::{Ahead, GuardedIo};
 use super::head_guard::Refusal;
@@ -27,7 +26,7 @@ use super::registry::{Entered, Entry, Order};
 use super::watched::Watch;
 use super::worker::Thread;
 use crate::body::Body;
-use crate::message::{Request, Response};
+use crate::message::{Answers, Request, Response};
 use crate::observe::{Access, Connection, Flow, Outcome, Said};
 use crate::peer::{Door, Peer};
 use crate::policy::Reason;

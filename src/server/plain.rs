@@ -19,12 +19,11 @@ use bytes::{Buf as _, BytesMut};
 use http::Method;
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::Answers;
 use super::guarded_io::{Ahead, GuardedIo};
 use super::registry::{Entry, Order};
 use super::worker::Thread;
 use crate::fields::{Fields, Lines};
-use crate::message::{Request, Response};
+use crate::message::{Answers, Request, Response, Sent};
 use crate::peer::Peer;
 
 pub(super) use dates::{DATE, Dates};
@@ -120,7 +119,7 @@ fn begin<Serve: Answers>(
     if !entry.ends_soon() {
         out.clear();
         top::begin_ok(out);
-        if let Some(length) = thread.serve.at_once(read, most, peer, out) {
+        if let Some(length) = thread.serve.at_once(Sent { bytes: read, most, peer }, out) {
             top::end_without_body(&thread.date(), out);
             read.advance(length);
             return Ok(Begun::Answered(room));

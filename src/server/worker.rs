@@ -13,7 +13,6 @@ use tokio::task::spawn_local;
 use tokio_rustls::TlsAcceptor;
 use tracing::{error, warn};
 
-use super::Answers;
 use super::Live;
 use super::accept::accept;
 use super::library::Builders;
@@ -24,6 +23,7 @@ use super::{Ended, Phase};
 use crate::clock::{Clock, stopwatch};
 use crate::config;
 use crate::fields::Names;
+use crate::message::Answers;
 use crate::observe::{Connection, Observer, Recorder};
 use crate::peer::Door;
 use crate::proxy::Local;

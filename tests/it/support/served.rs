@@ -9,7 +9,7 @@ use std::time::SystemTime;
 use hubgate::clock::Clock;
 use hubgate::config::{Config, Loader};
 use hubgate::gate::{Current, Gates, Kept, Site};
-use hubgate::message::{Request, Response};
+use hubgate::message::{Answers, Request, Response, Sent};
 use hubgate::observe::{Audit, Format, Observer, Recorder, Sink, Spans};
 use hubgate::peer::Peer;
 use hubgate::serve::{Exporter, Reloaded, Reloader};
@@ -136,21 +136,15 @@ struct Flushing {
     recorder: Recorder,
 }
 
-impl server::Answers for Flushing {
-    fn at_once(
-        &self,
-        read: &[u8],
-        most: usize,
-        peer: &Peer,
-        fields: &mut Vec<u8>,
-    ) -> Option<usize> {
-        let answered = self.gates.at_once(read, most, peer, fields);
+impl Answers for Flushing {
+    fn at_once(&self, sent: Sent<'_>, fields: &mut Vec<u8>) -> Option<usize> {
+        let answered = self.gates.at_once(sent, fields);
         self.recorder.flush();
         answered
     }
 
     async fn answer(&self, request: &mut Request, peer: &Peer) -> Response {
-        let response = self.gates.serve(request, peer).await;
+        let response = self.gates.answer(request, peer).await;
         self.recorder.flush();
         response
     }

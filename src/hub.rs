@@ -32,9 +32,9 @@ pub use whoami::{ANSWER_LIMIT, Carrier, Heard, Hearing, Question, Said, Shown, W
 use crate::config::{
     self, Access, BodyUnknown, HubProfile, HubRule, Identity, OrganizationConfig, Unclaimed,
 };
-use crate::policy::{Ambiguity, Claim, Claimed, Need, Organization, Target};
+use crate::policy::{Ambiguity, Claim, Claimed, Claims, Need, Organization, Target};
 use body::Reads;
-use claims::{Claims, Readings};
+use claims::Readings;
 use table::{Asks, Profile, Row};
 use words::Words;
 
@@ -157,7 +157,7 @@ impl Hub {
                     let same = |kind: &&&str| word.is_some_and(|w| w.eq_ignore_ascii_case(kind));
                     let kind = self.profile.types.iter().find(same).unwrap_or(&"models");
                     let public = self.is_public(organization, Some(kind), found.repository);
-                    Claimed::By(vec![Claim { organization, need: rule.needs, public }])
+                    Claimed::By(Claim { organization, need: rule.needs, public }.into())
                 })
             }
         })
@@ -244,9 +244,10 @@ impl Hub {
 
     /// The claims, or what holds for what no organization claims.
     fn claimed<'h>(&self, claims: Claims<'h>, named: bool) -> Claimed<'h> {
-        claims
-            .claimed()
-            .unwrap_or(Claimed::Unclaimed { pass: !named || self.unclaimed == Unclaimed::Pass })
+        if claims.is_empty() {
+            return Claimed::Unclaimed { pass: !named || self.unclaimed == Unclaimed::Pass };
+        }
+        Claimed::By(claims)
     }
 }
 
@@ -314,8 +315,7 @@ mod tests {
                 let raw = PathAndQuery::try_from(path.as_str()).unwrap();
                 let target = Target::parse(Method::GET, &raw).unwrap();
                 let found = hub.find(&target).unwrap();
-                let acme =
-                    matches!(&found, Found::Claimed(Claimed::By(claims)) if claims.len() == 1);
+                let acme = matches!(&found, Found::Claimed(Claimed::By(claims)) if claims.iter().count() == 1);
                 assert_eq!(acme, row.path.contains(&Part::Org) || row.query.is_some(), "{path}");
             }
         }

@@ -4,6 +4,7 @@
 //! Every mode of hubgate calls [`decide`] with the same arguments.
 
 mod account;
+mod claims;
 mod decide;
 mod email;
 mod machine;
@@ -20,7 +21,8 @@ mod target;
 mod verdict;
 
 pub use account::{Account, AccountId, AccountList, Accounts, HubTokens, LinkBy, Past, Showing};
-pub use decide::{Challenge, Claim, Claimed, Decision, Notice, Permit, decide};
+pub use claims::{Claim, Claims};
+pub use decide::{Challenge, Claimed, Decision, Notice, Permit, decide};
 pub use email::{EmailAddress, EmailDomains};
 pub use machine::{Machine, MachineName};
 pub use name::{NameError, Namespace, OrganizationId, Subject};

@@ -19,7 +19,6 @@ use crate::policy::{Decision, Organization, OrganizationId, Principal, decide};
 use super::terminal::Terminal;
 use super::{ConfigFile, Exit, Format, Output};
 use caller::Caller;
-use reading::owners;
 use report::Report;
 
 /// What is asked.
@@ -124,7 +123,7 @@ impl<'c> Explainer<'c> {
         let Some(claimed) = self.claimed(&target, question, &mut report)? else {
             return Ok(report);
         };
-        let owners = owners(&claimed);
+        let owners: Vec<_> = claimed.organizations().collect();
         let mut principal = Principal::anonymous();
         if question.claims.is_some() {
             let organization = self.named(question.organization.as_deref(), &owners)?;

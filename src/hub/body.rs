@@ -3,11 +3,10 @@
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 
 use super::Hub;
-use super::claims::Claims;
 use super::json::{Case, Json, WrongType};
 use crate::config::BodyUnknown;
 use crate::fields::Fields;
-use crate::policy::{Claim, Claimed, Need, Target};
+use crate::policy::{Claim, Claimed, Claims, Need, Target};
 
 /// The most that is read of a body that names namespaces.
 pub const BODY_LIMIT: usize = 64 * 1024;
@@ -129,7 +128,7 @@ impl<'h> BodyRule<'h> {
         }
         match unknown {
             BodyUnknown::Allow => Ok(self.hub.claimed(self.claims.clone(), true)),
-            BodyUnknown::RequireAnySession => Ok(self.claims.clone().unread()),
+            BodyUnknown::RequireAnySession => Ok(Claimed::Unread(self.claims.clone())),
             BodyUnknown::Deny => Err(BodyError::Unseen),
         }
     }

@@ -2,11 +2,7 @@
 
 use super::body::Names;
 use super::table::Asks;
-use crate::policy::{Ambiguity, Claim, Claimed, Need, Organization};
-
-/// The claims on one request, one for each organization.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Claims<'h>(Vec<Claim<'h>>);
+use crate::policy::{Ambiguity, Claim, Claims, Need, Organization};
 
 /// What the readings of one path have said so far.
 #[derive(Default)]
@@ -57,30 +53,5 @@ impl<'h> Readings<'h> {
             Some(other) if other != names => Err(Ambiguity::TwoNeeds),
             Some(_) | None => Ok(()),
         }
-    }
-}
-
-impl<'h> Claims<'h> {
-    /// Adds a claim; two of one organization become the stricter one. Only reading is public.
-    pub(super) fn add(&mut self, mut claim: Claim<'h>) {
-        claim.public &= claim.need == Need::Read;
-        let same = |old: &&mut Claim<'_>| old.organization.id == claim.organization.id;
-        match self.0.iter_mut().find(same) {
-            Some(old) => {
-                old.need = old.need.max(claim.need);
-                old.public &= claim.public;
-            }
-            None => self.0.push(claim),
-        }
-    }
-
-    /// The claims, if there are any.
-    pub(super) fn claimed(self) -> Option<Claimed<'h>> {
-        (!self.0.is_empty()).then_some(Claimed::By(self.0))
-    }
-
-    /// The claims of the path, where those of the body are unknown.
-    pub(super) fn unread(self) -> Claimed<'h> {
-        Claimed::Unread(self.0)
     }
 }

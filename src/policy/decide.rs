@@ -3,18 +3,7 @@
 use std::time::SystemTime;
 
 use super::verdict::{Verdict, judge};
-use super::{Account, Need, Organization, OrganizationId, Principal, Reason, SignIn};
-
-/// One organization's stake in a target.
-#[derive(Clone, Copy, Debug)]
-pub struct Claim<'c> {
-    /// Whose content it is.
-    pub organization: &'c Organization,
-    /// What the target needs of its caller.
-    pub need: Need,
-    /// Whether the organization lets everyone read it.
-    pub public: bool,
-}
+use super::{Account, Claim, Claims, Organization, OrganizationId, Principal, Reason, SignIn};
 
 /// Whose content a target is.
 #[derive(Clone, Debug)]
@@ -25,20 +14,24 @@ pub enum Claimed<'c> {
         pass: bool,
     },
     /// One organization's, or several at once (a move between two, a path with two readings).
-    By(Vec<Claim<'c>>),
+    By(Claims<'c>),
     /// These organizations', and perhaps others', named in a body that was not there to be read:
     /// whoever asks must be signed in to some organization.
-    Unread(Vec<Claim<'c>>),
+    Unread(Claims<'c>),
 }
 
 impl<'c> Claimed<'c> {
     /// Whose content it is, as far as that is known.
     pub fn organizations(&self) -> impl Iterator<Item = &'c Organization> {
-        let claims: &[Claim<'c>] = match self {
-            Self::Unclaimed { .. } => &[],
-            Self::By(claims) | Self::Unread(claims) => claims,
+        self.claims().map(|claim| claim.organization)
+    }
+
+    fn claims(&self) -> impl Iterator<Item = &Claim<'c>> {
+        let claims = match self {
+            Self::Unclaimed { .. } => None,
+            Self::By(claims) | Self::Unread(claims) => Some(claims),
         };
-        claims.iter().map(|claim| claim.organization)
+        claims.into_iter().flat_map(Claims::iter)
     }
 }
 
@@ -99,15 +92,11 @@ pub fn decide<'r>(
     principal: &'r Principal,
     now: SystemTime,
 ) -> Decision<'r> {
-    let claims = match claimed {
-        Claimed::Unclaimed { pass: true } => &[],
-        Claimed::Unclaimed { pass: false } => {
-            return Decision::Deny { reason: Reason::UnclaimedNamespace, organization: None };
-        }
-        Claimed::By(claims) | Claimed::Unread(claims) => claims.as_slice(),
-    };
+    if matches!(claimed, Claimed::Unclaimed { pass: false }) {
+        return Decision::Deny { reason: Reason::UnclaimedNamespace, organization: None };
+    }
     let mut permit = Permit {
-        organization: claims.first().map(|claim| claim.organization),
+        organization: claimed.organizations().next(),
         caller: None,
         principal,
         notice: None,
@@ -115,7 +104,7 @@ pub fn decide<'r>(
         at: now,
     };
     let mut challenge = None;
-    for (index, claim) in claims.iter().enumerate() {
+    for (index, claim) in claimed.claims().enumerate() {
         match judge(*claim, principal, now) {
             Verdict::Allow(caller) => {
                 if index == 0 {
@@ -130,7 +119,7 @@ pub fn decide<'r>(
             }
         }
     }
-    if claims.is_empty() {
+    if permit.organization.is_none() {
         // A page of no organization: the hub may know people by their earliest sign-in.
         permit.caller = principal.live(now).next();
     }

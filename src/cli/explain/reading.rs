@@ -5,7 +5,7 @@ use http::uri::PathAndQuery;
 
 use crate::config::HubProfile;
 use crate::hub::Found;
-use crate::policy::{Claimed, Organization, Reason, Target};
+use crate::policy::{Claimed, Reason, Target};
 
 use super::report::Report;
 use super::{Explainer, Question, Unanswerable};
@@ -108,7 +108,7 @@ impl Explainer<'_> {
                 report.row("nobody's", &format!("no organization claims it, so {what}"));
             }
             Claimed::By(claims) | Claimed::Unread(claims) => {
-                for claim in claims {
+                for claim in claims.iter() {
                     let public = if claim.public { "public" } else { "not public" };
                     let organization = claim.organization;
                     report.row(
@@ -123,15 +123,5 @@ impl Explainer<'_> {
             }
         }
         Ok(Some(claimed))
-    }
-}
-
-/// The organizations whose content it is.
-pub(super) fn owners<'c>(claimed: &Claimed<'c>) -> Vec<&'c Organization> {
-    match claimed {
-        Claimed::Unclaimed { .. } => Vec::new(),
-        Claimed::By(claims) | Claimed::Unread(claims) => {
-            claims.iter().map(|claim| claim.organization).collect()
-        }
     }
 }

@@ -43,7 +43,8 @@ fn found(hub: &Hub) -> BTreeMap<String, (String, Enforcement)> {
         let path = PathAndQuery::try_from(format!("/ns{number}/x")).unwrap();
         let target = Target::parse(Method::GET, &path).unwrap();
         if let Ok(Found::Claimed(Claimed::By(claims))) = hub.find(&target) {
-            let [claim] = claims.as_slice() else { panic!("{claims:?}") };
+            let claims: Vec<_> = claims.iter().collect();
+            let [claim] = *claims else { panic!("{claims:?}") };
             let organization = claim.organization;
             let owner = (organization.id.to_string(), organization.enforcement);
             found.insert(format!("ns{number}"), owner);

@@ -5,6 +5,7 @@ mod plain;
 
 use http::Method;
 use http::uri::PathAndQuery;
+use smallvec::SmallVec;
 
 use crate::lanes::are_printable;
 use encoding::{decode, holds_dot_segment, lax_parts};
@@ -18,18 +19,15 @@ pub struct Target {
     raw: Box<str>,
     /// Where the path ends.
     end: usize,
-    segments: Vec<Segment>,
+    ends: Ends,
+    /// What those segments say that say it with an encoding; empty when there is none in the path.
+    decoded: Vec<Option<Box<str>>>,
     /// Whether every segment is plain, or empty.
     plain: bool,
 }
 
-/// One path segment: where it stands in the raw path, and its decoded text where that differs.
-#[derive(Clone, Debug)]
-struct Segment {
-    start: usize,
-    end: usize,
-    decoded: Option<Box<str>>,
-}
+/// Where the segments of a path end; most paths have no more. Each begins behind a slash.
+type Ends = SmallVec<[usize; 8]>;
 
 /// Why a target has two readings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -98,12 +96,12 @@ impl Target {
         let path = raw.get(..end).ok_or(Ambiguity::NotAPath)?;
         let encoded = path.contains('%');
         let mut plain = !encoded && !path.contains(';');
-        let mut segments = Vec::with_capacity(8);
+        let (mut ends, mut texts) = (Ends::new(), Vec::new());
         let mut start = 1;
         // Bytes are split for less than a text is; it is ASCII, as was just seen.
         for bytes in path.as_bytes().split(|b| *b == b'/').skip(1) {
             let text = path.get(start..start + bytes.len()).ok_or(Ambiguity::RawByte)?;
-            if segments.len() == MAX_SEGMENTS {
+            if ends.len() == MAX_SEGMENTS {
                 return Err(Ambiguity::TooManySegments);
             }
             let decoded = if encoded { decode(text)? } else { None };
@@ -113,10 +111,13 @@ impl Target {
             if !safe && holds_dot_segment(decoded.as_deref().unwrap_or(text)) {
                 return Err(Ambiguity::DotSegment);
             }
-            segments.push(Segment { start, end: start + text.len(), decoded });
+            ends.push(start + text.len());
+            if encoded {
+                texts.push(decoded);
+            }
             start += text.len() + 1;
         }
-        Ok(Self { method, raw, end, segments, plain })
+        Ok(Self { method, raw, end, ends, decoded: texts, plain })
     }
 
     /// The request method.
@@ -146,7 +147,7 @@ impl Target {
     /// How many segments the path has; `/` has one, which is empty.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.segments.len()
+        self.ends.len()
     }
 
     /// Whether the path is `/`.
@@ -158,16 +159,16 @@ impl Target {
     /// The decoded text of a segment, for comparing; invalid UTF-8 reads as U+FFFD.
     #[must_use]
     pub fn segment(&self, index: usize) -> Option<&str> {
-        let segment = self.segments.get(index)?;
-        match &segment.decoded {
-            Some(decoded) => Some(decoded),
-            None => self.path().get(segment.start..segment.end),
+        if let Some(Some(text)) = self.decoded.get(index) {
+            return Some(text);
         }
+        let before = index.checked_sub(1).and_then(|before| self.ends.get(before)).unwrap_or(&0);
+        self.path().get(before + 1..*self.ends.get(index)?)
     }
 
     /// Every segment's decoded text.
     pub fn segments(&self) -> impl Iterator<Item = &str> {
-        (0..self.segments.len()).filter_map(|index| self.segment(index))
+        (0..self.ends.len()).filter_map(|index| self.segment(index))
     }
 
     /// The decoded text of a segment that decides whose content this is.
@@ -179,7 +180,7 @@ impl Target {
     pub fn name(&self, index: usize) -> Result<Option<&str>, Ambiguity> {
         let Some(text) = self.segment(index) else { return Ok(None) };
         if text.is_empty() {
-            let last = index + 1 == self.segments.len();
+            let last = index + 1 == self.ends.len();
             return if last { Ok(None) } else { Err(Ambiguity::EmptySegment) };
         }
         let plain = self.plain || Self::is_plain(text);
@@ -230,8 +231,8 @@ impl Target {
     /// Whether a segment before the last one is empty.
     #[must_use]
     pub fn has_empty_segment(&self) -> bool {
-        let last = self.segments.len().saturating_sub(1);
-        self.segments.iter().take(last).any(|segment| segment.start == segment.end)
+        let before_last = self.ends.len().saturating_sub(1);
+        self.segments().take(before_last).any(str::is_empty)
     }
 }
 

@@ -1,36 +1,43 @@
 //! Targets that everybody reads in the same way, split in one pass.
 
+use super::{Ends, MAX_SEGMENTS, Target};
 use http::Method;
-use memchr::memchr;
-
-use super::{MAX_SEGMENTS, Segment, Target};
 
 impl Target {
     /// A target in which nothing stands that could have two readings: letters, digits and a few marks,
     /// and no segment that begins or ends with a dot. Every other one is [`Self::parse`]'s to judge.
     #[must_use]
     pub fn plain(method: Method, raw: &[u8]) -> Option<Self> {
-        if !raw.starts_with(b"/") || !raw.iter().all(|b| is_simple(*b)) {
+        if !raw.starts_with(b"/") {
             return None;
         }
-        let end = memchr(b'?', raw).unwrap_or(raw.len());
-        let path = raw.get(1..end)?;
-        let mut segments = Vec::with_capacity(8);
+        let mut ends = Ends::new();
         let mut start = 1;
-        for segment in path.split(|b| *b == b'/') {
-            if matches!(segment, [b'.', ..] | [.., b'.']) || segments.len() == MAX_SEGMENTS {
+        let end = loop {
+            let rest = raw.get(start..)?;
+            let length = rest.iter().position(|b| !is_simple(*b)).unwrap_or(rest.len());
+            let (segment, behind) = rest.split_at_checked(length)?;
+            if matches!(segment, [b'.', ..] | [.., b'.']) || ends.len() == MAX_SEGMENTS {
                 return None;
             }
-            let end = start + segment.len();
-            segments.push(Segment { start, end, decoded: None });
-            start = end + 1;
+            let end = start + length;
+            ends.push(end);
+            match behind.first() {
+                Some(b'/') => start = end + 1,
+                Some(b'?') | None => break end,
+                Some(_) => return None,
+            }
+        };
+        let in_query = |b: &u8| is_simple(*b) || matches!(b, b'/' | b'?');
+        if !raw.get(end..)?.iter().all(in_query) {
+            return None;
         }
         let raw = str::from_utf8(raw).ok()?.into();
-        Some(Self { method, raw, end, segments, plain: true })
+        Some(Self { method, raw, end, ends, decoded: Vec::new(), plain: true })
     }
 }
 
-/// Whether a byte means the same to everybody in a path and in a query: unreserved characters, and
+/// Whether a byte means the same to everybody in a segment and in a query: unreserved characters, and
 /// marks that need no encoding in either (RFC 3986 §2.3, §3.3, §3.4).
 fn is_simple(byte: u8) -> bool {
     SIMPLE.get(usize::from(byte)).copied().unwrap_or(false)
@@ -40,7 +47,7 @@ fn is_simple(byte: u8) -> bool {
 #[expect(clippy::indexing_slicing, reason = "every place is one of the table's")]
 const SIMPLE: [bool; 256] = {
     let mut simple = [false; 256];
-    let mut marks: &[u8] = b"/?-._~=&+,:@";
+    let mut marks: &[u8] = b"-._~=&+,:@";
     while let [mark, rest @ ..] = marks {
         simple[*mark as usize] = true;
         marks = rest;

@@ -43,7 +43,7 @@ use process::Told;
 use requests::{Counts, Requests};
 
 /// How many bytes of lines a thread keeps before it hands them to the writer.
-const FLUSH_AT: usize = 32 * 1024;
+const FLUSH_AT: usize = 64 * 1024;
 
 /// Everything that is observed of one process; cheap to clone.
 #[derive(Clone, Debug)]

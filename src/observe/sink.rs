@@ -18,8 +18,8 @@ pub enum Format {
     Json,
 }
 
-/// How many batches may wait for the writer; each has some 32 KiB at most.
-const QUEUE: usize = 256;
+/// How many batches may wait for the writer; each has some 64 KiB at most.
+const QUEUE: usize = 128;
 
 /// How long the end of the process waits for the writer.
 const FINISH: Duration = Duration::from_secs(2);

@@ -194,7 +194,6 @@ impl Gate {
             trace.outcome = Outcome::Own;
             let endpoint = endpoint.map_err(Error::Page)?;
             // In a box: a sign-in's state is large, and would be moved about with every request.
-            let request = std::mem::take(request);
             let place = trace.span.as_ref().map(|span| span.within());
             let page = Box::pin(self.own_page(mode, endpoint, request, &target, peer, trace));
             return match place {

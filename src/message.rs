@@ -145,10 +145,9 @@ impl Request {
         &mut self.extensions
     }
 
-    /// The fields and the body.
-    #[must_use]
-    pub fn into_parts(self) -> (Fields, Body) {
-        (self.headers, self.body)
+    /// The fields, and the body to be taken.
+    pub const fn parts(&mut self) -> (&Fields, &mut Body) {
+        (&self.headers, &mut self.body)
     }
 
     /// As other libraries take it; the fields are copied, everything else is taken out.

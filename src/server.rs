@@ -14,6 +14,7 @@ mod plain;
 mod pulse;
 mod registry;
 mod tls;
+mod unread;
 mod watched;
 mod worker;
 

@@ -33,10 +33,14 @@ pub(super) async fn read<'h>(
     }
     rule.admit(request.headers())?;
     let body = std::mem::take(request.body_mut());
-    let (claimed, again) = match body.read_within(BODY_LIMIT).await? {
-        Within::Whole(bytes, again) => (rule.read(&bytes)?, again),
-        Within::Longer(again) => (rule.oversized().ok_or(ReadError::TooLarge(BODY_LIMIT))?, again),
-    };
-    *request.body_mut() = again;
-    Ok(claimed)
+    match body.read_within(BODY_LIMIT).await? {
+        Within::Whole(bytes, again) => {
+            *request.body_mut() = again;
+            Ok(rule.read(&bytes)?)
+        }
+        Within::Longer(again) => {
+            *request.body_mut() = again;
+            Ok(rule.oversized().ok_or(ReadError::TooLarge(BODY_LIMIT))?)
+        }
+    }
 }

@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use http::StatusCode;
 use http::header::{self, HeaderValue};
 
 use super::{Endpoint, Gate, Mode, Trace};
+use crate::body::{Body, ReadError, Within};
 use crate::credential::{self, Reading, Refused};
 use crate::device;
 use crate::directory::{Entry, Provider};
@@ -27,7 +29,7 @@ impl Gate {
         &self,
         mode: Option<Mode<'_>>,
         endpoint: Endpoint,
-        request: Request,
+        request: &mut Request,
         target: &Target,
         peer: &Peer,
         trace: &mut Trace,
@@ -40,8 +42,7 @@ impl Gate {
         if trace.span.is_some() {
             trace.route = Some(endpoint.route().into());
         }
-        let (headers, body) = request.into_parts();
-        let headers = &headers;
+        let (headers, body) = request.parts();
         let client = || site.forwarding.client(headers, peer.address).address;
         let query = target.query().unwrap_or_default();
         if let Some(id) = endpoint.organization() {
@@ -57,7 +58,7 @@ impl Gate {
             Endpoint::Jwks => jwks(site.assertion_keys().jwks()),
             Endpoint::ConfirmLogout => site.logout.confirm(headers)?,
             Endpoint::Logout => {
-                let (form, _) = body.read_whole(FORM_LIMIT).await?;
+                let form = form(body, FORM_LIMIT).await?;
                 let (answer, ended) = site.logout.leave(headers, &form, now).await?;
                 for sign_in in ended {
                     trace.note(AuditEvent::SignOut, &sign_in);
@@ -67,19 +68,19 @@ impl Gate {
             Endpoint::SignedOut => site.logout.returned(query, headers, now).await,
             Endpoint::DevicePage => site.device.page(query, headers, client(), now)?,
             Endpoint::DeviceAnswer => {
-                let (form, _) = body.read_whole(FORM_LIMIT).await?;
+                let form = form(body, FORM_LIMIT).await?;
                 site.device.answer(headers, &form, client(), now, &mut trace.notes)?
             }
             Endpoint::DeviceBegin => {
-                let (form, _) = body.read_whole(FORM_LIMIT).await?;
+                let form = form(body, FORM_LIMIT).await?;
                 site.device.begin(headers, &form, client(), now)?
             }
             Endpoint::DeviceToken => {
-                let (form, _) = body.read_whole(FORM_LIMIT).await?;
+                let form = form(body, FORM_LIMIT).await?;
                 site.device.token(&form, now, &mut trace.notes)?
             }
             Endpoint::RevokeToken => {
-                let (form, _) = body.read_whole(FORM_LIMIT).await?;
+                let form = form(body, FORM_LIMIT).await?;
                 site.device.revoke(headers, &form, &mut trace.notes)?
             }
             Endpoint::Whoami => {
@@ -105,7 +106,7 @@ impl Gate {
             Endpoint::RecoveryPage(id) => site.recovery.page(self.recoverable(&id)?),
             Endpoint::Recovery(id) => {
                 let entry = self.recoverable(&id)?;
-                let (form, _) = body.read_whole(FORM_LIMIT).await?;
+                let form = form(body, FORM_LIMIT).await?;
                 let entered = site.recovery.enter(entry, headers, &form, client(), now);
                 match entered.as_ref().ok().and_then(|(_, sign_in)| sign_in.as_ref()) {
                     Some(sign_in) => {
@@ -118,7 +119,7 @@ impl Gate {
             }
             Endpoint::CallbackForm(id) => {
                 self.entry(&id)?;
-                let (form, _) = body.read_whole(FORM_LIMIT).await?;
+                let form = form(body, FORM_LIMIT).await?;
                 site.login.form_post(target.path(), &form).map_err(|f| failed(id, f))?
             }
             Endpoint::Callback(id) => {
@@ -130,7 +131,7 @@ impl Gate {
             }
             Endpoint::BackChannelLogout(id) => {
                 let entry = self.entry(&id)?;
-                let (form, _) = body.read_whole(FORM_LIMIT).await?;
+                let form = form(body, FORM_LIMIT).await?;
                 let answer = site.logout.back_channel(entry, &form, now).await;
                 trace.by_provider(SignedOutBy::BackChannel, answer.map(|(a, n)| (a, Some(n))))?
             }
@@ -147,7 +148,7 @@ impl Gate {
             },
             Endpoint::Acs(id, acs) => {
                 let entry = self.entry(&id)?;
-                let (form, _) = body.read_whole(SAML_FORM_LIMIT).await?;
+                let form = form(body, SAML_FORM_LIMIT).await?;
                 let arrival = (acs, target.path());
                 let from = login::Sender { headers, client: client() };
                 let finished = site.login.acs(entry, arrival, &form, from, now).await;
@@ -160,7 +161,7 @@ impl Gate {
             }
             Endpoint::SloForm(id) => {
                 let entry = self.entry(&id)?;
-                let (form, _) = body.read_whole(SAML_FORM_LIMIT).await?;
+                let form = form(body, SAML_FORM_LIMIT).await?;
                 let answer = site.logout.slo_post(entry, &form, client(), now).await;
                 trace.by_provider(SignedOutBy::Saml, answer)?
             }
@@ -235,6 +236,17 @@ impl Gate {
 
 fn failed(organization: OrganizationId, failure: Failure) -> Error {
     Error::Login { organization, failure: Box::new(failure) }
+}
+
+/// A form that was posted; what is left of one that is too large stays with the request.
+async fn form(body: &mut Body, limit: usize) -> Result<Bytes, ReadError> {
+    match std::mem::take(body).read_within(limit).await? {
+        Within::Whole(bytes, _) => Ok(bytes),
+        Within::Longer(rest) => {
+            *body = rest;
+            Err(ReadError::TooLarge(limit))
+        }
+    }
 }
 
 /// The keys of the upstream assertion (RFC 7517 §5); caches may keep them for five minutes.

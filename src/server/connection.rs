@@ -23,6 +23,7 @@ use super::incoming::unify;
 use super::library;
 use super::plain::{self, Left};
 use super::registry::{Entered, Entry, Order};
+use super::unread;
 use super::watched::Watch;
 use super::worker::Thread;
 use crate::body::Body;
@@ -82,7 +83,8 @@ where
         async move {
             unify(&mut request);
             let mut request = Request::from(request);
-            let response = thread.serve.answer(&mut request, &peer).await;
+            let mut response = thread.serve.answer(&mut request, &peer).await;
+            unread::tell(&mut request, &mut response).await;
             if response.status() == StatusCode::SWITCHING_PROTOCOLS {
                 watch.upgrades();
             }

@@ -4,6 +4,7 @@
 mod apart;
 mod credentials;
 mod fields;
+mod framing;
 mod grpc;
 
 use crate::support::answer::Answer;

@@ -6,7 +6,7 @@ use serde_json::json;
 use crate::support::answer::Answer;
 use crate::support::browser::SESSION;
 use crate::support::setup::SITE;
-use crate::support::tool;
+use crate::support::tool::{self, Wire};
 use crate::support::world::World;
 
 /// A kind of client, by what it sends.
@@ -555,6 +555,55 @@ async fn a_body_that_names_the_organization_is_read_once_and_goes_on_as_it_was()
         [br#"{"name":"new","organization":"acme","x":""#, &[b'x'; 70_000][..], b"\"}"].concat();
     tool::send(address, line, &headers, &large).await.refused(413, "body-too-large");
     assert_eq!(world.hub.received().len(), before, "nothing has reached the hub");
+}
+
+#[tokio::test]
+async fn an_answer_says_that_the_connection_ends_when_a_body_stands_in_the_way() {
+    let world = World::start().await;
+    let head = |path: &str, more: &str| {
+        format!(
+            "POST {path} HTTP/1.1\r\nHost: hub.example.com\r\nContent-Type: application/json\r\n\
+             {more}\r\n"
+        )
+    };
+    for (path, status) in
+        [("/acme/bert/upload", 403), ("/-/sso/session", 405), ("/api/repos/create", 413)]
+    {
+        // Nobody waits for what has not come, and who waits to be asked for it is not asked.
+        for more in
+            ["Content-Length: 100000\r\n", "Expect: 100-continue\r\nContent-Length: 70000\r\n"]
+        {
+            let mut wire = Wire::open(world.gate.address, head(path, more)).await;
+            let answer = tool::parse(&wire.rest().await);
+            assert_eq!(
+                (answer.status, answer.header("connection")),
+                (status, Some("close")),
+                "{path}"
+            );
+        }
+    }
+    // Much does, even if it is on its way already.
+    let much = format!(
+        "{}{}",
+        head("/acme/bert/upload", "Content-Length: 300000\r\n"),
+        "x".repeat(300_000)
+    );
+    let mut wire = Wire::open(world.gate.address, much).await;
+    assert_eq!(tool::parse(&wire.rest().await).header("connection"), Some("close"));
+    // What is here already does not stand in the way.
+    let whole = |body: &str, more: &str| format!("{}{body}", head("/acme/bert/upload", more));
+    for first in [
+        whole(&"x".repeat(5000), "Content-Length: 5000\r\n"),
+        whole("2\r\nab\r\n1\r\nc\r\n0\r\n\r\n", "Transfer-Encoding: chunked\r\n"),
+        whole("", "Content-Length: 0\r\n"),
+    ] {
+        let next =
+            "GET /-/sso/session HTTP/1.1\r\nHost: hub.example.com\r\nConnection: close\r\n\r\n";
+        let mut wire = Wire::open(world.gate.address, format!("{first}{next}")).await;
+        let both = String::from_utf8(wire.rest().await).unwrap();
+        assert_eq!(both.matches("HTTP/1.1 ").count(), 2, "{both}");
+        assert_eq!(both.matches("connection: close").count(), 1, "{both}");
+    }
 }
 
 #[tokio::test]

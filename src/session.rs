@@ -178,13 +178,22 @@ impl Sessions {
         })
     }
 
-    /// Ends every sign-in that the provider or an administrator names; says whose they were, one
-    /// for each session.
+    /// Ends every sign-in that the provider or an administrator names, also those that are still
+    /// under way; says whose they were, one for each session.
     ///
     /// # Errors
-    /// When the store cannot say; the tombstone is set all the same.
+    /// When the store cannot say; what is under way is ended all the same.
     pub fn revoke(&self, selector: &Selector) -> Result<Vec<Person>, Error> {
         self.tombstones.set(selector.clone());
+        self.end_live(selector)
+    }
+
+    /// Ends the sign-ins that are there, and keeps nothing in mind: for a word that anybody could
+    /// have said.
+    ///
+    /// # Errors
+    /// When the store cannot say.
+    pub fn end_live(&self, selector: &Selector) -> Result<Vec<Person>, Error> {
         let keys = match &self.store {
             Store::Memory(memory) => memory.matching(selector),
         };
@@ -192,8 +201,7 @@ impl Sessions {
         for key in &keys {
             self.change(key, |session| {
                 let mut sign_ins = session.principal.sign_ins().iter();
-                let named =
-                    sign_ins.find(|s| s.ended.is_none() && selector.matches(s, s.signed_in_at))?;
+                let named = sign_ins.find(|s| s.ended.is_none() && selector.names(s))?;
                 people.push(Person::of(named));
                 Some(session.ended(&named.organization))
             })?;

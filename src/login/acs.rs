@@ -105,7 +105,7 @@ impl Login {
     ) -> Result<(Answer, SignIn), Error> {
         let Asked::Saml { request_id, .. } = &pending.asked else { return Err(Error::Protocol) };
         let person = provider.finish(acs, response, Some(request_id), from.client, now).await?;
-        let vouched = vouched(person, pending.begun_at());
+        let vouched = vouched(person, pending.begun_at);
         self.admit(entry, vouched, &pending.return_to(), from.headers, None, now).await
     }
 

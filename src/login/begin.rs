@@ -5,7 +5,7 @@ use std::time::SystemTime;
 
 use url::Url;
 
-use super::pending::{Asked, Pending, fresh_handle, seconds};
+use super::pending::{Asked, Pending, fresh_handle};
 use super::{Error, Failure, Login};
 use crate::config::PublicUrl;
 use crate::directory::{Entry, Provider};
@@ -116,7 +116,7 @@ impl Login {
         let pending = Pending {
             asked: Asked::Saml { handle, request_id: begun.request_id },
             return_to: return_to.to_string(),
-            begun_at: seconds(now),
+            begun_at: now,
         };
         let mut response = deliver(begun.delivery, &entry.config.policy.display_name);
         for cookie in self.remember(&entry.config.policy.id, &pending, headers)? {
@@ -143,7 +143,7 @@ impl Login {
         let pending = Pending {
             asked: Asked::Oidc(begun.transaction),
             return_to: return_to.to_string(),
-            begun_at: seconds(now),
+            begun_at: now,
         };
         let mut response = respond::see_other(&begun.location);
         for cookie in self.remember(&entry.config.policy.id, &pending, headers)? {

@@ -1,6 +1,6 @@
 //! What is remembered of a sign-in under way: sealed, in a cookie of its own for each.
 
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use aws_lc_rs::{digest, rand};
 use base64::Engine;
@@ -24,8 +24,8 @@ pub(super) struct Pending {
     pub(super) asked: Asked,
     /// Where the person wanted to go.
     pub(super) return_to: String,
-    /// Seconds since 1970.
-    pub(super) begun_at: u64,
+    /// When it was begun, as precisely as a logout is dated.
+    pub(super) begun_at: SystemTime,
 }
 
 /// What was asked, and what the answer must name.
@@ -56,13 +56,6 @@ impl Pending {
     /// Where the person wanted to go, checked again at use.
     pub(super) fn return_to(&self) -> ReturnTo {
         ReturnTo::parse(&self.return_to).unwrap_or_else(ReturnTo::account_page)
-    }
-
-    /// When it was begun.
-    pub(super) fn begun_at(&self) -> SystemTime {
-        SystemTime::UNIX_EPOCH
-            .checked_add(Duration::from_secs(self.begun_at))
-            .unwrap_or(SystemTime::UNIX_EPOCH)
     }
 }
 
@@ -136,17 +129,12 @@ impl Login {
         let name = format!("{}{}", self.cookie.name(), suffix(&fingerprint(state)));
         let plain = self.sealer.open(&purpose(organization), headers::cookie(headers, &name)?)?;
         let pending: Pending = serde_json::from_slice(&plain).ok()?;
-        let age = seconds(now).checked_sub(pending.begun_at)?;
-        (pending.asked.state() == state && age <= PATIENCE.as_secs()).then_some(pending)
+        let age = now.duration_since(pending.begun_at).ok()?;
+        (pending.asked.state() == state && age <= PATIENCE).then_some(pending)
     }
 
     /// The `Set-Cookie` that takes a sign-in's cookie away.
     pub(super) fn forget(&self, state: &str) -> String {
         self.cookie.set(&suffix(&fingerprint(state)), "", 0)
     }
-}
-
-/// Seconds since 1970.
-pub(super) fn seconds(at: SystemTime) -> u64 {
-    at.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }

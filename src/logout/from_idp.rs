@@ -45,8 +45,8 @@ impl Logout {
     }
 
     /// A front-channel call (OIDC Front-Channel Logout 1.0 §2): ends the session that `iss` and
-    /// `sid` name together. Nothing else is revoked, here or at the provider: the call is not
-    /// authenticated.
+    /// `sid` name together, if it is here. Nothing else is revoked, here or at the provider, and
+    /// nothing is remembered: the call is not authenticated.
     ///
     /// # Errors
     /// When a parameter is missing or doubled, or the issuer is another one.
@@ -72,7 +72,7 @@ impl Logout {
         if !party.issuer_matches(&issuer) || sid.is_empty() {
             return Err(Error::Parameters);
         }
-        let sessions = self.sessions.revoke(&Selector {
+        let sessions = self.sessions.end_live(&Selector {
             organization: entry.config.policy.id.clone(),
             issuer: issuer.into(),
             subject: None,

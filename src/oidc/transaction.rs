@@ -65,7 +65,7 @@ pub struct Transaction {
     #[serde(rename = "i")]
     pub(super) issuer: String,
     #[serde(rename = "t")]
-    pub(super) created: u64,
+    pub(super) created: SystemTime,
     #[serde(rename = "m", default, skip_serializing_if = "Option::is_none")]
     pub(super) max_age: Option<u64>,
     #[serde(rename = "a", default, skip_serializing_if = "Vec::is_empty")]
@@ -85,7 +85,7 @@ impl Transaction {
             nonce: random()?,
             verifier: random()?,
             issuer: issuer.as_str().to_owned(),
-            created: seconds(now),
+            created: now,
             max_age: max_age.map(|age| age.as_secs()),
             acr_values,
         })
@@ -99,8 +99,8 @@ impl Transaction {
 
     /// When the sign-in began.
     #[must_use]
-    pub fn created(&self) -> SystemTime {
-        SystemTime::UNIX_EPOCH + Duration::from_secs(self.created.min(u64::from(u32::MAX)))
+    pub const fn created(&self) -> SystemTime {
+        self.created
     }
 
     /// Whether an answer with `state` belongs to this sign-in, at this issuer, in time.
@@ -111,11 +111,12 @@ impl Transaction {
         if self.issuer != issuer.as_str() {
             return Err(Error::State(StateError::Issuer));
         }
-        let created = self.created();
-        if created > now + LEEWAY || now >= created + TRANSACTION_LIFE {
-            return Err(Error::State(StateError::Age));
-        }
-        Ok(())
+        // Another machine's clock may be a little ahead.
+        let in_time = match now.duration_since(self.created) {
+            Ok(age) => age < TRANSACTION_LIFE,
+            Err(ahead) => ahead.duration() <= LEEWAY,
+        };
+        if in_time { Ok(()) } else { Err(Error::State(StateError::Age)) }
     }
 }
 
@@ -129,8 +130,4 @@ fn random() -> Result<String, SigningError> {
     let mut bytes = [0; 32];
     rand::fill(&mut bytes).map_err(|_| SigningError)?;
     Ok(URL_SAFE_NO_PAD.encode(bytes))
-}
-
-pub(super) fn seconds(time: SystemTime) -> u64 {
-    time.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }

@@ -110,11 +110,7 @@ impl Memory {
         self.sessions
             .iter()
             .filter(|(_, session)| {
-                session
-                    .principal
-                    .sign_ins()
-                    .iter()
-                    .any(|s| s.ended.is_none() && selector.matches(s, s.signed_in_at))
+                session.principal.sign_ins().iter().any(|s| s.ended.is_none() && selector.names(s))
             })
             .map(|(key, _)| *key)
             .collect()

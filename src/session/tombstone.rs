@@ -22,7 +22,7 @@ pub struct Selector {
     pub idp_session: Option<String>,
     /// The person, by a SAML name id.
     pub idp_name: Option<NameId>,
-    /// Only what was begun until then.
+    /// Of the sign-ins that are under way, only what was begun until then.
     pub until: SystemTime,
 }
 
@@ -41,9 +41,9 @@ impl Selector {
         })
     }
 
-    /// Whether the logout names this sign-in, which was begun at `begun_at`.
+    /// Whether the logout names this sign-in.
     #[must_use]
-    pub fn matches(&self, sign_in: &SignIn, begun_at: SystemTime) -> bool {
+    pub fn names(&self, sign_in: &SignIn) -> bool {
         let subject = self.subject.as_deref();
         let idp_session = self.idp_session.as_deref();
         sign_in.organization == self.organization
@@ -55,7 +55,6 @@ impl Selector {
                 .idp_name
                 .as_ref()
                 .is_none_or(|name| idp_name(sign_in).is_some_and(|own| own.is_same(name)))
-            && (idp_session.is_some() || begun_at <= self.until)
     }
 }
 
@@ -128,6 +127,6 @@ impl Tombstones {
             .into_iter()
             .flatten()
             .filter_map(|key| self.set.get(&key))
-            .any(|selectors| selectors.iter().any(|selector| selector.matches(sign_in, begun_at)))
+            .any(|all| all.iter().any(|one| begun_at <= one.until && one.names(sign_in)))
     }
 }

@@ -353,6 +353,51 @@ async fn a_logout_outruns_the_sign_in_that_is_under_way() {
 }
 
 #[tokio::test]
+async fn a_sign_in_that_begins_after_a_logout_is_good_at_once() {
+    let world = World::start().await;
+    let mut browser = world.signed_in("acme", "bob").await;
+    let sid = world.acme.sid("bob").unwrap();
+    let subject = token(&world, "bob");
+    let session = world.acme.logout_token(CLIENT, None, Some(&sid)).unwrap();
+    let both = world.acme.logout_token(CLIENT, Some("00u-acme-bob"), Some(&sid)).unwrap();
+    for token in [Some(subject), Some(session), Some(both), None] {
+        world.clock.advance(Duration::from_millis(300));
+        browser.fetch("/acme/bert").await.expect(200);
+        match token {
+            Some(token) => back_channel(&world, &token).await.expect(200),
+            None => front_channel(&world, &sid).await.expect(200),
+        };
+        browser.fetch("/acme/bert").await.refused(401, "session-revoked");
+        // The provider keeps its session, so its name is the same again.
+        world.clock.advance(Duration::from_millis(1));
+        browser.open("/-/sso/acme/login").await.expect(200);
+        assert_eq!(world.acme.sid("bob").unwrap(), sid);
+        browser.fetch("/acme/bert").await.expect(200);
+    }
+}
+
+#[tokio::test]
+async fn a_front_channel_call_is_no_word_on_a_sign_in_that_is_still_to_come() {
+    let world = World::start().await;
+    let mut browser = world.browser();
+    let callback = browser.callback_of("acme", "bob").await;
+    world.clock.advance(Duration::from_secs(1));
+    // Anybody can call.
+    front_channel(&world, &world.acme.sid("bob").unwrap()).await.expect(200);
+    world.clock.advance(Duration::from_secs(1));
+    browser.load_url(&callback).await.expect(303);
+    browser.fetch("/acme/bert").await.expect(200);
+}
+
+/// A front-channel call that names a session, without a cookie.
+async fn front_channel(world: &World, sid: &str) -> Answer {
+    let query = url::form_urlencoded::Serializer::new(String::new())
+        .extend_pairs([("iss", world.acme.issuer()), ("sid", sid)])
+        .finish();
+    world.browser().load(&format!("/-/sso/acme/oidc/frontchannel-logout?{query}")).await
+}
+
+#[tokio::test]
 async fn a_front_channel_call_ends_the_session_that_it_names_and_revokes_nothing() {
     let world = World::start().await;
     let mut browser = world.signed_in("acme", "bob").await;

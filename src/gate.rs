@@ -32,7 +32,7 @@ use crate::hub::Found;
 use crate::message::{Request, Response};
 use crate::observe::{Access, Happening, Outcome, Recorder, RequestSpan, Said, within};
 use crate::peer::{Door, Peer};
-use crate::policy::{Decision, OrganizationId, Reason, Subject, decide};
+use crate::policy::{Decision, OrganizationId, Reason, Subject, Target, decide};
 use crate::proxy::Proxy;
 
 use endpoint::Endpoint;
@@ -180,6 +180,11 @@ impl Gate {
         response
     }
 
+    /// Our page that the target names.
+    fn endpoint(&self, target: &Target) -> Option<Result<Endpoint, Reason>> {
+        Endpoint::of(target, self.site.profile, self.site.cli_sign_in)
+    }
+
     /// The whole product in one function.
     async fn answer(
         &self,
@@ -190,7 +195,7 @@ impl Gate {
     ) -> Result<Response, Error> {
         let (site, now) = (&*self.site, trace.at);
         let target = target::parse(request, &site.public_url)?;
-        if let Some(endpoint) = Endpoint::of(&target, site.profile, site.cli_sign_in) {
+        if let Some(endpoint) = self.endpoint(&target) {
             trace.outcome = Outcome::Own;
             let endpoint = endpoint.map_err(Error::Page)?;
             // In a box: a sign-in's state is large, and would be moved about with every request.

@@ -180,7 +180,8 @@ impl<'r> Section<'r> {
         if let Some((_, choice)) = choices.iter().find(|(word, _)| *word == text) {
             return Some(*choice);
         }
-        let near = choices.iter().find(|(word, _)| distance(word, text) <= 2);
+        // In a short word every letter counts: "on" is not nearly "off".
+        let near = choices.iter().find(|(word, _)| distance(word, text) <= (word.len() / 3).min(2));
         let words: Vec<&str> = choices.iter().map(|(word, _)| *word).collect();
         let remedy = match near {
             Some((word, _)) => format!("did you mean {word:?}?"),

@@ -3,7 +3,6 @@
 
 use http::StatusCode;
 
-use super::endpoint::Endpoint;
 use super::request_id::ID;
 use super::{Gate, target};
 use crate::clock::stopwatch;
@@ -38,7 +37,7 @@ impl Gate {
             Question::read(bytes, most, &self.marks, &site.managed, &site.public_url)?;
         let (started, now) = (stopwatch(), site.clock.now());
         let target = target::plain(question.method, question.path)?;
-        if Endpoint::of(&target, site.profile, site.cli_sign_in).is_some() {
+        if self.endpoint(&target).is_some() {
             return None;
         }
         let Ok(Found::Claimed(claimed)) = site.hub.find(&target) else { return None };

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::net::IpAddr;
 
-use http::header;
+use http::header::{self, HeaderValue};
 use http::{Method, Uri};
 use url::Url;
 
@@ -16,7 +16,7 @@ use crate::login;
 use crate::message::{Request, Response};
 use crate::observe::Outcome;
 use crate::peer::Peer;
-use crate::policy::{OrganizationId, ReturnTo};
+use crate::policy::{OrganizationId, Reason, ReturnTo, Target};
 use crate::respond::{self, Dialect, Party, Refusal, Telling};
 
 /// What is kept of a request for its answer and its log line; the request itself moves on.
@@ -171,6 +171,10 @@ impl Gate {
             credential: about.telling.shows_credentials(),
         };
         let mut response = respond::refuse(about.dialect(), &refusal);
+        if reason == Reason::MethodNotAllowed {
+            // RFC 9110 §15.5.6.
+            response.headers_mut().insert(header::ALLOW, self.methods_of(&about.uri));
+        }
         if let Error::Login { failure, .. } = error
             && let Some(clear) = &failure.clear
         {
@@ -181,6 +185,21 @@ impl Gate {
             contract.refuse(&mut response, reason, &self.site.public_url);
         }
         response
+    }
+
+    /// The methods of a page of ours; elsewhere, those that are passed on.
+    fn methods_of(&self, uri: &Uri) -> HeaderValue {
+        let is_one = |method| {
+            let target = uri.path_and_query().and_then(|path| Target::parse(method, path).ok());
+            let page = target.and_then(|target| self.endpoint(&target));
+            page.is_some_and(|page| page.is_ok())
+        };
+        HeaderValue::from_static(match (is_one(Method::GET), is_one(Method::POST)) {
+            (true, true) => "GET, HEAD, POST",
+            (true, false) => "GET, HEAD",
+            (false, true) => "POST",
+            (false, false) => "GET, HEAD, OPTIONS, POST, PUT, PATCH, DELETE",
+        })
     }
 
     /// The organization, if there is one of that id: a log label is never the client's word.

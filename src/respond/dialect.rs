@@ -53,6 +53,7 @@ pub struct Telling {
     agent: Option<FieldValue>,
     fetch_mode: Option<FieldValue>,
     fetch_dest: Option<FieldValue>,
+    fetch_site: Option<FieldValue>,
     credentials: bool,
     upgrade: bool,
     requested_with: bool,
@@ -69,6 +70,7 @@ impl Telling {
             _ => match name.as_str() {
                 "sec-fetch-mode" => &mut self.fetch_mode,
                 "sec-fetch-dest" => &mut self.fetch_dest,
+                "sec-fetch-site" => &mut self.fetch_site,
                 "x-requested-with" => return self.requested_with = true,
                 _ => return,
             },
@@ -88,6 +90,20 @@ impl Telling {
         fn text(value: Option<&FieldValue>) -> Option<&str> {
             value.and_then(|value| value.to_str().ok())
         }
+        let loads = method == Method::GET || method == Method::HEAD;
+        // Fetch Metadata §2: what the browser itself says of the request. Nothing else says it.
+        let (mode, dest) = (text(self.fetch_mode.as_ref()), text(self.fetch_dest.as_ref()));
+        match (mode, dest) {
+            (
+                Some("navigate") | None,
+                Some("iframe" | "frame" | "embed" | "object" | "fencedframe"),
+            ) => return Dialect::Frame,
+            (Some("navigate"), _) | (None, Some("document")) if loads => return Dialect::Page,
+            (Some("navigate"), _) | (None, Some("document")) => return Dialect::Form,
+            (Some(_), _) | (None, Some(_)) => return Dialect::Script,
+            (None, None) if self.fetch_site.is_some() => return Dialect::Script,
+            (None, None) => {}
+        }
         let credentials = self.credentials;
         let accept = text(self.accept.as_ref()).unwrap_or_default();
         if path.contains("/info/lfs/") || accept.contains(LFS) {
@@ -102,18 +118,6 @@ impl Telling {
             return Dialect::Git { credentials };
         }
         let asks_for_html = accept.contains("text/html");
-        let loads = method == Method::GET || method == Method::HEAD;
-        if let Some(mode) = text(self.fetch_mode.as_ref()) {
-            // Fetch Metadata §2: what the browser itself says of the request.
-            return match (mode, text(self.fetch_dest.as_ref())) {
-                ("navigate", Some("iframe" | "frame" | "embed" | "object" | "fencedframe")) => {
-                    Dialect::Frame
-                }
-                ("navigate", _) if loads => Dialect::Page,
-                ("navigate", _) => Dialect::Form,
-                _ => Dialect::Script,
-            };
-        }
         if accept.contains("text/event-stream") || self.upgrade || self.requested_with {
             return Dialect::Script;
         }
@@ -155,6 +159,11 @@ mod tests {
             &[html, ("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "iframe")],
             Dialect::Frame,
         );
+        check("GET /acme/m", &[html, ("sec-fetch-dest", "iframe")], Dialect::Frame);
+        check("GET /acme/m", &[("sec-fetch-dest", "frame")], Dialect::Frame);
+        check("GET /acme/m", &[html, ("sec-fetch-dest", "document")], Dialect::Page);
+        check("GET /acme/m", &[html, ("sec-fetch-dest", "empty")], Dialect::Script);
+        check("GET /acme/m", &[html, ("sec-fetch-site", "same-origin")], Dialect::Script);
         check("POST /acme/m", &[html], Dialect::Form);
         check("POST /acme/m", &[html, ("sec-fetch-mode", "navigate")], Dialect::Form);
         check("GET /acme/m", &[html, ("sec-fetch-mode", "cors")], Dialect::Script);
@@ -164,6 +173,15 @@ mod tests {
         check("GET /acme/m", &[("accept", "*/*")], Dialect::Tool);
         check("GET /acme/m", &[], Dialect::Tool);
         check("PUT /acme/m", &[html], Dialect::Tool);
+    }
+
+    #[test]
+    fn a_browser_is_never_asked_for_a_password() {
+        for path in ["/acme/m/blob/main/info/refs", "/acme/m/blob/main/info/lfs/x"] {
+            let get = format!("GET {path}");
+            check(&get, &[("sec-fetch-mode", "navigate")], Dialect::Page);
+            check(&get, &[("sec-fetch-mode", "cors")], Dialect::Script);
+        }
     }
 
     #[test]

@@ -183,7 +183,7 @@ fn decorate(headers: &mut HeaderMap, refusal: &Refusal<'_>) {
         header::VARY,
         const {
             HeaderValue::from_static(
-                "Cookie, Authorization, Accept, Sec-Fetch-Mode, Sec-Fetch-Dest",
+                "Cookie, Authorization, Accept, Sec-Fetch-Mode, Sec-Fetch-Dest, Sec-Fetch-Site",
             )
         },
     );

@@ -64,7 +64,10 @@ impl Admin {
     /// does not change that, since whoever is signed in stays so. `/metrics`: for Prometheus.
     fn answer<B>(&self, request: &Request<B>) -> Response<Body> {
         if !matches!(*request.method(), Method::GET | Method::HEAD) {
-            return text(StatusCode::METHOD_NOT_ALLOWED, "only GET\n".into());
+            let mut refused = text(StatusCode::METHOD_NOT_ALLOWED, "only GET\n".into());
+            let methods = const { HeaderValue::from_static("GET, HEAD") };
+            refused.headers_mut().insert(header::ALLOW, methods);
+            return refused;
         }
         match request.uri().path() {
             "/livez" => text(StatusCode::OK, "ok\n".into()),

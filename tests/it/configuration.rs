@@ -626,6 +626,11 @@ fn domains_and_patterns_are_read_or_refused() {
         "organization[acme].enforcement: \"enforce\" is none of off, optional, enforced; did you mean \"enforced\"?",
     );
     check(
+        "organization.enforcement",
+        "\"on\"",
+        "organization[acme].enforcement: \"on\" is none of off, optional, enforced; write one of off, optional, enforced",
+    );
+    check(
         "organization.default_role",
         "\"none\"",
         "organization[acme].default_role: \"none\" is none of read, contributor, write, admin; write one of read, contributor, write, admin",

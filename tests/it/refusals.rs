@@ -504,9 +504,19 @@ async fn what_stands_under_our_prefix_and_is_no_page_never_reaches_the_hub() {
         ("POST /-/sso/acme/login", 405, "method-not-allowed"),
         ("PUT /-/sso/acme/oidc/callback", 405, "method-not-allowed"),
         ("OPTIONS /-/sso/logout", 405, "method-not-allowed"),
+        ("GET /-/sso/acme/saml/acs", 405, "method-not-allowed"),
         ("GET /-/sso/acme/oidc/callback", 400, "bad-parameters"),
     ] {
         let answer = tool::ask(world.gate.address, line, &cookie).await.refused(status, reason);
+        let allowed = match line {
+            "DELETE /-/sso/" | "POST /-/sso/session" | "POST /-/sso/acme/login" => {
+                Some("GET, HEAD")
+            }
+            "PUT /-/sso/acme/oidc/callback" | "OPTIONS /-/sso/logout" => Some("GET, HEAD, POST"),
+            "GET /-/sso/acme/saml/acs" => Some("POST"),
+            _ => None,
+        };
+        assert_eq!(answer.header("allow"), allowed, "{line}");
         let line = world.gate.lines.of(answer.request_id()).await;
         assert_eq!((&line["decision"], &line["reason"]), (&json!("own"), &json!(reason)));
     }

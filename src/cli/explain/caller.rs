@@ -34,8 +34,8 @@ impl State {
 }
 
 impl Caller {
-    /// Parses the text; what stands before a slash is an organization only if there is one of that
-    /// id, because subjects may hold slashes too.
+    /// Parses the text. What stands before the first slash is an organization, if it could be one:
+    /// a subject that holds slashes is written behind its organization.
     pub(super) fn parse(
         text: &str,
         is_organization: impl Fn(&str) -> bool,
@@ -58,6 +58,9 @@ impl Caller {
         let (organization, subject) = match who.split_once('/') {
             Some((organization, subject)) if is_organization(organization) => {
                 (Some(organization.to_owned()), subject)
+            }
+            Some((organization, _)) if OrganizationId::parse(organization).is_ok() => {
+                return Err(format!("there is no organization {organization:?}: {wanted}"));
             }
             Some(_) | None => (None, who),
         };
@@ -141,10 +144,19 @@ mod tests {
     fn a_caller_is_a_subject_and_a_role() {
         check("alice@acme.com:write", Some((None, "alice@acme.com", Role::Write, State::Live)));
         check("acme/00u1:admin", Some((Some("acme"), "00u1", Role::Admin, State::Live)));
-        check("other/00u1:admin", Some((None, "other/00u1", Role::Admin, State::Live)));
+        check("Other/00u1:admin", Some((None, "Other/00u1", Role::Admin, State::Live)));
         check("a:b:read:expired", Some((None, "a:b", Role::Read, State::Expired)));
         check("acme/a/b:read:revoked", Some((Some("acme"), "a/b", Role::Read, State::Revoked)));
-        for bad in ["", "alice", "alice:", "alice:owner", ":read", "acme/:read", "alice:expired"] {
+        for bad in [
+            "",
+            "alice",
+            "alice:",
+            "alice:owner",
+            ":read",
+            "acme/:read",
+            "alice:expired",
+            "other/00u1:admin",
+        ] {
             check(bad, None);
         }
     }

@@ -192,7 +192,7 @@ def compose(report):
                  "127.0.0.1" in services["hub"]["command"] and not any(port.endswith(":3000") for port in services["hub"]["ports"]), services["hub"])
     with tempfile.TemporaryDirectory() as place:
         config = pathlib.Path(place) / "hubgate.toml"
-        text = (folder / "hubgate.toml").read_text().replace("/run/secrets/", f"{place}/run/secrets/")
+        text = (folder / "hubgate/hubgate.toml").read_text().replace("/run/secrets/", f"{place}/run/secrets/")
         for wanted in re.findall(re.escape(place) + r"/(run/secrets/[^\"]+)", text):
             configuration.secret(place, wanted)
         config.write_text(text)

@@ -188,10 +188,11 @@ def compose(report):
                  gate["read_only"] is True and gate["cap_drop"] == ["ALL"] and gate["security_opt"] == ["no-new-privileges:true"], gate)
     open_ports = [port for service in services.values() for port in service.get("ports", []) if not port.startswith("127.0.0.1:")]
     report.check("compose: everything is on loopback", not open_ports, open_ports)
-    report.check("compose: the hub is reachable through the gate only", "ports" not in services["hub"])
+    report.check("compose: the hub listens on loopback, and its network's open ports are not its own",
+                 "127.0.0.1" in services["hub"]["command"] and not any(port.endswith(":3000") for port in services["hub"]["ports"]), services["hub"])
     with tempfile.TemporaryDirectory() as place:
         config = pathlib.Path(place) / "hubgate.toml"
-        text = (folder / "hubgate.toml").read_text().replace("/run/secrets/", f"{place}/run/secrets/")
+        text = (folder / "hubgate/hubgate.toml").read_text().replace("/run/secrets/", f"{place}/run/secrets/")
         for wanted in re.findall(re.escape(place) + r"/(run/secrets/[^\"]+)", text):
             configuration.secret(place, wanted)
         config.write_text(text)

@@ -39,9 +39,9 @@ def run(report):
         "KC_HTTP_PORT": str(keycloak_port), "KC_HTTP_MANAGEMENT_PORT": str(health_port), "KC_HOSTNAME": f"http://localhost:{keycloak_port}",
     })
     hub = Process("hub-compose", [sys.executable, "-u", FILES / "hub.py", "127.0.0.1", str(hub_port)])
-    config = with_ports((FILES / "hubgate.toml").read_text())
+    config = with_ports((FILES / "hubgate/hubgate.toml").read_text())
     for old, new in [("0.0.0.0:8080", f"127.0.0.1:{ports['localhost:8080']}"), ("127.0.0.1:9090", f"127.0.0.1:{admin_port}"),
-                     ("http://hub:3000", f"http://127.0.0.1:{hub_port}"), ("/run/secrets/", f"{FILES}/secrets/")]:
+                     ("http://127.0.0.1:3000", f"http://127.0.0.1:{hub_port}"), ("/run/secrets/", f"{FILES}/secrets/")]:
         check(f"the configuration says {old} once", config.count(old) == 1, config)
         config = config.replace(old, new)
     (place / "hubgate.toml").write_text(config)

@@ -9,6 +9,7 @@ use http::{Extensions, Method, StatusCode, Uri, Version};
 use crate::body::Body;
 use crate::fields::Fields;
 use crate::peer::Peer;
+use crate::policy::Reason;
 
 /// A request.
 #[derive(Debug, Default)]
@@ -50,9 +51,12 @@ pub trait Answers: 'static {
 
     /// Answers any request. It is lent, and stands in one place all the while.
     fn answer(&self, request: &mut Request, peer: &Peer) -> impl Future<Output = Response>;
+
+    /// Answers what is no request that could be read, with a body that is all there.
+    fn unreadable(&self, status: StatusCode, reason: Reason) -> Response;
 }
 
-/// A function answers everything in its own time.
+/// A function answers everything in its own time, and says nothing to what is no request.
 impl<F> Answers for F
 where
     F: AsyncFn(&mut Request, &Peer) -> Response + 'static,
@@ -63,6 +67,10 @@ where
 
     async fn answer(&self, request: &mut Request, peer: &Peer) -> Response {
         self(request, peer).await
+    }
+
+    fn unreadable(&self, status: StatusCode, _: Reason) -> Response {
+        Response { status, ..Response::default() }
     }
 }
 

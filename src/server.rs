@@ -15,6 +15,7 @@ mod pulse;
 mod registry;
 mod tls;
 mod unread;
+mod unreadable;
 mod watched;
 mod worker;
 

@@ -46,6 +46,9 @@ pub(super) struct Surroundings {
     pub(super) identity: Identity,
 }
 
+/// The word in the addresses of forward-auth; people are kept away from them.
+const ASKED: &str = "authz";
+
 impl OrganizationConfig {
     /// Reads one `[[organization]]`.
     pub(super) fn read(section: &Section<'_>, around: Surroundings) -> Option<Self> {
@@ -54,6 +57,10 @@ impl OrganizationConfig {
             let id = OrganizationId::parse(&text);
             if let Err(error) = &id {
                 section.note("id", format!("{text:?} {error}"), "choose another id");
+            }
+            if text == ASKED {
+                let what = format!("{text:?} stands where proxies ask (/-/sso/{text}/…)");
+                section.note("id", what, "choose another id");
             }
             id.ok()
         });

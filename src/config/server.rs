@@ -104,8 +104,7 @@ impl Server {
             let what = "has nobody who may ask";
             section.note(key, what, "name the proxies in server.trusted_proxies");
         }
-        // Port 0 is another port each time.
-        if address.port() != 0 && taken.contains(&address) {
+        if is_taken(address, taken.iter()) {
             section.note(key, format!("{address} is taken twice"), "choose another port");
         }
         taken.push(address);
@@ -123,9 +122,7 @@ impl Server {
         let admin = Self::read_admin(section);
         let listen = listen.unwrap_or_else(|| vec![LISTEN]);
         for (index, address) in listen.iter().enumerate() {
-            // Port 0 is another port each time.
-            let twice = listen.iter().take(index).any(|other| other == address);
-            if address.port() != 0 && (twice || admin == Some(*address)) {
+            if is_taken(*address, listen.iter().take(index).chain(&admin)) {
                 let key = format!("listen[{index}]");
                 section.note(&key, format!("{address} is taken twice"), "choose another port");
             }
@@ -164,6 +161,18 @@ impl Server {
                 .unwrap_or(MAX_CONNECTIONS),
         }
     }
+}
+
+/// Whether one of the others takes the same address, or all of them at the same port. Port 0 is another
+/// port each time.
+fn is_taken<'a>(address: SocketAddr, mut others: impl Iterator<Item = &'a SocketAddr>) -> bool {
+    let all = |one: SocketAddr| one.ip().is_unspecified();
+    others.any(|other| {
+        let family = address.is_ipv4() == other.is_ipv4();
+        address.port() != 0
+            && address.port() == other.port()
+            && (address.ip() == other.ip() || family && (all(address) || all(*other)))
+    })
 }
 
 impl TlsFiles {

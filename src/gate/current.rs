@@ -5,11 +5,13 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use arc_swap::{ArcSwap, Cache};
+use http::StatusCode;
 
 use super::{Gate, Site};
 use crate::message::{Answers, Request, Response, Sent};
 use crate::observe::Recorder;
 use crate::peer::Peer;
+use crate::policy::Reason;
 
 /// The configuration at work; every thread sees the same, cheap to clone.
 #[derive(Clone, Debug)]
@@ -78,5 +80,9 @@ impl Answers for Gates {
 
     async fn answer(&self, request: &mut Request, peer: &Peer) -> Response {
         self.gate().serve(request, peer).await
+    }
+
+    fn unreadable(&self, status: StatusCode, reason: Reason) -> Response {
+        self.gate().unreadable(status, reason)
     }
 }

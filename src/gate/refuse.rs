@@ -4,9 +4,10 @@ use std::borrow::Cow;
 use std::net::IpAddr;
 
 use http::header::{self, HeaderValue};
-use http::{Method, Uri};
+use http::{Method, StatusCode, Uri};
 use url::Url;
 
+use super::request_id::ID;
 use super::{Gate, Mode, Trace};
 use crate::credential::{Unidentified, Unknown};
 use crate::error::{Blame, Error};
@@ -185,6 +186,23 @@ impl Gate {
             contract.refuse(&mut response, reason, &self.site.public_url);
         }
         response
+    }
+
+    /// Answers what could not be read: nothing is known of the client but that it speaks HTTP.
+    pub(super) fn unreadable(&self, status: StatusCode, reason: Reason) -> Response {
+        let mut own = [0; ID];
+        let refusal = Refusal {
+            status,
+            reason,
+            challenge: false,
+            party: None,
+            sign_in: None,
+            retry_after: None,
+            request_id: self.ids.given_or(None, &mut own),
+            command_line: self.site.cli_sign_in,
+            credential: false,
+        };
+        respond::refuse(Dialect::Tool, &refusal).into()
     }
 
     /// The methods of a page of ours; elsewhere, those that are passed on.

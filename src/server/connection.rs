@@ -32,6 +32,8 @@ use crate::observe::{Access, Connection, Flow, Outcome, Said};
 use crate::peer::{Door, Peer};
 use crate::policy::Reason;
 
+const TOO_LARGE: StatusCode = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
+
 /// Serves one connection.
 pub(super) async fn serve<Serve>(
     stream: TcpStream,
@@ -83,7 +85,12 @@ where
         async move {
             unify(&mut request);
             let mut request = Request::from(request);
-            let mut response = thread.serve.answer(&mut request, &peer).await;
+            // HTTP/2 bounds their size, and not how many there are.
+            let too_many = request.headers().len() > thread.now().limits.headers();
+            let mut response = match too_many {
+                true => refuse(&thread, &peer, TOO_LARGE, Reason::UnsupportedRequest),
+                false => thread.serve.answer(&mut request, &peer).await,
+            };
             unread::tell(&mut request, &mut response).await;
             if response.status() == StatusCode::SWITCHING_PROTOCOLS {
                 watch.upgrades();
@@ -92,12 +99,25 @@ where
         }
     });
     let mut speaking = pin!(speak(io, service, &entered, &peer, thread));
-    let ended = poll_fn(|cx| match entered.order(cx) {
-        Order::Cut => Poll::Ready(Ok(())),
-        Order::Serve | Order::Park | Order::ServeOne | Order::Finish => speaking.as_mut().poll(cx),
+    let words = &entered.watch().words;
+    let ended = poll_fn(|cx| {
+        if entered.order(cx) == Order::Cut {
+            return Poll::Ready(Ok(()));
+        }
+        loop {
+            let polled = speaking.as_mut().poll(cx);
+            let Some(status) = words.wanted().filter(|_| polled.is_pending()) else {
+                return polled;
+            };
+            let response = refuse(thread, &peer, status, reason(&entered));
+            words.give(plain::last_words(response, thread.date()).into());
+        }
     });
     if let Err(error) = ended.await {
-        refused(&error, &entered, peer, thread);
+        debug!(%error, client = %peer.address, "a connection ended");
+        if error.is_parse() {
+            thread.recorder.metrics().connection_failed(Connection::Malformed);
+        }
     }
 }
 
@@ -175,28 +195,29 @@ fn turned_over(response: Response) -> http::Response<Body> {
     })
 }
 
-/// Records a request that never became one.
-fn refused<Serve>(error: &hyper::Error, entered: &Entered, peer: Peer, thread: &Thread<Serve>) {
-    debug!(error = %error, client = %peer.address, "a connection ended");
-    if !error.is_parse() {
-        return;
-    }
-    thread.recorder.metrics().connection_failed(Connection::Malformed);
-    let status = if error.is_parse_too_large() {
-        StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE
-    } else {
-        StatusCode::BAD_REQUEST
-    };
-    let reason = match entered.watch().refusal() {
+/// Why a request could not be read.
+fn reason(entered: &Entered) -> Reason {
+    match entered.watch().refusal() {
         Some(Refusal::Target) => Reason::AmbiguousPath,
         Some(Refusal::Framing) => Reason::AmbiguousHeaders,
         None => Reason::UnsupportedRequest,
-    };
+    }
+}
+
+/// Refuses what never became a request, and records it.
+fn refuse<Serve: Answers>(
+    thread: &Thread<Serve>,
+    peer: &Peer,
+    status: StatusCode,
+    reason: Reason,
+) -> Response {
+    let response = thread.serve.unreadable(status, reason);
     // What the client wrote could not be read, so it is not repeated.
-    let Ok(unknown) = Method::from_bytes(b"-") else { return };
+    let Ok(unknown) = Method::from_bytes(b"-") else { return response };
+    let id = response.headers().get("x-request-id").and_then(|id| id.to_str().ok());
     thread.recorder.access(&Access {
         at: thread.clock.now(),
-        request_id: "-",
+        request_id: id.unwrap_or("-"),
         client: peer.address.ip().to_canonical(),
         method: &unknown,
         host: Said::Plain("-"),
@@ -210,4 +231,5 @@ fn refused<Serve>(error: &hyper::Error, entered: &Entered, peer: Peer, thread: &
         bytes: None,
         trace: None,
     });
+    response
 }

@@ -9,10 +9,12 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::{Buf as _, BytesMut};
+use http::StatusCode;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf};
 use tokio::time::Sleep;
 
 use super::head_guard::{Refusal, Scanner};
+use super::unreadable;
 use super::watched::Watch;
 
 /// How long a client may go on sending after its request was answered early. Closing before
@@ -197,6 +199,28 @@ impl<I: AsyncRead + Unpin> AsyncRead for GuardedIo<I> {
     }
 }
 
+impl<I: AsyncWrite + Unpin> GuardedIo<I> {
+    /// Sends our words in the place of the library's. Whoever polls the connection sees that they are
+    /// wanted, and polls again.
+    fn say_instead(&mut self, status: StatusCode, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let Some(mut words) = self.watch.words.take(status) else { return Poll::Pending };
+        while !words.is_empty() {
+            let polled = Pin::new(&mut self.inner).poll_write(cx, &words);
+            self.watch.written(polled.is_pending());
+            match polled {
+                Poll::Ready(Ok(sent)) => words.advance(sent),
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                Poll::Pending => {
+                    self.watch.words.give(words);
+                    return Poll::Pending;
+                }
+            }
+        }
+        self.watch.words.sent();
+        Poll::Ready(Ok(()))
+    }
+}
+
 impl<I: AsyncRead + AsyncWrite + Unpin> AsyncWrite for GuardedIo<I> {
     fn poll_write(
         self: Pin<&mut Self>,
@@ -204,6 +228,11 @@ impl<I: AsyncRead + AsyncWrite + Unpin> AsyncWrite for GuardedIo<I> {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
+        if let Some(status) = unreadable::status(bytes)
+            && !this.watch.is_upgraded()
+        {
+            return this.say_instead(status, cx).map_ok(|()| bytes.len());
+        }
         let polled = Pin::new(&mut this.inner).poll_write(cx, bytes);
         this.watch.written(polled.is_pending());
         polled
@@ -214,6 +243,9 @@ impl<I: AsyncRead + AsyncWrite + Unpin> AsyncWrite for GuardedIo<I> {
         cx: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        if let [only] = slices {
+            return self.poll_write(cx, only);
+        }
         let this = self.get_mut();
         let polled = Pin::new(&mut this.inner).poll_write_vectored(cx, slices);
         this.watch.written(polled.is_pending());

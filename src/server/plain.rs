@@ -22,6 +22,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use super::guarded_io::{Ahead, GuardedIo};
 use super::registry::{Entry, Order};
 use super::worker::Thread;
+use crate::body::Body;
 use crate::fields::{Fields, Lines};
 use crate::message::{Answers, Request, Response, Sent};
 use crate::peer::Peer;
@@ -92,6 +93,16 @@ where
             Err(_) => return Left::Broken,
         }
     }
+}
+
+/// An answer in one piece, with which the connection ends; its body is all there.
+pub(super) fn last_words(mut response: Response, date: [u8; DATE]) -> Vec<u8> {
+    let mut words = Vec::new();
+    top::write(&response, top::Way { is_head: false, last: true, date }, &mut words);
+    if let Body::Full(body) = response.body_mut() {
+        words.extend_from_slice(body);
+    }
+    words
 }
 
 /// What has become of a simple request.

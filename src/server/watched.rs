@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicUsize, Ordering};
 use tokio::sync::{Notify, OwnedSemaphorePermit};
 
 use super::head_guard::Refusal;
+use super::unreadable::Words;
 use crate::observe::{Flow, Metrics};
 
 /// A thread's clock in ticks; 0 is never the time, so that 0 can mean "not".
@@ -70,6 +71,8 @@ pub(super) struct Watch {
     served: AtomicBool,
     upgraded: AtomicBool,
     refusal: AtomicU8,
+    /// What is said to a request that the library could not read.
+    pub(super) words: Words,
     load: Arc<Load>,
     metrics: Arc<Metrics>,
     flow: Flow,
@@ -99,6 +102,7 @@ impl Watch {
             served: AtomicBool::new(false),
             upgraded: AtomicBool::new(false),
             refusal: AtomicU8::new(0),
+            words: Words::default(),
             load: Arc::clone(load),
             metrics: Arc::clone(metrics),
             flow,

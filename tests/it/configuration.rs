@@ -330,6 +330,16 @@ fn addresses_and_networks_are_read_or_refused() {
         "server.listen[0]: 127.0.0.1:9090 is taken twice; choose another port",
     );
     check(
+        "server.listen",
+        "[\"0.0.0.0:9090\"]",
+        "server.listen[0]: 0.0.0.0:9090 is taken twice; choose another port",
+    );
+    check(
+        "organization.id",
+        "\"authz\"",
+        "organization[authz].id: \"authz\" stands where proxies ask (/-/sso/authz/…); choose another id",
+    );
+    check(
         "server.trusted_proxies",
         "[\"10.1.2.3/8\"]",
         "server.trusted_proxies[0]: 10.1.2.3/8 has bits beyond its length; write 10.0.0.0/8",

@@ -524,6 +524,37 @@ async fn what_stands_under_our_prefix_and_is_no_page_never_reaches_the_hub() {
 }
 
 #[tokio::test]
+async fn what_cannot_be_read_is_refused_as_everything_else_is() {
+    let world = World::start().await;
+    let many: String = (0..200).map(|number| format!("X-{number}: y\r\n")).collect();
+    let large = format!("X-Large: {}\r\n", "x".repeat(100_000));
+    for (line, fields, status, reason) in [
+        ("GET /acme#x", "", 400, "ambiguous-path"),
+        ("GET /acme?x#y", "", 400, "ambiguous-path"),
+        ("GET /acme/\u{e9}", "", 400, "ambiguous-path"),
+        (
+            "GET /acme",
+            "Content-Length: 1\r\nTransfer-Encoding: chunked\r\n",
+            400,
+            "ambiguous-headers",
+        ),
+        ("GET /acme", "Content-Length: 1\r\nContent-Length: 2\r\n", 400, "ambiguous-headers"),
+        ("GET /acme", "X: y\r\n folded\r\n", 400, "unsupported-request"),
+        ("GET /acme", &many, 431, "unsupported-request"),
+        ("GET /acme", &large, 431, "unsupported-request"),
+    ] {
+        let head = format!(
+            "{line} HTTP/1.1\r\nHost: hub.example.com\r\nConnection: close\r\n{fields}\r\n"
+        );
+        let answer = tool::raw(world.gate.address, head).await.refused(status, reason);
+        assert_eq!(answer.header("connection"), Some("close"), "{line} {reason}");
+        let line = world.gate.lines.of(answer.request_id()).await;
+        assert_eq!((&line["decision"], &line["reason"]), (&json!("deny"), &json!(reason)));
+    }
+    assert!(world.hub.received().is_empty());
+}
+
+#[tokio::test]
 async fn namespaces_of_nobody_are_refused_where_only_organizations_are_served() {
     let world = World::with(|setup| {
         setup.set("hub", "unclaimed", "\"deny\"");

@@ -6,12 +6,14 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 use std::time::SystemTime;
 
+use http::StatusCode;
 use hubgate::clock::Clock;
 use hubgate::config::{Config, Loader};
 use hubgate::gate::{Current, Gates, Kept, Site};
 use hubgate::message::{Answers, Request, Response, Sent};
 use hubgate::observe::{Audit, Format, Observer, Recorder, Sink, Spans};
 use hubgate::peer::Peer;
+use hubgate::policy::Reason;
 use hubgate::serve::{Exporter, Reloaded, Reloader};
 use hubgate::server::{self, Context, Listeners, Live};
 use serde_json::Value;
@@ -147,6 +149,10 @@ impl Answers for Flushing {
         let response = self.gates.answer(request, peer).await;
         self.recorder.flush();
         response
+    }
+
+    fn unreadable(&self, status: StatusCode, reason: Reason) -> Response {
+        self.gates.unreadable(status, reason)
     }
 }
 

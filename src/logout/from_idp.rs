@@ -1,10 +1,12 @@
 //! Sign-outs that the identity provider begins.
 
+use std::net::IpAddr;
 use std::time::SystemTime;
 
 use http::{StatusCode, header};
 
 use super::{Error, Logout, Named};
+use crate::budget::network;
 use crate::directory::{Entry, Provider};
 use crate::respond::{self, Answer};
 use crate::session::Selector;
@@ -49,11 +51,13 @@ impl Logout {
     /// nothing is remembered: the call is not authenticated.
     ///
     /// # Errors
-    /// When a parameter is missing or doubled, or the issuer is another one.
+    /// When a parameter is missing or doubled, or the issuer is another one, or one network calls
+    /// again and again: each call looks through all sessions.
     pub fn front_channel(
         &self,
         entry: &Entry,
         query: &str,
+        client: IpAddr,
         now: SystemTime,
     ) -> Result<(Answer, Named), Error> {
         let (mut issuer, mut sid) = (None, None);
@@ -71,6 +75,9 @@ impl Logout {
         let (Some(issuer), Some(sid)) = (issuer, sid) else { return Err(Error::Parameters) };
         if !party.issuer_matches(&issuer) || sid.is_empty() {
             return Err(Error::Parameters);
+        }
+        if !self.calls.take(network(client), now) {
+            return Err(Error::Busy);
         }
         let sessions = self.sessions.end_live(&Selector {
             organization: entry.config.policy.id.clone(),

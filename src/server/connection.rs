@@ -100,6 +100,7 @@ where
     });
     let mut speaking = pin!(speak(io, service, &entered, &peer, thread));
     let words = &entered.watch().words;
+    let mut told = false;
     let ended = poll_fn(|cx| {
         if entered.order(cx) == Order::Cut {
             return Poll::Ready(Ok(()));
@@ -110,6 +111,7 @@ where
                 return polled;
             };
             let response = refuse(thread, &peer, status, reason(&entered));
+            told = true;
             words.give(plain::last_words(response, thread.date()).into());
         }
     });
@@ -117,6 +119,10 @@ where
         debug!(%error, client = %peer.address, "a connection ended");
         if error.is_parse() {
             thread.recorder.metrics().connection_failed(Connection::Malformed);
+            // The client was not told why, but the log is.
+            if !told {
+                let _ = refuse(thread, &peer, StatusCode::BAD_REQUEST, reason(&entered));
+            }
         }
     }
 }

@@ -551,6 +551,13 @@ async fn what_cannot_be_read_is_refused_as_everything_else_is() {
         let line = world.gate.lines.of(answer.request_id()).await;
         assert_eq!((&line["decision"], &line["reason"]), (&json!("deny"), &json!(reason)));
     }
+    // Behind a request that could be read, too.
+    let two =
+        "GET /-/sso/session HTTP/1.1\r\nHost: hub.example.com\r\n\r\nGET /acme HTTP/9\r\n\r\n";
+    let mut wire = Wire::open(world.gate.address, two).await;
+    let both = String::from_utf8(wire.rest().await).unwrap();
+    assert_eq!(both.matches("HTTP/1.1 ").count(), 2, "{both}");
+    assert!(both.contains("\"reason\":\"unsupported-request\""), "{both}");
     assert!(world.hub.received().is_empty());
 }
 

@@ -221,3 +221,16 @@ async fn a_collector_that_refuses_hurts_nobody_and_is_told_once() {
     assert!(events().text().lines().any(again));
     assert!(!events().text().contains("a-collectors-key"));
 }
+
+#[tokio::test]
+async fn a_question_over_a_connection_that_stays_is_a_span_as_well() {
+    let (collector, world) = world("1", true).await;
+    let question =
+        "X-Original-URL: https://hub.example.com/acme/demo\r\nX-Original-Method: GET\r\n";
+    let line = "GET /-/sso/authz/nginx";
+    let answer = tool::ask_on(world.gate.address, line, question).await.expect(200);
+    let id = answer.request_id().to_owned();
+    let found = |span: &Seen| span.attributes.get("hubgate.request_id") == Some(&id);
+    let own = span(&world, &collector, found).await;
+    assert_eq!(world.gate.lines.of(&id).await["trace.id"], *own.trace);
+}

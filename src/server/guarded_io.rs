@@ -3,6 +3,7 @@
 
 use std::future::Future as _;
 use std::io;
+use std::mem::MaybeUninit;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -156,6 +157,15 @@ impl<I: AsyncRead + Unpin> GuardedIo<I> {
 
     /// Reads once, behind what was read ahead; 0 is the end.
     fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        if self.ahead.capacity() == 0 {
+            // A connection on which nothing is said needs no room for it.
+            let mut bytes = [const { MaybeUninit::uninit() }; HEAD];
+            let mut read = ReadBuf::uninit(&mut bytes);
+            ready!(Pin::new(&mut self.inner).poll_read(cx, &mut read))?;
+            self.ahead.reserve(HEAD);
+            self.ahead.extend_from_slice(read.filled());
+            return Poll::Ready(Ok(read.filled().len()));
+        }
         // Room for a usual head is enough: what is longer is read on by the library.
         if self.ahead.capacity() - self.ahead.len() < HEAD / 2 {
             self.ahead.reserve(HEAD);
@@ -286,6 +296,35 @@ impl<I: AsyncRead + AsyncWrite + Unpin> AsyncWrite for GuardedIo<I> {
                 Ok(()) if !buffer.filled().is_empty() => {}
                 Ok(()) | Err(_) => return Poll::Ready(Ok(())),
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::observe::{Flow, Observer, Sink};
+    use crate::server::watched::Ticks;
+    use tokio::io::AsyncWriteExt as _;
+    use tokio::sync::Semaphore;
+
+    #[tokio::test]
+    async fn a_connection_on_which_nothing_is_said_holds_no_room() {
+        let recorder = Observer::new(Sink::none()).recorder();
+        let permit = Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap();
+        let load = Arc::default();
+        let watch = Watch::new(&Ticks::new(), &load, recorder.metrics(), Flow::Plain, permit);
+        let (mut client, server) = tokio::io::duplex(1024);
+        let mut io = GuardedIo::new(server, watch);
+        for _ in 0..2 {
+            let waiting = std::future::poll_fn(|cx| Poll::Ready(io.poll_ahead(cx).is_pending()));
+            assert!(waiting.await);
+            assert_eq!(io.ahead().capacity(), 0);
+            client.write_all(b"GET /").await.unwrap();
+            let said = std::future::poll_fn(|cx| io.poll_ahead(cx)).await.unwrap();
+            assert_eq!((said, &io.ahead()[..]), (Ahead::Http1, &b"GET /"[..]));
+            io.ahead().clear();
+            io.rest();
         }
     }
 }

@@ -81,7 +81,8 @@ def run(store):
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     found = {}
     for name, life in counts.LIVES.items():
-        peer, cookie = life(store, [])
+        peer, headers = life(store, [])
+        cookie = headers["Cookie"]
         added(peer, cookie, 50, b"x" * UPLOAD)  # once for warmth, not counted
         found[name] = {
             "base": settled(peer),

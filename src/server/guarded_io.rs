@@ -217,14 +217,11 @@ impl<I: AsyncWrite + Unpin> GuardedIo<I> {
         while !words.is_empty() {
             let polled = Pin::new(&mut self.inner).poll_write(cx, &words);
             self.watch.written(polled.is_pending());
-            match polled {
-                Poll::Ready(Ok(sent)) => words.advance(sent),
-                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
-                Poll::Pending => {
-                    self.watch.words.give(words);
-                    return Poll::Pending;
-                }
-            }
+            let Poll::Ready(sent) = polled else {
+                self.watch.words.give(words);
+                return Poll::Pending;
+            };
+            words.advance(sent?);
         }
         self.watch.words.sent();
         Poll::Ready(Ok(()))

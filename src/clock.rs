@@ -38,6 +38,18 @@ fn system_now() -> SystemTime {
     SystemTime::now()
 }
 
+/// How far two replicas' clocks may differ.
+const LEEWAY: Duration = Duration::from_secs(60);
+
+/// Whether what was begun then, perhaps at another replica, is younger than `life`.
+#[must_use]
+pub fn is_younger(begun_at: SystemTime, now: SystemTime, life: Duration) -> bool {
+    match now.duration_since(begun_at) {
+        Ok(age) => age < life,
+        Err(ahead) => ahead.duration() <= LEEWAY,
+    }
+}
+
 /// A point in time for measuring how long something took; never compared with wall-clock time.
 #[must_use]
 #[expect(clippy::disallowed_methods, reason = "this is the file that reads the clock")]

@@ -8,6 +8,7 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 
 use super::{Error, Login, PATIENCE};
+use crate::clock::is_younger;
 use crate::fields::Fields;
 use crate::headers;
 use crate::oidc::Transaction;
@@ -129,8 +130,8 @@ impl Login {
         let name = format!("{}{}", self.cookie.name(), suffix(&fingerprint(state)));
         let plain = self.sealer.open(&purpose(organization), headers::cookie(headers, &name)?)?;
         let pending: Pending = serde_json::from_slice(&plain).ok()?;
-        let age = now.duration_since(pending.begun_at).ok()?;
-        (pending.asked.state() == state && age <= PATIENCE).then_some(pending)
+        let in_time = is_younger(pending.begun_at, now, PATIENCE);
+        (pending.asked.state() == state && in_time).then_some(pending)
     }
 
     /// The `Set-Cookie` that takes a sign-in's cookie away.

@@ -8,6 +8,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 
+use crate::clock::is_younger;
 use crate::config::Issuer;
 use crate::jose::SigningError;
 
@@ -15,8 +16,6 @@ use super::error::{Error, StateError};
 
 /// How long a sign-in may take.
 pub const TRANSACTION_LIFE: Duration = Duration::from_secs(600);
-/// How far two replicas' clocks may differ.
-const LEEWAY: Duration = Duration::from_secs(60);
 
 /// What the caller wants of one sign-in beside what the configuration says.
 #[derive(Clone, Debug, Default)]
@@ -111,12 +110,10 @@ impl Transaction {
         if self.issuer != issuer.as_str() {
             return Err(Error::State(StateError::Issuer));
         }
-        // Another machine's clock may be a little ahead.
-        let in_time = match now.duration_since(self.created) {
-            Ok(age) => age < TRANSACTION_LIFE,
-            Err(ahead) => ahead.duration() <= LEEWAY,
-        };
-        if in_time { Ok(()) } else { Err(Error::State(StateError::Age)) }
+        if !is_younger(self.created, now, TRANSACTION_LIFE) {
+            return Err(Error::State(StateError::Age));
+        }
+        Ok(())
     }
 }
 

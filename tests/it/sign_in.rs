@@ -585,3 +585,16 @@ async fn revoked(world: &World, browser: &mut crate::support::browser::Browser) 
         })
         .await;
 }
+
+#[tokio::test]
+async fn a_sign_in_may_end_at_a_replica_whose_clock_is_a_little_behind() {
+    let world = World::start().await;
+    for (behind, good) in [(0, true), (59, true), (61, false)] {
+        let mut browser = world.browser();
+        let callback = browser.callback_of("acme", "bob").await;
+        world.clock.fall_behind(Duration::from_secs(behind));
+        let landed = browser.load_url(&callback).await;
+        assert_eq!(landed.status, if good { 303 } else { 400 }, "{behind}: {}", landed.text());
+        world.clock.advance(Duration::from_secs(behind));
+    }
+}

@@ -29,6 +29,12 @@ impl MovingClock {
         self.0.load(Ordering::SeqCst) / 1000
     }
 
+    /// As the clock of another replica shows it.
+    pub(crate) fn fall_behind(&self, by: Duration) {
+        let milliseconds = u64::try_from(by.as_millis()).unwrap();
+        self.0.fetch_sub(milliseconds, Ordering::SeqCst);
+    }
+
     pub(crate) fn advance(&self, by: Duration) {
         let milliseconds = u64::try_from(by.as_millis()).unwrap();
         self.0.fetch_add(milliseconds, Ordering::SeqCst);

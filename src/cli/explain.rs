@@ -152,7 +152,7 @@ impl<'c> Explainer<'c> {
         report.step("caller");
         let mut principal = Principal::anonymous();
         for text in texts {
-            let caller = Caller::parse(text, |id| self.find(id).is_some()).map_err(Unanswerable)?;
+            let caller = Caller::parse(text).map_err(Unanswerable)?;
             let organization = self.named(caller.organization.as_deref(), owners)?;
             match caller.sign_in(&organization.policy, self.now) {
                 Ok(sign_in) => {

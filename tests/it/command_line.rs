@@ -199,6 +199,15 @@ fn check_explain(folder: &Folder, arguments: &[&str], expected: &[&str]) {
     }
 }
 
+#[test]
+fn explain_knows_no_caller_of_an_organization_that_is_not_there() {
+    let folder = written(&two());
+    let asked = ["GET", "/acme/model", "--as", "globx/alice:read"];
+    let output = check_exit(&[&["explain", "--config", &path(&folder)], &asked[..]].concat(), 64);
+    let said = err(&output);
+    assert!(said.contains("no organization \"globx\"; there are acme, globex"), "{said}");
+}
+
 /// Two organizations: acme with a domain, something public, and roles; globex.
 fn two() -> Document {
     Document::minimal()

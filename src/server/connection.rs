@@ -121,7 +121,9 @@ where
             thread.recorder.metrics().connection_failed(Connection::Malformed);
             // The client was not told why, but the log is.
             if !told {
-                let _ = refuse(thread, &peer, StatusCode::BAD_REQUEST, reason(&entered));
+                let large = error.is_parse_too_large();
+                let status = if large { TOO_LARGE } else { StatusCode::BAD_REQUEST };
+                let _ = refuse(thread, &peer, status, reason(&entered));
             }
         }
     }

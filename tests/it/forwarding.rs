@@ -189,12 +189,7 @@ async fn responses_without_a_body_have_none() {
 
 #[tokio::test]
 async fn a_hub_that_speaks_http_1_0_is_understood() {
-    let hub = Hub::bind().await;
-    let rig = Setup::http(&hub).start();
-    let mut client = rig.client().await;
-    client.send(GET).await;
-    let mut upstream = hub.accept().await;
-    upstream.head().await;
+    let (hub, rig, mut client, mut upstream) = asked().await;
     upstream.send("HTTP/1.0 200 OK\r\n\r\nuntil the end").await;
     upstream.shutdown().await;
     let head = client.head().await;

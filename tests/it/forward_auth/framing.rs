@@ -7,6 +7,10 @@ use crate::support::tool::{self, Wire};
 async fn a_body_behind_a_question_is_no_question() {
     let world = world().await;
     let bob = cookie(&world, "acme", "bob").await;
+    let answers = async |sent: String| {
+        let mut wire = Wire::open(world.gate.address, sent).await;
+        String::from_utf8(wire.rest().await).unwrap()
+    };
     for contract in ALL {
         let (line, fields) = contract.question("GET /acme/bert");
         let question = |more: &str| {
@@ -19,9 +23,8 @@ async fn a_body_behind_a_question_is_no_question() {
             (format!("content-length:{}\r\n", body.len()), &body),
             ("Transfer-Encoding: chunked\r\n".to_owned(), &chunk),
         ] {
-            let both = format!("{}{body}{}", question(&framed), question("Connection: close\r\n"));
-            let mut wire = Wire::open(world.gate.address, both).await;
-            let answers = String::from_utf8(wire.rest().await).unwrap();
+            let last = question("Connection: close\r\n");
+            let answers = answers(format!("{}{body}{last}", question(&framed))).await;
             assert_eq!(answers.matches("HTTP/1.1 200 OK\r\n").count(), 2, "{framed}{answers}");
         }
         for unclear in [
@@ -30,9 +33,7 @@ async fn a_body_behind_a_question_is_no_question() {
             "Transfer-Encoding: gzip\r\n",
             "Content-Length: -1\r\n",
         ] {
-            let both = format!("{}{body}", question(unclear));
-            let mut wire = Wire::open(world.gate.address, both).await;
-            let answers = String::from_utf8(wire.rest().await).unwrap();
+            let answers = answers(format!("{}{body}", question(unclear))).await;
             assert!(answers.starts_with("HTTP/1.1 400 "), "{unclear}{answers}");
             assert_eq!(answers.matches("HTTP/1.1 ").count(), 1, "{unclear}{answers}");
         }

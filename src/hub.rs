@@ -4,7 +4,6 @@
 //! reading of the path is refused, and where several rows match, every organization has its claim.
 
 mod body;
-mod claims;
 mod closed;
 mod generic;
 mod gitea;
@@ -14,6 +13,7 @@ mod lists;
 mod names;
 mod odd;
 mod query;
+mod readings;
 mod route;
 mod shown;
 mod table;
@@ -34,7 +34,7 @@ use crate::config::{
 };
 use crate::policy::{Ambiguity, Claim, Claimed, Claims, Need, Organization, Target};
 use body::Reads;
-use claims::Readings;
+use readings::Readings;
 use table::{Asks, Profile, Row};
 use words::Words;
 

@@ -1,4 +1,4 @@
-//! The claims that the readings of one request add up to.
+//! What the readings of one path add up to.
 
 use super::body::Names;
 use super::table::Asks;

@@ -310,3 +310,16 @@ async fn a_provider_misbehaves_on_order_only() {
     assert_eq!(rotated["keys"].as_array().map(Vec::len), Some(1));
     assert_ne!(keys, rotated);
 }
+
+#[tokio::test]
+async fn every_button_of_the_providers_console_says_whom_it_is_about() {
+    let provider = provider().await;
+    let page = get(provider.issuer(), "/", "").await;
+    let buttons: Vec<&str> = page.split("<button ").skip(1).collect();
+    let mut labels: Vec<&str> =
+        buttons.iter().filter_map(|b| b.split("aria-label=\"").nth(1)?.split('"').next()).collect();
+    labels.sort_unstable();
+    labels.dedup();
+    assert!(buttons.len() >= 6, "{page}");
+    assert_eq!(labels.len(), buttons.len(), "{page}");
+}

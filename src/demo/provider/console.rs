@@ -55,9 +55,9 @@ impl State {
 <li><strong>{{ person.name }}</strong> <small>{{ person.email }}</small>
 <form class="push" method="post" action="{{ action }}"><input type="hidden" name="person" value="{{ person.id }}">
 <input name="groups" aria-label="Groups of {{ person.name }}" value="{{ person.groups.join(" ") }}">
-<button name="action" value="groups">Set groups</button>
-<button name="action" value="end">End sessions</button>
-{% if person.active %}<button name="action" value="close">Close</button>{% else %}<button name="action" value="open">Reopen</button>{% endif %}
+<button name="action" value="groups" aria-label="Set groups of {{ person.name }}">Set groups</button>
+<button name="action" value="end" aria-label="End sessions of {{ person.name }}">End sessions</button>
+{% if person.active %}<button name="action" value="close" aria-label="Close account of {{ person.name }}">Close</button>{% else %}<button name="action" value="open" aria-label="Reopen account of {{ person.name }}">Reopen</button>{% endif %}
 </form></li>{% endfor %}
 </ul>"#
 )]

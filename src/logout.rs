@@ -5,13 +5,11 @@ mod single;
 mod under_way;
 
 use std::collections::VecDeque;
-use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use http::StatusCode;
 
-use crate::budget::Budgets;
 use crate::config::{PublicUrl, Secret};
 use crate::credential::SessionCookie;
 use crate::directory::{Directory, Provider};
@@ -32,9 +30,6 @@ pub use under_way::SignOuts;
 /// Where providers send people after they signed them out; registered there.
 pub const SIGNED_OUT: &str = "/-/sso/signed-out";
 
-/// How many front-channel calls of one network are answered at once; one more each second.
-const CALLS: u32 = 60;
-
 /// Everything that signing out needs.
 #[derive(Debug)]
 pub struct Logout {
@@ -44,8 +39,6 @@ pub struct Logout {
     directory: Arc<Directory>,
     links: Arc<Links>,
     under_way: SignOuts,
-    /// Front-channel calls, by the network that they come from.
-    calls: Budgets<IpAddr>,
 }
 
 /// One provider to sign out at.
@@ -87,9 +80,6 @@ pub enum Error {
     /// No store.
     #[error(transparent)]
     Session(#[from] session::Error),
-    /// More calls that anybody can make than one network has reason for.
-    #[error("too many front-channel calls come from one network")]
-    Busy,
     /// It cannot be remembered which tokens it ended.
     #[error(transparent)]
     Links(#[from] links::Error),
@@ -105,7 +95,6 @@ impl Error {
             Self::Oidc(error) => error.reason(),
             Self::Saml(error) => error.reason(),
             Self::Protocol => Reason::NoSuchPage,
-            Self::Busy => Reason::Busy,
             Self::Session(session::Error::Unavailable) | Self::Links(_) => Reason::StoreUnavailable,
         }
     }
@@ -122,8 +111,7 @@ impl Logout {
         links: Arc<Links>,
         under_way: SignOuts,
     ) -> Self {
-        let calls = Budgets::new(CALLS, Duration::from_secs(1));
-        Self { public_url, cookie, sessions, directory, links, under_way, calls }
+        Self { public_url, cookie, sessions, directory, links, under_way }
     }
 
     /// Ends every session that a provider's verified word names, and whatever else rests on it:

@@ -20,7 +20,7 @@ use crate::policy::{Ended, OrganizationId, Principal, SignIn};
 
 pub use browser::{BrowserId, Spell};
 pub use id::{SessionId, SessionKey};
-pub use people::Person;
+pub use people::{Person, ProviderSession};
 pub use prepared::Prepared;
 pub use record::Session;
 pub use seal::{Sealer, SealerError};
@@ -28,7 +28,7 @@ pub use tombstone::Selector;
 
 use browser::Browsers;
 use memory::Memory;
-use people::People;
+use people::Whereabouts;
 use recent::Recent;
 use tombstone::Tombstones;
 
@@ -50,7 +50,8 @@ pub struct Sessions {
     recent: Recent,
     tombstones: Tombstones,
     browsers: Browsers,
-    people: People,
+    people: Whereabouts<Person>,
+    provider_sessions: Whereabouts<ProviderSession>,
 }
 
 /// Where they are kept. `disk` and `redis` join here.
@@ -66,12 +67,19 @@ impl Sessions {
         let store = match config.store {
             config::Store::Memory => Store::Memory(Memory::new(config.capacity)),
         };
+        Self::with(store, config.capacity, config::LONGEST_SESSION)
+    }
+
+    /// Finds up to `capacity` sessions in a store, which live no longer than `longest`.
+    fn with(store: Store, capacity: u64, longest: Duration) -> Self {
+        let kept = longest + REMEMBERED;
         Self {
             store,
             recent: Recent::new(),
-            tombstones: Tombstones::new(config::LONGEST_SESSION),
-            browsers: Browsers::new(config.capacity, config::LONGEST_SESSION + REMEMBERED),
-            people: People::new(),
+            tombstones: Tombstones::new(longest),
+            browsers: Browsers::new(capacity, kept),
+            people: Whereabouts::new(capacity, kept),
+            provider_sessions: Whereabouts::new(capacity, kept),
         }
     }
 
@@ -130,6 +138,9 @@ impl Sessions {
         let session = self.find(&key)?.ok_or(Error::Unavailable)?;
         for sign_in in session.principal.sign_ins() {
             self.people.note(Person::of(sign_in), key, previous);
+            if let Some(name) = ProviderSession::of(sign_in) {
+                self.provider_sessions.note(name, key, previous);
+            }
         }
         Ok((id, session))
     }
@@ -185,23 +196,32 @@ impl Sessions {
     /// When the store cannot say; what is under way is ended all the same.
     pub fn revoke(&self, selector: &Selector) -> Result<Vec<Person>, Error> {
         self.tombstones.set(selector.clone());
-        self.end_live(selector)
-    }
-
-    /// Ends the sign-ins that are there, and keeps nothing in mind: for a word that anybody could
-    /// have said.
-    ///
-    /// # Errors
-    /// When the store cannot say.
-    pub fn end_live(&self, selector: &Selector) -> Result<Vec<Person>, Error> {
         let keys = match &self.store {
             Store::Memory(memory) => memory.matching(selector),
         };
+        self.end_where(&keys, |sign_in| selector.names(sign_in))
+    }
+
+    /// Ends the sign-ins that came from a provider's session and are there, and keeps nothing in
+    /// mind: for a word that anybody could have said, as often as they like.
+    ///
+    /// # Errors
+    /// When the store cannot say.
+    pub fn end_live(&self, name: &ProviderSession) -> Result<Vec<Person>, Error> {
+        let keys = self.provider_sessions.of(name).unwrap_or_default();
+        self.end_where(&keys, |sign_in| ProviderSession::of(sign_in).as_ref() == Some(name))
+    }
+
+    fn end_where(
+        &self,
+        keys: &[SessionKey],
+        named: impl Fn(&SignIn) -> bool,
+    ) -> Result<Vec<Person>, Error> {
         let mut people = Vec::with_capacity(keys.len());
-        for key in &keys {
+        for key in keys {
             self.change(key, |session| {
                 let mut sign_ins = session.principal.sign_ins().iter();
-                let named = sign_ins.find(|s| s.ended.is_none() && selector.names(s))?;
+                let named = sign_ins.find(|s| s.ended.is_none() && named(s))?;
                 people.push(Person::of(named));
                 Some(session.ended(&named.organization))
             })?;

@@ -136,7 +136,7 @@ impl Gate {
                 trace.by_provider(SignedOutBy::BackChannel, answer.map(|(a, n)| (a, Some(n))))?
             }
             Endpoint::FrontChannelLogout(id) => {
-                let answer = site.logout.front_channel(self.entry(&id)?, query, client(), now);
+                let answer = site.logout.front_channel(self.entry(&id)?, query);
                 trace.by_provider(SignedOutBy::FrontChannel, answer.map(|(a, n)| (a, Some(n))))?
             }
             Endpoint::SamlMetadata(id) => match &self.entry(&id)?.provider {

@@ -1,15 +1,13 @@
 //! Sign-outs that the identity provider begins.
 
-use std::net::IpAddr;
 use std::time::SystemTime;
 
 use http::{StatusCode, header};
 
 use super::{Error, Logout, Named};
-use crate::budget::network;
 use crate::directory::{Entry, Provider};
 use crate::respond::{self, Answer};
-use crate::session::Selector;
+use crate::session::{ProviderSession, Selector};
 
 impl Logout {
     /// A logout token (OIDC Back-Channel Logout 1.0 §2.5): ends the named session, or every
@@ -51,15 +49,8 @@ impl Logout {
     /// nothing is remembered: the call is not authenticated.
     ///
     /// # Errors
-    /// When a parameter is missing or doubled, or the issuer is another one, or one network calls
-    /// again and again: each call looks through all sessions.
-    pub fn front_channel(
-        &self,
-        entry: &Entry,
-        query: &str,
-        client: IpAddr,
-        now: SystemTime,
-    ) -> Result<(Answer, Named), Error> {
+    /// When a parameter is missing or doubled, or the issuer is another one.
+    pub fn front_channel(&self, entry: &Entry, query: &str) -> Result<(Answer, Named), Error> {
         let (mut issuer, mut sid) = (None, None);
         for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
             let doubled = match name.as_ref() {
@@ -76,16 +67,10 @@ impl Logout {
         if !party.issuer_matches(&issuer) || sid.is_empty() {
             return Err(Error::Parameters);
         }
-        if !self.calls.take(network(client), now) {
-            return Err(Error::Busy);
-        }
-        let sessions = self.sessions.end_live(&Selector {
+        let sessions = self.sessions.end_live(&ProviderSession {
             organization: entry.config.policy.id.clone(),
             issuer: issuer.into(),
-            subject: None,
-            idp_session: Some(sid),
-            idp_name: None,
-            until: now,
+            id: sid.into(),
         })?;
         let mut response = respond::answer(
             StatusCode::OK,

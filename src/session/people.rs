@@ -1,16 +1,18 @@
-//! In which browsers a person is signed in: where to look, when a token of that person is shown.
+//! Where to look for whom a name is about: the browsers in which a person is signed in, when a token of
+//! that person is shown, or those that take part in one session at a provider.
 
+use std::hash::Hash;
 use std::sync::Arc;
+use std::time::Duration;
 
+use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
 
 use super::{Error, Session, SessionKey, Sessions};
 use crate::policy::{OrganizationId, SignIn};
 
-/// The most browsers of one person; the oldest goes first.
+/// The most browsers of one person, or of one session at a provider; the oldest goes first.
 const BROWSERS: usize = 8;
-/// The most people.
-const PEOPLE: u64 = 200_000;
 
 /// Somebody whom an organization's provider knows.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -21,6 +23,17 @@ pub struct Person {
     pub issuer: Arc<str>,
     /// The provider's name for the person.
     pub subject: Arc<str>,
+}
+
+/// A session that the provider keeps, and names by `sid` (OIDC Front-Channel Logout 1.0 §3).
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct ProviderSession {
+    /// Whose provider.
+    pub organization: OrganizationId,
+    /// The issuer.
+    pub issuer: Arc<str>,
+    /// The provider's name for the session.
+    pub id: Arc<str>,
 }
 
 impl Person {
@@ -41,22 +54,42 @@ impl Person {
     }
 }
 
-/// The browsers of people. Whether a sign-in holds, its session says.
-#[derive(Debug)]
-pub(super) struct People(Cache<Person, Arc<[SessionKey]>>);
+impl ProviderSession {
+    /// Which one a sign-in came from, where the provider says so.
+    #[must_use]
+    pub fn of(sign_in: &SignIn) -> Option<Self> {
+        Some(Self {
+            organization: sign_in.organization.clone(),
+            issuer: Arc::clone(&sign_in.issuer),
+            id: Arc::clone(sign_in.idp_session.as_ref()?),
+        })
+    }
+}
 
-impl People {
-    pub(super) fn new() -> Self {
-        Self(Cache::builder().max_capacity(PEOPLE).build())
+/// The sessions behind names of one kind. Whether a sign-in holds, and is that name's, its session says.
+#[derive(Debug)]
+pub(super) struct Whereabouts<K>(Cache<K, Arc<[SessionKey]>>)
+where
+    K: Hash + Eq + Send + Sync + 'static;
+
+impl<K: Hash + Eq + Send + Sync + 'static> Whereabouts<K> {
+    /// Of at most so many names, each for so long after the last sign-in; the least recently used
+    /// one goes first.
+    pub(super) fn new(capacity: u64, lifetime: Duration) -> Self {
+        let names = Cache::builder()
+            .max_capacity(capacity)
+            .time_to_live(lifetime)
+            .eviction_policy(EvictionPolicy::lru());
+        Self(names.build())
     }
 
-    pub(super) fn of(&self, person: &Person) -> Option<Arc<[SessionKey]>> {
-        self.0.get(person)
+    pub(super) fn of(&self, name: &K) -> Option<Arc<[SessionKey]>> {
+        self.0.get(name)
     }
 
     /// Notes a sign-in, in the place of the one that it came from.
-    pub(super) fn note(&self, person: Person, key: SessionKey, previous: Option<&SessionKey>) {
-        self.0.entry(person).and_upsert_with(|earlier| {
+    pub(super) fn note(&self, name: K, key: SessionKey, previous: Option<&SessionKey>) {
+        self.0.entry(name).and_upsert_with(|earlier| {
             let mut keys = earlier.map_or_else(Vec::new, |entry| entry.into_value().to_vec());
             keys.retain(|other| *other != key && Some(other) != previous);
             keys.push(key);

@@ -42,13 +42,7 @@ fn logout(id: &str, subject: Option<&str>, idp_session: Option<&str>) -> Selecto
 }
 
 fn stores() -> Vec<Sessions> {
-    let memory = Sessions {
-        store: Store::Memory(Memory::new(100)),
-        recent: Recent::new(),
-        people: People::new(),
-        tombstones: Tombstones::new(HOUR),
-        browsers: Browsers::new(100, HOUR),
-    };
+    let memory = Sessions::with(Store::Memory(Memory::new(100)), 100, HOUR);
     vec![memory]
 }
 
@@ -66,6 +60,36 @@ fn standing(sessions: &Sessions, id: &SessionId, of: &str) -> &'static str {
         Standing::Live(_) => "live",
         Standing::Expired(_) => "expired",
         Standing::Revoked(_) => "revoked",
+    }
+}
+
+#[test]
+fn a_provider_s_session_is_found_in_every_browser_that_has_it_and_under_every_new_id() {
+    let name = |id: &str, session: &str| ProviderSession::of(&sign_in(id, "alice", Some(session)));
+    for sessions in stores() {
+        let begin = |previous: Option<&SessionId>, sign_in| {
+            let previous = previous.map(SessionId::key);
+            sessions.sign_in(previous.as_ref(), sign_in, None, at(0)).unwrap().0
+        };
+        let first = begin(None, sign_in("acme", "alice", Some("s1")));
+        let first = begin(Some(&first), sign_in("globex", "alice.g", Some("s1")));
+        let second = begin(None, sign_in("acme", "alice", Some("s1")));
+        let other = begin(None, sign_in("acme", "alice", Some("s2")));
+        let end = |name: Option<ProviderSession>| {
+            sessions.end_live(&name.unwrap()).map(|people| people.len())
+        };
+        assert_eq!(end(name("acme", "s3")), Ok(0));
+        assert_eq!(end(name("initech", "s1")), Ok(0));
+        assert_eq!(end(name("acme", "s1")), Ok(2));
+        assert_eq!(end(name("acme", "s1")), Ok(0), "they have ended");
+        assert_eq!(
+            [&first, &second, &other].map(|id| standing(&sessions, id, "acme")),
+            ["revoked", "revoked", "live"]
+        );
+        assert_eq!(standing(&sessions, &first, "globex"), "live");
+        // The same name again is another sign-in.
+        let again = begin(Some(&second), sign_in("acme", "alice", Some("s1")));
+        assert_eq!(standing(&sessions, &again, "acme"), "live");
     }
 }
 

@@ -389,18 +389,6 @@ async fn a_front_channel_call_is_no_word_on_a_sign_in_that_is_still_to_come() {
     browser.fetch("/acme/bert").await.expect(200);
 }
 
-#[tokio::test]
-async fn front_channel_calls_of_one_network_are_bounded() {
-    let world = World::start().await;
-    for _ in 0..60 {
-        front_channel(&world, "another").await.expect(200);
-    }
-    let busy = front_channel(&world, "another").await.refused(503, "busy");
-    assert!(busy.header("retry-after").is_some());
-    world.clock.advance(Duration::from_secs(1));
-    front_channel(&world, "another").await.expect(200);
-}
-
 /// A front-channel call that names a session, without a cookie.
 async fn front_channel(world: &World, sid: &str) -> Answer {
     let query = url::form_urlencoded::Serializer::new(String::new())

@@ -19,14 +19,12 @@ use std::time::SystemTime;
 
 use http::header::HeaderName;
 
-use crate::clock::Clock;
 use crate::config::OrganizationConfig;
 use crate::directory::Directory;
 use crate::fields::{FieldValue, Fields};
 use crate::headers::{Forwarding, Identity};
 use crate::http_client::{HttpClient, TrustError};
 use crate::links::Links;
-use crate::observe::Audit;
 use crate::peer::Peer;
 use crate::policy::{OrganizationId, Principal, Reason};
 use crate::session::{self, Session, Sessions};
@@ -34,11 +32,10 @@ use crate::session::{self, Session, Sessions};
 use token::{Kind, Shown};
 
 pub use known::{Acquaintances, Unknown};
-pub use refresh::Refreshes;
+pub use refresh::{Refreshes, Refreshing};
 pub use visitor::{Error as Unidentified, Reception, Visitor};
 
 use machines::Machines;
-use refresh::Refreshing;
 use workloads::Workloads;
 
 pub use cookie::SessionCookie;
@@ -172,26 +169,14 @@ impl Credential {
 }
 
 impl Credentials {
-    /// Reads from these sessions.
+    /// Reads from the sessions that `refreshing` keeps fresh.
     #[must_use]
-    #[expect(clippy::too_many_arguments, reason = "each is what it is called, and needed once")]
-    pub fn new(
-        sessions: Arc<Sessions>,
-        grants: Arc<Grants>,
-        cookie: SessionCookie,
-        directory: Arc<Directory>,
-        links: Arc<Links>,
-        refreshes: Refreshes,
-        audit: Audit,
-        clock: Clock,
-    ) -> Self {
-        let own = Arc::clone(&sessions);
-        let refreshing = Arc::new(Refreshing::new(own, directory, links, refreshes, audit, clock));
+    pub fn new(refreshing: Refreshing, grants: Arc<Grants>, cookie: SessionCookie) -> Self {
         Self {
-            sessions,
+            sessions: refreshing.sessions(),
             grants,
             cookie,
-            refreshing,
+            refreshing: Arc::new(refreshing),
             machines: Machines::default(),
             workloads: Workloads::default(),
             forwarding: Forwarding::new(Vec::new()),

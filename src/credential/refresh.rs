@@ -21,7 +21,7 @@ pub struct Refreshes(Arc<Mutex<HashSet<(SessionKey, OrganizationId)>>>);
 
 /// Refreshes, by the providers of one configuration.
 #[derive(Debug)]
-pub(super) struct Refreshing {
+pub struct Refreshing {
     sessions: Arc<Sessions>,
     directory: Arc<Directory>,
     links: Arc<Links>,
@@ -41,7 +41,10 @@ impl Refreshes {
 }
 
 impl Refreshing {
-    pub(super) fn new(
+    /// Keeps these sessions fresh by the providers of this directory. `under_way` outlives a
+    /// configuration; a sign-in that ends takes its person's links with it, and is noted in `audit`.
+    #[must_use]
+    pub const fn new(
         sessions: Arc<Sessions>,
         directory: Arc<Directory>,
         links: Arc<Links>,
@@ -50,6 +53,11 @@ impl Refreshing {
         clock: Clock,
     ) -> Self {
         Self { sessions, directory, links, clock, under_way, audit }
+    }
+
+    /// The sessions that are kept fresh.
+    pub(super) fn sessions(&self) -> Arc<Sessions> {
+        Arc::clone(&self.sessions)
     }
 
     /// Begins a refresh for every live sign-in whose time has come and that nobody refreshes yet.

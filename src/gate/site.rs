@@ -6,7 +6,7 @@ use super::Kept;
 use crate::account::Account;
 use crate::clock::Clock;
 use crate::config::{Config, HubProfile, Identity, PublicUrl, Upstream};
-use crate::credential::{Acquaintances, Credentials, Reception, SessionCookie};
+use crate::credential::{Acquaintances, Credentials, Reception, Refreshing, SessionCookie};
 use crate::device::Device;
 use crate::directory::{self, Directory};
 use crate::headers::{Forwarding, Managed};
@@ -119,21 +119,20 @@ impl Site {
         let sessions = Arc::clone(&kept.sessions);
         let cookie = SessionCookie::new(&config.session.cookie, &config.public_url);
         let public_url = config.public_url.clone();
-        let credentials = Credentials::new(
+        let refreshing = Refreshing::new(
             Arc::clone(&sessions),
-            Arc::clone(&kept.grants),
-            cookie.clone(),
             Arc::clone(&directory),
             Arc::clone(&kept.links),
             kept.refreshes.clone(),
             kept.audit.clone(),
             kept.clock.clone(),
-        )
-        .with_machines(
-            &config.organizations,
-            Forwarding::new(config.server.trusted_proxies.clone()),
-            &kept.http,
-        )?;
+        );
+        let credentials = Credentials::new(refreshing, Arc::clone(&kept.grants), cookie.clone())
+            .with_machines(
+                &config.organizations,
+                Forwarding::new(config.server.trusted_proxies.clone()),
+                &kept.http,
+            )?;
         let reception = match (config.hub.identity, &config.hub.whoami) {
             (Identity::Idp, _) => None,
             (Identity::Hub, None) => return Err(SetupError::NoWhoami),

@@ -37,6 +37,7 @@ def run(report):
     scripts(report)
     written(report)
     compose(report)
+    ingress(report)
 
 
 def told(*command):
@@ -197,3 +198,11 @@ def compose(report):
             configuration.secret(place, wanted)
         config.write_text(text)
         configuration.check(report, "compose", config)
+
+
+def ingress(report):
+    """What is written for a cluster's proxies; the rest of the folder is started by tests/interop/run ingress."""
+    for name in ("gateway-api", "ingress-nginx", "istio"):
+        documents = yaml.safe_load_all((DEPLOY / "ingress" / f"{name}.yaml").read_text())
+        # What configures Istio itself is read by istioctl, and is no resource of a cluster.
+        kubernetes.validate(report, f"ingress/{name}.yaml", [one for one in documents if one["kind"] != "IstioOperator"])

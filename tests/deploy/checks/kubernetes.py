@@ -13,7 +13,10 @@ import yaml
 
 VERSIONS = ["1.29", "1.33", kubernetes_validate.latest_version()]
 # Custom resources: the Go module that publishes the definition, and the file in it.
+ISTIO = ("istio.io/api@v1.28.0", "kubernetes/customresourcedefinitions.gen.yaml")
 CUSTOM = {
+    "AuthorizationPolicy": ISTIO,
+    "EnvoyFilter": ISTIO,
     "HTTPRoute": (
         "sigs.k8s.io/gateway-api@v1.4.0",
         "config/crd/experimental/gateway.networking.k8s.io_httproutes.yaml",
@@ -56,12 +59,12 @@ def definition(kind, version):
     text = of_module(*CUSTOM[kind])
     if text is None:
         return None
-    found = yaml.safe_load(text)
+    [found] = [one for one in yaml.safe_load_all(text) if one and one["spec"]["names"]["kind"] == kind]
     [schema] = [
         one["schema"]["openAPIV3Schema"] for one in found["spec"]["versions"] if version.endswith("/" + one["name"])
     ]
     schema = close(copy.deepcopy(schema))
-    schema["properties"]["metadata"] = {"type": "object"}
+    schema["properties"].update(apiVersion={}, kind={}, metadata={"type": "object"})
     return schema
 
 

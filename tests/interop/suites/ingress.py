@@ -43,7 +43,7 @@ def run(report):
         files = {"config.json": '{"hidden": 8}', "weights.bin": os.urandom(1 << 20)}
         olah = Olah({"models/acme/open-bert": files, "models/acme/secret-bert": files}, "http://127.0.0.1:9")
         forge = GitHub({f"acme/{name}": {"README.md": f"# {name}\n"} for name in ("open-bert", "secret-bert")}, "http://127.0.0.1:9")
-    for kind in (Nginx, Caddy, HAProxy, Traefik, EnvoyHttp, EnvoyGrpc):
+    for kind in (Nginx, Caddy, LaterCaddy, HAProxy, Traefik, EnvoyHttp, EnvoyGrpc):
         with report.scenario(f"{kind.name} runs"):
             Bench(report, kind, public, place, grpc, hub, alice).everything(asked, olah, forge)
     with report.scenario("Traefik passes on every spelling"):
@@ -133,6 +133,15 @@ class Caddy(Program):
 
     def command(self):
         return ["env", f"HOME={self.home}", program("caddy"), "run", "--config", self.config, "--adapter", "caddyfile"]
+
+
+class LaterCaddy(Caddy):
+    """The same example with the program that people install today; Debian's is years older."""
+
+    name = "Caddy 2.11"
+
+    def command(self):
+        return ["env", f"HOME={self.home}", venv("caddy", "caddy"), "run", "--config", self.config, "--adapter", "caddyfile"]
 
 
 class HAProxy(Program):

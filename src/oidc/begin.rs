@@ -15,10 +15,8 @@ use crate::http_client;
 use crate::jose::object;
 use crate::observe::Call;
 
-use super::callback::plain;
 use super::discovery::Metadata;
 use super::error::{AnswerError, Endpoint, Error};
-use super::oauth_error::OauthError;
 use super::{Begun, Prompt, RelyingParty, Transaction, Wish};
 
 impl RelyingParty {
@@ -128,11 +126,10 @@ impl RelyingParty {
         if !matches!(answer.status(), StatusCode::CREATED | StatusCode::OK) {
             let status = AnswerError::Status(answer.status().as_u16());
             return Err(match text("error") {
-                Some(code) => Error::Refused {
-                    endpoint: place,
-                    code: OauthError::parse(code),
-                    description: text("error_description").and_then(plain),
-                },
+                Some(code) => {
+                    let keys = self.credentials.keys();
+                    Error::refused(place, code, text("error_description"), keys)
+                }
                 None => Error::answer(place, status),
             });
         }

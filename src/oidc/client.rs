@@ -92,6 +92,19 @@ impl Credentials {
         })
     }
 
+    /// The keys of the configuration that the proof is made of.
+    pub(super) const fn keys(&self) -> &'static str {
+        match self.proof {
+            Proof::Post(_) | Proof::Basic(_) => {
+                "organization.oidc.client_secret, client_id and client_auth"
+            }
+            Proof::Key(..) => {
+                "organization.oidc.private_key, key_id, certificate, assertion_audience, client_id and client_auth"
+            }
+            Proof::None => "organization.oidc.client_id and client_auth",
+        }
+    }
+
     /// The library's client for this provider.
     pub(super) fn client(
         &self,
@@ -151,7 +164,7 @@ impl Credentials {
         for (name, value) in self.assertion(settings, metadata, now)? {
             request = request.add_extra_param(name, Cow::Owned(value));
         }
-        read(request.request_async(&http.calling(Call::Token)).await)
+        read(request.request_async(&http.calling(Call::Token)).await, self.keys())
     }
 
     /// Exchanges a refresh token (RFC 6749 §6).
@@ -169,7 +182,7 @@ impl Credentials {
         for (name, value) in self.assertion(settings, metadata, now)? {
             request = request.add_extra_param(name, Cow::Owned(value));
         }
-        read(request.request_async(&http.calling(Call::Token)).await)
+        read(request.request_async(&http.calling(Call::Token)).await, self.keys())
     }
 }
 

@@ -4,7 +4,7 @@ use crate::http_client;
 use crate::jose::{Invalid, SigningError};
 use crate::policy::Reason;
 
-use super::callback::ParameterError;
+use super::callback::{ParameterError, plain};
 use super::discovery::MetadataError;
 use super::oauth_error::OauthError;
 
@@ -139,7 +139,7 @@ pub enum Error {
     #[error("the identity provider's keys were asked for too often; a token's key is unknown")]
     KeysExhausted,
     /// The provider said no.
-    #[error("the identity provider's {endpoint} answered {code}{}", said(description.as_deref()))]
+    #[error("the identity provider's {endpoint} answered {code}{}{}", said(description.as_deref()), look_at(*keys))]
     Refused {
         /// Where.
         endpoint: Endpoint,
@@ -147,6 +147,8 @@ pub enum Error {
         code: OauthError,
         /// What it added for developers; printable ASCII, shortened.
         description: Option<String>,
+        /// The keys of the configuration that are in doubt: our proof was made of them.
+        keys: Option<&'static str>,
     },
     /// Parameters of a callback.
     #[error("the callback {0}")]
@@ -179,6 +181,11 @@ pub enum Error {
 /// What the provider added, in quotes.
 fn said(description: Option<&str>) -> String {
     description.map(|text| format!(": {text:?}")).unwrap_or_default()
+}
+
+/// Where in the configuration the fault may be.
+fn look_at(keys: Option<&str>) -> String {
+    keys.map(|keys| format!("; look at {keys}")).unwrap_or_default()
 }
 
 impl Error {
@@ -231,6 +238,22 @@ impl Error {
 
     pub(super) const fn answer(endpoint: Endpoint, problem: AnswerError) -> Self {
         Self::Answer { endpoint, problem }
+    }
+
+    /// The no of an endpoint to which we have shown a proof, made of these keys.
+    ///
+    /// RFC 6749 §5.2 has `invalid_client` for a proof that is not taken; Keycloak says
+    /// `unauthorized_client` of a wrong secret.
+    pub(super) fn refused(
+        endpoint: Endpoint,
+        code: &str,
+        description: Option<&str>,
+        keys: &'static str,
+    ) -> Self {
+        let code = OauthError::parse(code);
+        let ours = matches!(code, OauthError::InvalidClient | OauthError::UnauthorizedClient);
+        let (description, keys) = (description.and_then(plain), ours.then_some(keys));
+        Self::Refused { endpoint, code, description, keys }
     }
 }
 

@@ -54,6 +54,7 @@ impl RelyingParty {
                     endpoint: Endpoint::Authorization,
                     code,
                     description,
+                    keys: None,
                 });
             }
         };

@@ -16,9 +16,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::http_client;
 
-use super::callback::plain;
 use super::error::{AnswerError, Endpoint, Error};
-use super::oauth_error::OauthError;
 
 /// An error answer of the token endpoint (RFC 6749 §5.2).
 pub(super) type TokenError = StandardErrorResponse<ErrorCode>;
@@ -134,18 +132,18 @@ fn lenient_seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<
     Ok(value.as_u64().or_else(|| value.as_str().and_then(|text| text.parse().ok())))
 }
 
-/// The answer, or what is wrong with it. What the library says of an answer that it cannot parse
+/// The answer to a proof that was made of `keys`, or what is wrong with it. What the library says of an answer that it cannot parse
 /// holds parts of the answer, which may be secret: it is dropped.
 pub(super) fn read(
     answer: Result<RawTokens, RequestTokenError<http_client::Error, TokenError>>,
+    keys: &'static str,
 ) -> Result<RawTokens, Error> {
     let endpoint = Endpoint::Token;
     let tokens = answer.map_err(|error| match error {
-        RequestTokenError::ServerResponse(response) => Error::Refused {
-            endpoint,
-            code: OauthError::parse(&response.error().0),
-            description: response.error_description().and_then(|text| plain(text)),
-        },
+        RequestTokenError::ServerResponse(response) => {
+            let description = response.error_description().map(String::as_str);
+            Error::refused(endpoint, &response.error().0, description, keys)
+        }
         RequestTokenError::Request(source) => Error::Unreachable { endpoint, source },
         RequestTokenError::Parse(..) | RequestTokenError::Other(_) => {
             Error::answer(endpoint, AnswerError::Form)

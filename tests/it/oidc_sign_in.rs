@@ -303,6 +303,60 @@ async fn the_client_proves_who_it_is_in_the_way_that_is_configured() {
 }
 
 #[tokio::test]
+async fn a_proof_that_is_not_taken_names_the_keys_that_it_was_made_of() {
+    let pair = rcgen::KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256).unwrap();
+    let secret = || Secret::new("s3cret".to_owned());
+    let key = ClientAuth::PrivateKeyJwt {
+        key: Secret::new(pair.serialize_pem()),
+        key_id: None,
+        certificate: None,
+        audience: ClientAssertionAudience::Issuer,
+    };
+    const SECRET: &str = "organization.oidc.client_secret, client_id and client_auth";
+    const KEY: &str = "organization.oidc.private_key, key_id, certificate, assertion_audience, client_id and client_auth";
+    for (auth, keys) in [
+        (ClientAuth::SecretPost(secret()), SECRET),
+        (ClientAuth::SecretBasic(secret()), SECRET),
+        (key, KEY),
+        (ClientAuth::None, "organization.oidc.client_id and client_auth"),
+    ] {
+        let world = World::with(|settings| settings.client_auth = auth).await;
+        let issuer = world.idp.issuer.clone();
+        world.idp.change_metadata(|metadata| {
+            metadata["pushed_authorization_request_endpoint"] = json!(format!("{issuer}/par"));
+        });
+        // Keycloak says the latter of a wrong secret.
+        for code in ["invalid_client", "unauthorized_client"] {
+            let no = json!({"error": code, "error_description": "no such secret"});
+            world.idp.reply("/par", Reply::json(&no).status(401));
+            let error = world.rp.begin(Wish::default(), now()).await.unwrap_err();
+            let endpoint = "pushed authorization request endpoint";
+            let told = format!(
+                "the identity provider's {endpoint} answered {code}: \"no such secret\"; look at {keys}"
+            );
+            assert_eq!(error.to_string(), told);
+            world.idp.reply("/par", Reply::json(&json!({"request_uri": "urn:x:1"})).status(201));
+            let (transaction, _) = world.begin(Wish::default()).await;
+            world.idp.reply("/token", Reply::json(&no).status(401));
+            let pushed = world.idp.asked("/par").pop().unwrap().form();
+            let callback = format!("code=a-code&state={}", pushed["state"]);
+            let answer = CallbackParameters::parse(&callback).unwrap();
+            let error = world.rp.finish(&transaction, answer, now()).await.unwrap_err();
+            assert_eq!(error.to_string(), told.replace(endpoint, "token endpoint"));
+        }
+        // What the provider says of the code, or of the person, is no matter of those keys.
+        let (transaction, _) = world.begin(Wish::default()).await;
+        let no = json!({"error": "invalid_grant"});
+        world.idp.reply("/token", Reply::json(&no).status(400));
+        let pushed = world.idp.asked("/par").pop().unwrap().form();
+        let callback = format!("code=a-code&state={}", pushed["state"]);
+        let answer = CallbackParameters::parse(&callback).unwrap();
+        let error = world.rp.finish(&transaction, answer, now()).await.unwrap_err();
+        assert!(!error.to_string().contains("look at"), "{error}");
+    }
+}
+
+#[tokio::test]
 async fn a_client_assertion_names_the_issuer_and_is_used_once() {
     let pair = rcgen::KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256).unwrap();
     let world = World::with(|settings| {

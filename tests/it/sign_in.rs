@@ -8,6 +8,7 @@ use serde_json::json;
 
 use crate::support::browser::{Ask, SESSION};
 use crate::support::moving_clock::{days, minutes};
+use crate::support::served::{cause_of, events};
 use crate::support::setup::{CLIENT_SECRET, SITE, Setup};
 use crate::support::world::{World, all};
 
@@ -150,6 +151,22 @@ async fn claims_may_come_from_userinfo_alone() {
     let bob = browser.sign_in_of("acme").await;
     assert_eq!((&bob["role"], &bob["email"]), (&json!("write"), &json!("bob@acme.com")));
     assert_eq!(world.acme.calls(Endpoint::UserInfo), 1);
+}
+
+#[tokio::test]
+async fn a_wrong_client_secret_is_named_in_the_log_and_to_nobody_else() {
+    let world = World::with(|setup| {
+        setup.environment = vec![("CLIENT_SECRET".to_owned(), "another one".to_owned())];
+    })
+    .await;
+    let mut browser = world.browser();
+    let landed = browser.sign_in_at("/acme/bert", "alice").await.refused(403, "idp-refused");
+    let told = cause_of(&landed);
+    assert!(told.contains("answered invalid_client"), "{told}");
+    assert!(told.contains("look at organization.oidc.client_secret, "), "{told}");
+    let event = events().find(&format!("request_id=\"{}\"", landed.request_id())).unwrap();
+    assert!(event.contains("organization=\"acme\""), "{event}");
+    assert!(!landed.text().contains("client"), "{}", landed.text());
 }
 
 #[tokio::test]

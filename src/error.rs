@@ -199,6 +199,7 @@ impl Error {
             | Reason::BodyUnread
             | Reason::AmbiguousHeaders
             | Reason::UnclaimedNamespace
+            | Reason::DeniedByRule
             | Reason::NoSuchPage
             | Reason::MethodNotAllowed
             | Reason::UnknownOrganization
@@ -265,6 +266,7 @@ const fn status(reason: Reason) -> StatusCode {
         | Reason::AccountUnmatched
         | Reason::RoleAttributeMissing
         | Reason::UnclaimedNamespace
+        | Reason::DeniedByRule
         | Reason::BodyUnread
         | Reason::CrossSite
         | Reason::IdpRefused

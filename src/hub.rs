@@ -148,7 +148,7 @@ impl Hub {
         let Some(found) = rule.path.read(target)? else { return Ok(None) };
         Ok(match rule.access {
             Access::Public => Some(Claimed::Unclaimed { pass: true }),
-            Access::Deny => Some(Claimed::Unclaimed { pass: false }),
+            Access::Deny => Some(Claimed::Denied),
             // Without an organization the rule says nothing: `/{org}/{repo}/**` must not take
             // `/api/models/acme/…` away from the table.
             Access::Member => {

@@ -70,8 +70,8 @@ impl Gate {
         let welcomed = reception.welcome(headers, session.clone(), now, self.asking()).await;
         match (welcomed, claimed) {
             (Ok(visitor), _) => Ok(Credential::Visitor(visitor)),
-            // On pages of no organization nothing rests on it: the hub itself will answer.
-            (Err(Unidentified::Unknown(_)), Claimed::Unclaimed { .. }) => {
+            // On pages of no organization nothing rests on it: the hub itself will answer, or nobody.
+            (Err(Unidentified::Unknown(_)), Claimed::Unclaimed { .. } | Claimed::Denied) => {
                 Ok(Credential::Visitor(reception.somebody(session)))
             }
             (Err(error), _) => Err(error.into()),

@@ -13,6 +13,8 @@ pub enum Claimed<'c> {
         /// `hub.unclaimed = "pass"`.
         pass: bool,
     },
+    /// Whoever's it is, a rule of the operator's closes it to everybody.
+    Denied,
     /// One organization's, or several at once (a move between two, a path with two readings).
     By(Claims<'c>),
     /// These organizations', and perhaps others', named in a body that was not there to be read:
@@ -28,7 +30,7 @@ impl<'c> Claimed<'c> {
 
     fn claims(&self) -> impl Iterator<Item = &Claim<'c>> {
         let claims = match self {
-            Self::Unclaimed { .. } => None,
+            Self::Unclaimed { .. } | Self::Denied => None,
             Self::By(claims) | Self::Unread(claims) => Some(claims),
         };
         claims.into_iter().flat_map(Claims::iter)
@@ -92,8 +94,13 @@ pub fn decide<'r>(
     principal: &'r Principal,
     now: SystemTime,
 ) -> Decision<'r> {
-    if matches!(claimed, Claimed::Unclaimed { pass: false }) {
-        return Decision::Deny { reason: Reason::UnclaimedNamespace, organization: None };
+    let closed = match claimed {
+        Claimed::Unclaimed { pass: false } => Some(Reason::UnclaimedNamespace),
+        Claimed::Denied => Some(Reason::DeniedByRule),
+        Claimed::Unclaimed { pass: true } | Claimed::By(_) | Claimed::Unread(_) => None,
+    };
+    if let Some(reason) = closed {
+        return Decision::Deny { reason, organization: None };
     }
     let mut permit = Permit {
         organization: claimed.organizations().next(),

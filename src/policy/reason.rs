@@ -75,6 +75,8 @@ reasons! {
     AmbiguousHeaders = "ambiguous-headers", "The request's headers contradict each other.";
     /// A namespace that no organization claims, where only claimed ones are served.
     UnclaimedNamespace = "unclaimed-namespace", "This namespace belongs to no organization that is served here.";
+    /// A rule of the operator's closes this to everybody.
+    DeniedByRule = "denied-by-rule", "A rule of this site closes this address to everybody.";
     /// No such page of ours.
     NoSuchPage = "no-such-page", "There is no such page.";
     /// Our page, but not with this method.

@@ -71,7 +71,7 @@ pub(super) fn way_out(refusal: &Refusal<'_>, form: bool) -> String {
             "Try again in a moment.".to_owned()
         }
         Reason::AmbiguousPath | Reason::AmbiguousBody | Reason::AmbiguousHeaders
-        | Reason::BodyTooLarge | Reason::UnclaimedNamespace | Reason::NoSuchPage
+        | Reason::BodyTooLarge | Reason::UnclaimedNamespace | Reason::DeniedByRule | Reason::NoSuchPage
         | Reason::MethodNotAllowed | Reason::UnknownOrganization | Reason::CrossSite
         | Reason::MixedCredentials | Reason::BadParameters | Reason::UntrustedProxy | Reason::ForwardAuthFields
         | Reason::ForeignHost | Reason::ForwardAuthOnly | Reason::BodyUnread

@@ -283,6 +283,21 @@ fn explain_tells_the_decision_step_by_step() {
         &["cannot sign in for acme (email-domain)", "challenge"],
     );
     check_explain(&folder, &["GET", "/nobody/model"], &["no organization claims it", "allow"]);
+    let closed = two()
+        .set("hub.rule.path", "\"/internal/**\"")
+        .set("hub.rule.access", "\"deny\"")
+        .set("hub.unclaimed", "\"deny\"");
+    let closed = written(&closed);
+    check_explain(
+        &closed,
+        &["GET", "/internal/x"],
+        &["nobody's", "access = \"deny\"", "deny", "denied-by-rule", "403"],
+    );
+    check_explain(
+        &closed,
+        &["GET", "/nobody/x"],
+        &["no organization claims it", "unclaimed-namespace"],
+    );
     check_explain(&folder, &["GET", "/-/sso/acme/login"], &["a page of the gate's own"]);
     check_explain(
         &folder,

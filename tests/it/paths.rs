@@ -34,6 +34,7 @@ fn words(claimed: &Claimed<'_>) -> String {
     match claimed {
         Claimed::Unclaimed { pass: true } => "no namespace".to_owned(),
         Claimed::Unclaimed { pass: false } => "nobody".to_owned(),
+        Claimed::Denied => "closed by a rule".to_owned(),
         Claimed::By(claims) | Claimed::Unread(claims) => claims
             .iter()
             .map(|claim| {

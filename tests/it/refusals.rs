@@ -577,6 +577,28 @@ async fn namespaces_of_nobody_are_refused_where_only_organizations_are_served() 
 }
 
 #[tokio::test]
+async fn what_an_operators_rule_closes_is_refused_with_a_reason_of_its_own() {
+    let world = World::with(|setup| {
+        setup.set("hub", "rule", "[{ path = \"/**\", access = \"deny\" }]");
+    })
+    .await;
+    for kind in &KINDS {
+        let answer = tool::ask(world.gate.address, kind.line, kind.headers).await;
+        let answer = answer.refused(403, "denied-by-rule");
+        in_dialect(&answer, kind);
+        let line = world.gate.lines.of(answer.request_id()).await;
+        assert_eq!(
+            (&line["decision"], &line["reason"]),
+            (&json!("deny"), &json!("denied-by-rule"))
+        );
+    }
+    let denied =
+        "hubgate_decisions_total{organization=\"\",decision=\"deny\",reason=\"denied-by-rule\"}";
+    assert_eq!(world.gate.metric(denied), KINDS.len() as u64);
+    assert!(world.hub.received().is_empty());
+}
+
+#[tokio::test]
 async fn a_body_that_names_the_organization_is_read_once_and_goes_on_as_it_was() {
     let world = World::start().await;
     let session = world.signed_in("acme", "bob").await.session();

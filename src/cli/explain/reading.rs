@@ -107,6 +107,10 @@ impl Explainer<'_> {
                 let what = if *pass { "it passes" } else { "it is refused" };
                 report.row("nobody's", &format!("no organization claims it, so {what}"));
             }
+            Claimed::Denied => {
+                let what = "a [[hub.rule]] with access = \"deny\" closes it to everybody";
+                report.row("nobody's", what);
+            }
             Claimed::By(claims) | Claimed::Unread(claims) => {
                 for claim in claims.iter() {
                     let public = if claim.public { "public" } else { "not public" };

@@ -168,10 +168,9 @@ impl Error {
     #[must_use]
     pub fn blame(&self) -> Blame {
         match self.reason() {
-            Reason::IdpRefused
-            | Reason::IdpInvalid
-            | Reason::IdpUnreachable
-            | Reason::RoleAttributeMissing => Blame::IdentityProvider,
+            Reason::IdpRefused | Reason::IdpInvalid | Reason::IdpUnreachable => {
+                Blame::IdentityProvider
+            }
             Reason::UpstreamUnreachable
             | Reason::UpstreamTimeout
             | Reason::UpstreamInvalid
@@ -190,6 +189,7 @@ impl Error {
             | Reason::RoleTooLow
             | Reason::EmailDomain
             | Reason::NotAMember
+            | Reason::RoleAttributeMissing
             | Reason::CredentialUnidentified
             | Reason::AccountLinked
             | Reason::AccountUnmatched

@@ -67,8 +67,13 @@ pub enum Error {
     #[error("the organization does not sign in by this protocol")]
     Protocol,
     /// The profile gives no membership.
-    #[error("the profile gives no membership: {0}")]
-    Membership(Reason),
+    #[error("the profile gives no membership: {}", told(*reason, attribute))]
+    Membership {
+        /// Why.
+        reason: Reason,
+        /// Where the role mapping looks.
+        attribute: String,
+    },
     /// The hub's account in this browser, and the person, are not one.
     #[error("the hub's account and the person could not be linked")]
     Link(#[from] links::Refused),
@@ -90,12 +95,24 @@ impl Error {
             Self::Oidc(error) => error.reason(),
             Self::Saml(error) => error.reason(),
             Self::Protocol => Reason::NoSuchPage,
-            Self::Membership(reason) => *reason,
+            Self::Membership { reason, .. } => *reason,
             Self::Link(refused) => refused.reason(),
             Self::Session(session::Error::Unavailable) => Reason::StoreUnavailable,
             Self::Sealer(SealerError::NoRandom | SealerError::TooShort) => Reason::Internal,
         }
     }
+}
+
+/// Why there is no membership. One profile does not tell a person who has none of the attribute
+/// from a provider that sends it for nobody, so both are said.
+fn told(reason: Reason, attribute: &str) -> String {
+    if reason != Reason::RoleAttributeMissing {
+        return reason.to_string();
+    }
+    format!(
+        "it lacks {attribute}: the person has none, or the provider is not set up to send it; for \
+         people without it, set organization.role_mapping.missing = \"default\""
+    )
 }
 
 /// A sign-in that did not come about: why, where it was going, and which cookie is to be taken away.

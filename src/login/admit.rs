@@ -40,7 +40,10 @@ impl Login {
         now: SystemTime,
     ) -> Result<(Answer, SignIn), Error> {
         let organization = &entry.config.policy;
-        let membership = organization.membership(&vouched.profile).map_err(Error::Membership)?;
+        let membership = organization.membership(&vouched.profile).map_err(|reason| {
+            let attribute = organization.role_mapping.attribute.as_str().to_owned();
+            Error::Membership { reason, attribute }
+        })?;
         let profile = vouched.profile;
         let ours = now + organization.session_timeout;
         let sign_in = SignIn {

@@ -55,8 +55,9 @@ reasons! {
     EmailDomain = "email-domain", "Your account has no verified e-mail address in this organization's domains.";
     /// The provider knows the person, the organization does not.
     NotAMember = "not-a-member", "Your account is not a member of this organization.";
-    /// The attribute that decides the role is missing from the profile.
-    RoleAttributeMissing = "role-attribute-missing", "Your identity provider did not send what decides your role; its administrator can add it.";
+    /// The attribute that decides the role is missing from the profile: the person may have none,
+    /// or the provider may not be set up to send it.
+    RoleAttributeMissing = "role-attribute-missing", "Your identity provider sent nothing that decides your role: your account may be in no group there, or the provider is not set up to send groups.";
     /// A credential of which the hub does not say whose it is.
     CredentialUnidentified = "credential-unidentified", "The hub does not say whose credential this is; use one that may read its owner's account.";
     /// The hub's account or the provider's subject is linked to somebody else.

@@ -136,7 +136,7 @@ fn text_of(value: &Value) -> Option<String> {
 /// What to do with a member whose profile lacks the attribute.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Missing {
-    /// Refuse the sign-in: the provider is not set up as the mapping expects.
+    /// Refuse the sign-in: the person may have none, or the provider may not be set up to send it.
     Refuse,
     /// Treat it as no match.
     Default,

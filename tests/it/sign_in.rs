@@ -122,7 +122,15 @@ async fn a_profile_without_the_roles_attribute_is_refused() {
     });
     let mut browser = world.browser();
     let landed = browser.sign_in_at("/acme/bert", "alice").await;
-    landed.refused(403, "role-attribute-missing");
+    let landed = landed.refused(403, "role-attribute-missing");
+    // The provider may be set up badly, or the person be in no group: nobody can know from here.
+    let page = landed.text();
+    assert!(page.contains("in no group") && page.contains("not set up"), "{page}");
+    let told = cause_of(&landed);
+    assert!(told.contains("$.groups") && told.contains("the person has none"), "{told}");
+    assert!(told.contains("not set up") && told.contains("role_mapping.missing"), "{told}");
+    let event = events().find(&format!("request_id=\"{}\"", landed.request_id())).unwrap();
+    assert!(event.contains(" INFO "), "no fault of the provider's for each such person: {event}");
     assert_eq!(browser.cookie(SESSION), None);
     assert!(world.hub.received().is_empty());
     let refused =

@@ -93,9 +93,9 @@ impl Sending {
         }
     }
 
-    /// Whether all of it was sent.
+    /// Whether all of it was sent: the last piece of the body may have been taken, and still lie here.
     pub(super) const fn is_whole(&self) -> bool {
-        self.framing.is_over() && self.error.is_none()
+        self.framing.is_over() && self.is_written() && self.flushed && self.error.is_none()
     }
 
     /// Whether the hub has taken nothing.

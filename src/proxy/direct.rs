@@ -84,7 +84,12 @@ pub(super) async fn exchange(
             }
             status if status.is_informational() => {}
             _ => {
-                let download = Download::new(under_way, answer, Arc::clone(pool.resting()));
+                let mut download = Download::new(under_way, answer, Arc::clone(pool.resting()));
+                if let Some(unread) = download.take_unread() {
+                    *request.body_mut() = unread;
+                } else if download.ends_upload() {
+                    super::tell_close(&mut response);
+                }
                 *response.body_mut() = download.into_body();
                 return Ok(response);
             }

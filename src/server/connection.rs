@@ -85,13 +85,15 @@ where
         async move {
             unify(&mut request);
             let mut request = Request::from(request);
+            // A request that is forwarded changes it.
+            let version = request.version();
             // HTTP/2 bounds their size, and not how many there are.
             let too_many = request.headers().len() > thread.now().limits.headers();
             let mut response = match too_many {
                 true => refuse(&thread, &peer, TOO_LARGE, Reason::UnsupportedRequest),
                 false => thread.serve.answer(&mut request, &peer).await,
             };
-            unread::tell(&mut request, &mut response).await;
+            unread::tell(version, &mut request, &mut response).await;
             if response.status() == StatusCode::SWITCHING_PROTOCOLS {
                 watch.upgrades();
             }

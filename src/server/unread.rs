@@ -16,9 +16,13 @@ const LITTLE: usize = 64 * 1024;
 
 /// Says that the connection ends with an answer where it does: where the rest of a request stands in
 /// the way of the next one (RFC 9112 §9.6). What is here already is let go, and nobody waits for more.
-pub(super) async fn tell(request: &mut Request, response: &mut Response) {
-    let stands_there = request.version() != Version::HTTP_2 && !request.body().is_end_stream();
-    if stands_there && !let_go(request).await {
+///
+/// `version` is what the client speaks. In HTTP/2 a request stands in nobody's way, and an answer says
+/// nothing of the connection (RFC 9113 §8.2.2).
+pub(super) async fn tell(version: Version, request: &mut Request, response: &mut Response) {
+    if version == Version::HTTP_2 {
+        response.headers_mut().remove(header::CONNECTION);
+    } else if !request.body().is_end_stream() && !let_go(request).await {
         let close = const { FieldValue::from_static("close") };
         response.headers_mut().insert(header::CONNECTION, close);
     }

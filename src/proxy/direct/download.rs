@@ -48,12 +48,32 @@ impl Download {
         Self { under_way, left, keep_alive: answer.keep_alive, room: HEAD, resting }
     }
 
+    /// What is left of the request where the hub surely takes no more of it: it has hung up, or does
+    /// so behind an answer that is all there.
+    pub(super) fn take_unread(&mut self) -> Option<Body> {
+        let over = !self.keep_alive && self.whole().is_some();
+        let sending = &mut self.under_way.as_mut()?.sending;
+        let left = sending.take_if(|left| !left.is_whole() && (over || left.error.is_some()))?;
+        self.keep_alive = false;
+        Some(left.into_body())
+    }
+
+    /// Whether the hub hangs up when the answer is over, however much of the upload is to come then.
+    pub(super) fn ends_upload(&self) -> bool {
+        let sending = self.under_way.as_ref().and_then(|under_way| under_way.sending.as_ref());
+        !self.keep_alive && sending.is_some_and(|sending| !sending.has_all())
+    }
+
+    /// The length of an answer that is all there.
+    fn whole(&self) -> Option<usize> {
+        let Left::Length(length) = self.left else { return None };
+        let here = self.under_way.as_ref()?.link.buffer().len();
+        usize::try_from(length).ok().filter(|length| here >= *length)
+    }
+
     /// The body for the client; one that is all there needs nothing more of the connection.
     pub(super) fn into_body(mut self) -> Body {
-        if let (Left::Length(length), Some(under_way)) = (&self.left, &mut self.under_way)
-            && let Ok(length) = usize::try_from(*length)
-            && under_way.link.buffer().len() >= length
-        {
+        if let (Some(length), Some(under_way)) = (self.whole(), &mut self.under_way) {
             let data = under_way.link.take(length);
             self.is_over();
             return if data.is_empty() { Body::Empty } else { Body::Full(data) };

@@ -98,6 +98,11 @@ impl Sending {
         self.framing.is_over() && self.is_written() && self.flushed && self.error.is_none()
     }
 
+    /// Whether nothing of the body is to come from the client.
+    pub(super) const fn has_all(&self) -> bool {
+        self.framing.is_over()
+    }
+
     /// Whether the hub has taken nothing.
     pub(super) const fn is_untouched(&self) -> bool {
         !self.begun

@@ -318,6 +318,84 @@ async fn no_request_follows_an_upload_that_is_not_all_sent() {
 }
 
 #[tokio::test]
+async fn a_client_is_told_when_the_hub_leaves_its_upload_unread_and_hangs_up() {
+    let hub = Hub::bind().await;
+    let rig = Setup::http(&hub).start();
+    for answer in [
+        "content-length: 5\r\n\r\nlarge",
+        "content-length: 0\r\n\r\n",
+        "transfer-encoding: chunked\r\n\r\n5\r\nlarge\r\n0\r\n\r\n",
+    ] {
+        for upload in [
+            "content-length: 100000\r\n\r\nhello",
+            "transfer-encoding: chunked\r\n\r\n5\r\nhello\r\n",
+        ] {
+            let mut client = rig.client().await;
+            client.send(format!("PUT /a HTTP/1.1\r\nhost: h\r\n{upload}")).await;
+            let mut upstream = hub.accept().await;
+            upstream.until("hello").await;
+            upstream.send(format!("HTTP/1.1 413 No\r\nconnection: close\r\n{answer}")).await;
+            let head = client.head().await;
+            assert!(head.starts_with("HTTP/1.1 413 "), "{head}");
+            assert_eq!(head.matches("connection: close\r\n").count(), 1, "{answer:?}: {head}");
+            let body = answer.split_once("\r\n\r\n").unwrap().1.as_bytes();
+            assert_eq!(client.rest().await, body, "and then nothing");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_waits_to_be_asked_for_its_upload_is_told_that_nobody_will() {
+    let hub = Hub::bind().await;
+    let rig = Setup::http(&hub).start();
+    for close in ["", "connection: close\r\n"] {
+        let mut client = rig.client().await;
+        let ask = "PUT /a HTTP/1.1\r\nhost: h\r\ncontent-length: 5\r\nexpect: 100-continue\r\n\r\n";
+        client.send(ask).await;
+        let mut upstream = hub.accept().await;
+        upstream.head().await;
+        upstream.send(format!("HTTP/1.1 413 No\r\n{close}content-length: 5\r\n\r\nlarge")).await;
+        let head = client.head().await;
+        assert_eq!(head.matches("connection: close\r\n").count(), 1, "{head}");
+        assert_eq!(client.rest().await, b"large", "and then nothing");
+    }
+}
+
+#[tokio::test]
+async fn a_client_keeps_its_connection_when_its_upload_was_here_before_the_hub_hung_up() {
+    let hub = Hub::bind().await;
+    let rig = Setup::http(&hub).start();
+    let mut client = rig.client().await;
+    for upload in [
+        "content-length: 5\r\n\r\nhello",
+        "transfer-encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
+    ] {
+        client.send(format!("PUT /a HTTP/1.1\r\nhost: h\r\n{upload}")).await;
+        let mut upstream = hub.accept().await;
+        upstream.until("hello").await;
+        upstream
+            .send("HTTP/1.1 413 No\r\ncontent-length: 5\r\nconnection: close\r\n\r\nlarge")
+            .await;
+        let head = client.head().await;
+        assert!(head.starts_with("HTTP/1.1 413 ") && !head.contains("connection"), "{head}");
+        assert_eq!(client.take(5).await, b"large");
+    }
+    // The hub reads nothing at all, so that some of it may never leave the gate.
+    for _ in 0..10 {
+        let head = "PUT /a HTTP/1.1\r\nhost: h\r\ncontent-length: 50000\r\n\r\n";
+        client.send([head.as_bytes(), &[b'7'; 50_000]].concat()).await;
+        let mut upstream = hub.accept().await;
+        upstream
+            .send("HTTP/1.1 413 No\r\ncontent-length: 5\r\nconnection: close\r\n\r\nlarge")
+            .await;
+        drop(upstream);
+        let head = client.head().await;
+        assert!(head.starts_with("HTTP/1.1 413 ") && !head.contains("connection"), "{head}");
+        assert_eq!(client.take(5).await, b"large");
+    }
+}
+
+#[tokio::test]
 async fn a_request_that_was_never_sent_goes_out_on_a_new_connection() {
     let (hub, _rig, mut client, mut upstream) = asked().await;
     upstream.send(OK).await;

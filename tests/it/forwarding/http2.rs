@@ -1,15 +1,17 @@
 //! HTTP/2, towards clients and towards the hub.
 
 use std::convert::Infallible;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http::{Request, Response, Version};
 use http_body_util::{BodyExt as _, Full};
 use hubgate::body::Body;
 use hubgate::config::Upstream;
-use hyper::body::Incoming;
+use hyper::body::{Frame, Incoming};
 use hyper::client::conn::http2;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
@@ -51,6 +53,44 @@ async fn a_client_may_speak_http2_with_prior_knowledge() {
     let response = soon(answer).await.unwrap().unwrap();
     assert_eq!(response.version(), Version::HTTP_2);
     assert_eq!(response.into_body().collect().await.unwrap().to_bytes(), "ok");
+}
+
+/// An upload that begins and does not end.
+struct Unending(Option<Bytes>);
+
+impl http_body::Body for Unending {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        self.0.take().map_or(Poll::Pending, |data| Poll::Ready(Some(Ok(Frame::data(data)))))
+    }
+}
+
+#[tokio::test]
+async fn an_upload_that_the_hub_leaves_unread_ends_its_stream_and_no_connection() {
+    let hub = Hub::bind().await;
+    let rig = Setup::http(&hub).start();
+    let stream = TcpStream::connect(rig.address).await.unwrap();
+    let (mut sender, connection) =
+        http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
+    tokio::spawn(connection);
+    for _ in 0..2 {
+        let upload = Unending(Some(Bytes::from("hello")));
+        let request = Request::put("http://hub.example.com/a").body(upload).unwrap();
+        let answer = tokio::spawn(sender.send_request(request));
+        let mut upstream = hub.accept().await;
+        upstream.until("hello").await;
+        upstream
+            .send("HTTP/1.1 413 No\r\ncontent-length: 5\r\nconnection: close\r\n\r\nlarge")
+            .await;
+        let response = soon(answer).await.unwrap().unwrap();
+        assert_eq!((response.status().as_u16(), response.headers().get("connection")), (413, None));
+        assert_eq!(response.into_body().collect().await.unwrap().to_bytes(), "large");
+    }
 }
 
 #[tokio::test]

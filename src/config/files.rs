@@ -63,6 +63,12 @@ pub(super) fn matching(
         return Vec::new();
     }
     if !name.contains('*') {
+        if whole.is_dir() {
+            let what = format!("{} is a folder", whole.display());
+            let remedy = "write which of its files, such as \"orgs.d/*.toml\"";
+            reader.note(place, "organizations", what, remedy);
+            return Vec::new();
+        }
         return vec![whole.into()];
     }
     // A folder of which a part cannot be read says nothing about what is not in the rest.
@@ -101,7 +107,7 @@ pub(super) fn organizations(reader: &Reader, place: &Place, path: &Path) -> Vec<
     let text = match std::fs::read_to_string(path) {
         Ok(text) => text,
         Err(error) => {
-            let what = format!("cannot be read: {error}");
+            let what = format!("is named by organizations and cannot be read: {error}");
             reader.note(place, "", what, "check the path and its permissions");
             return Vec::new();
         }

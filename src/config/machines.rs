@@ -10,7 +10,7 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use url::Url;
 
-use super::read_oidc::algorithms;
+use super::read_oidc::{algorithms, note_issuer};
 use super::section::Section;
 use super::{Issuer, OidcProvider, SigningAlgorithm, is_loopback};
 use crate::policy::{MachineName, Role};
@@ -140,7 +140,7 @@ impl Workload {
         let issuer = section.filled("issuer").and_then(|text| {
             let issuer = Issuer::parse(&text, OidcProvider::Generic);
             if let Err(error) = &issuer {
-                section.note("issuer", error.to_string(), ISSUER);
+                note_issuer(section, "issuer", *error);
             }
             issuer.ok()
         });
@@ -168,10 +168,7 @@ impl Workload {
             }
             url
         });
-        let ca_certificates = section.paths("ca_certificates").unwrap_or_default();
-        for (index, path) in ca_certificates.iter().enumerate() {
-            section.readable(&format!("ca_certificates[{index}]"), path);
-        }
+        let ca_certificates = section.authorities("ca_certificates");
         let jwks_url = match jwks_url {
             Some(url) => Some(url?),
             None => None,

@@ -233,16 +233,7 @@ fn role_mapping(section: &Section<'_>, provider: Option<&Provider>) -> Option<Ro
         return Some(RoleMapping { attribute, roles: Vec::new(), missing: Missing::Default });
     }
     let section = section.section("role_mapping")?;
-    let attribute = section.text("attribute").map_or_else(
-        || usual.clone(),
-        |text| match Attribute::parse(&text) {
-            Ok(attribute) => attribute,
-            Err(error) => {
-                section.note("attribute", error.to_string(), "correct the path");
-                usual.clone()
-            }
-        },
-    );
+    let attribute = section.attribute("attribute").unwrap_or(usual);
     let missing = [("refuse", Missing::Refuse), ("default", Missing::Default)];
     let missing = section.choice("missing", &missing).unwrap_or(Missing::Refuse);
     const ADMIN: &str = "write at least one value, such as roles = { admin = [\"hub-admins\"] }; \

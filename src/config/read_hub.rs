@@ -35,10 +35,7 @@ impl Hub {
         let profile =
             section.choice("profile", &HubProfile::ALL.map(|profile| (profile.as_str(), profile)));
         let unclaimed = [("pass", Unclaimed::Pass), ("deny", Unclaimed::Deny)];
-        let ca_certificates = section.paths("ca_certificates").unwrap_or_default();
-        for (index, path) in ca_certificates.iter().enumerate() {
-            section.readable(&format!("ca_certificates[{index}]"), path);
-        }
+        let ca_certificates = section.authorities("ca_certificates");
         if !ca_certificates.is_empty()
             && upstream.as_ref().is_some_and(|upstream| !matches!(upstream, Upstream::Https { .. }))
         {
@@ -53,6 +50,9 @@ impl Hub {
         let whoami = section.section_or_empty("whoami");
         let whoami = whoami.and_then(|section| Whoami::read(&section, profile));
         let links = section.path("links");
+        if let Some(path) = links.as_deref().filter(|_| identity == Identity::Hub) {
+            section.attempt("links", path);
+        }
         // Read to the end first, so that every mistake is seen.
         let unclaimed = section.choice("unclaimed", &unclaimed).unwrap_or(Unclaimed::Pass);
         let body_unknown = [

@@ -2,7 +2,6 @@
 
 mod client_auth;
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use url::Url;
@@ -95,10 +94,7 @@ impl Oidc {
 
         section.missing("client_id", "write the id that the provider gave to the application");
         let client_auth = ClientAuth::read(section, provider);
-        let ca_certificates: Vec<PathBuf> = section.paths("ca_certificates").unwrap_or_default();
-        for (index, path) in ca_certificates.iter().enumerate() {
-            section.readable(&format!("ca_certificates[{index}]"), path);
-        }
+        let ca_certificates = section.authorities("ca_certificates");
         let issuer = issuer(section, provider);
         let client_id = section.filled("client_id");
         let read = Self {
@@ -177,7 +173,7 @@ fn issuer(section: &Section<'_>, provider: OidcProvider) -> Option<Issuer> {
     }
 }
 
-fn note_issuer(section: &Section<'_>, key: &str, error: IssuerError) {
+pub(super) fn note_issuer(section: &Section<'_>, key: &str, error: IssuerError) {
     let (what, remedy) = match error {
         IssuerError::NotAUrl => ("is no URL", "write one such as \"https://acme.okta.com\""),
         IssuerError::NotHttps => {

@@ -3,14 +3,13 @@
 mod keys;
 mod source;
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use url::Url;
 
 use super::section::Section;
 use super::{HubProfile, Saml, consume_path, is_loopback};
-use crate::policy::{Attribute, Organization};
+use crate::policy::Organization;
 use crate::saml::{Binding, NAME_ID, Preset, SignaturePolicy};
 
 /// How far clocks may be apart, unless something else is said; and the most that can be said,
@@ -49,7 +48,7 @@ impl Saml {
             section.note("is_passive", what, "remove one of them");
         }
         let name_id_format = name_id_format(section);
-        let subject = attribute(section, "subject").filter(|path| path.as_str() != NAME_ID);
+        let subject = section.attribute("subject").filter(|path| path.as_str() != NAME_ID);
         let transient =
             name_id_format.as_deref().is_some_and(|format| format.ends_with(":transient"));
         if transient && subject.is_none() {
@@ -58,10 +57,7 @@ impl Saml {
                 "write \"persistent\", or name the attribute that stays the same in subject";
             section.note("name_id_format", what, remedy);
         }
-        let ca_certificates: Vec<PathBuf> = section.paths("ca_certificates").unwrap_or_default();
-        for (index, path) in ca_certificates.iter().enumerate() {
-            section.readable(&format!("ca_certificates[{index}]"), path);
-        }
+        let ca_certificates = section.authorities("ca_certificates");
         let signing_keys = keys::signing(section);
         let decryption_keys = keys::decryption(section);
         let signatures = section.choice("signatures", &SIGNATURES).unwrap_or(defaults.signatures);
@@ -79,9 +75,9 @@ impl Saml {
             requested_authn_context: contexts,
             name_id_format: name_id_format.or(defaults.name_id_format.map(str::to_owned)),
             subject,
-            email: attribute(section, "email_attribute"),
-            name: attribute(section, "name_attribute"),
-            groups: attribute(section, "groups_attribute"),
+            email: section.attribute("email_attribute"),
+            name: section.attribute("name_attribute"),
+            groups: section.attribute("groups_attribute"),
             sp_entity_id: section.filled("sp_entity_id"),
             acs_path: section.filled("acs_path"),
             clock_skew,
@@ -122,15 +118,6 @@ fn address(section: &Section<'_>, key: &str) -> Option<String> {
         section.note(key, "is no https address", remedy);
     }
     good.then_some(text)
-}
-
-/// A path into the profile.
-fn attribute(section: &Section<'_>, key: &str) -> Option<Attribute> {
-    let path = Attribute::parse(&section.filled(key)?);
-    if let Err(error) = &path {
-        section.note(key, error.to_string(), "correct the path");
-    }
-    path.ok()
 }
 
 /// A short name, or the URI itself.

@@ -1,6 +1,7 @@
 //! Reads one table: takes keys by their type, and notes every mistake instead of stopping.
 
 mod lists;
+mod pem;
 mod secrets;
 mod tables;
 
@@ -17,6 +18,9 @@ use toml::{Table, Value};
 use super::Problem;
 use super::keys::{Key, distance, meant};
 use super::stamp::Touched;
+use crate::policy::Attribute;
+
+pub(super) use pem::private_key_of;
 
 /// The variables by which a process is told things.
 pub(super) type Environment = BTreeMap<String, String>;
@@ -164,6 +168,17 @@ impl<'r> Section<'r> {
         Some(text)
     }
 
+    /// A path into a profile.
+    pub(super) fn attribute(&self, key: &str) -> Option<Attribute> {
+        let path = Attribute::parse(&self.text(key)?);
+        if let Err(error) = &path {
+            let remedy =
+                "write a JSONPath such as \"$.groups\", a dotted path or an attribute's name";
+            self.note(key, error.to_string(), remedy);
+        }
+        path.ok()
+    }
+
     /// One of several words.
     pub(super) fn choice<T: Copy>(&self, key: &str, choices: &[(&str, T)]) -> Option<T> {
         let text = self.text(key)?;
@@ -262,7 +277,7 @@ pub(crate) fn in_words(duration: Duration) -> String {
     }
 }
 
-fn named_type(value: &Value) -> &'static str {
+pub(super) fn named_type(value: &Value) -> &'static str {
     match value {
         Value::String(_) => "a string",
         Value::Integer(_) => "a number",

@@ -1,10 +1,12 @@
 //! `[server]`: sockets and limits.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use ipnet::IpNet;
+use rustls::crypto::aws_lc_rs::default_provider;
+use rustls::sign::CertifiedKey;
 
 use super::section::Section;
 
@@ -181,10 +183,27 @@ impl TlsFiles {
         section.missing("private_key", "write the path of the PEM file with the key");
         let (certificate, private_key) = (section.path("certificate"), section.path("private_key"));
         let (certificate, private_key) = (certificate?, private_key?);
-        for (key, path) in [("certificate", &certificate), ("private_key", &private_key)] {
-            section.readable(key, path);
-        }
+        Self::fit(section, &certificate, &private_key);
         Some(Self { certificate, private_key })
+    }
+
+    /// Notes what is wrong with the files, or that they do not belong together.
+    fn fit(section: &Section<'_>, certificate: &Path, private_key: &Path) {
+        let chain = section.certificates("certificate", certificate);
+        let key = section.private_key("private_key", private_key);
+        let (Some(chain), Some(key)) = (chain, key) else { return };
+        match CertifiedKey::from_der(chain, key, &default_provider()) {
+            Ok(_) => {}
+            Err(rustls::Error::InconsistentKeys(_)) => {
+                let what = format!("{} is not the key of the certificate", private_key.display());
+                section.note("private_key", what, "write the key that it was made for");
+            }
+            Err(error) => {
+                let path = certificate.display();
+                let what = format!("{path} holds a certificate that cannot be read: {error}");
+                section.note("certificate", what, "write the server's own certificate first");
+            }
+        }
     }
 }
 

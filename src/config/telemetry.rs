@@ -49,10 +49,7 @@ impl Telemetry {
         let sampling = section.fraction("sampling").unwrap_or(SAMPLING);
         let service_name = section.filled("service_name").unwrap_or_else(|| "hubgate".to_owned());
         let headers = headers(section);
-        let ca_certificates = section.paths("ca_certificates").unwrap_or_default();
-        for (index, path) in ca_certificates.iter().enumerate() {
-            section.readable(&format!("ca_certificates[{index}]"), path);
-        }
+        let ca_certificates = section.authorities("ca_certificates");
         let keys = ["sampling", "service_name", "headers", "ca_certificates", "insecure_plaintext"];
         if let Some(key) = keys.into_iter().find(|key| section.has(key)) {
             let remedy = format!("write the collector's address, or remove {key}");

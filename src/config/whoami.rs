@@ -171,7 +171,7 @@ impl Whoami {
         Some(Self {
             path: path?,
             organizations_path,
-            cookies,
+            cookies: cookies?,
             by_cookie: by_cookie.unwrap_or(preset.by_cookie),
             headers: headers?,
             basic,
@@ -187,14 +187,16 @@ impl Whoami {
     }
 }
 
-fn cookies(section: &Section<'_>, preset: &Preset) -> Vec<String> {
+fn cookies(section: &Section<'_>, preset: &Preset) -> Option<Vec<String>> {
     let Some(names) = section.texts("cookies") else {
-        return preset.cookies.iter().map(|&name| name.to_owned()).collect();
+        return Some(preset.cookies.iter().map(|&name| name.to_owned()).collect());
     };
-    if names.iter().any(|name| !is_token(name)) {
-        section.note("cookies", "holds what is no cookie's name", "correct it");
-    }
-    names
+    section.parsed("cookies", &names, |name| {
+        is_token(name).then(|| name.to_owned()).ok_or_else(|| {
+            let what = format!("{name:?} is no cookie's name");
+            (what, "write one such as \"token\"".to_owned())
+        })
+    })
 }
 
 fn headers(section: &Section<'_>, preset: &Preset) -> Option<Vec<HeaderName>> {
@@ -231,12 +233,7 @@ fn path(section: &Section<'_>, key: &str, usual: Option<&str>) -> Option<PathAnd
 }
 
 fn attribute(section: &Section<'_>, key: &str, usual: &str) -> Option<Attribute> {
-    let text = section.text(key).unwrap_or_else(|| usual.to_owned());
-    let parsed = Attribute::parse(&text);
-    if let Err(error) = &parsed {
-        section.note(key, error.to_string(), "correct the path");
-    }
-    parsed.ok()
+    if section.has(key) { section.attribute(key) } else { Attribute::parse(usual).ok() }
 }
 
 /// Whether the text can name a cookie (RFC 6265 §4.1.1).

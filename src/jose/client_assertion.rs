@@ -22,10 +22,12 @@ const CLIENT_ASSERTION_LIFE: Duration = Duration::from_secs(60);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ClientKeyError {
     /// Not PEM of a private key that we sign with.
-    #[error("is not the PEM of an EC P-256 key or of an RSA key of at least 2048 bits")]
+    #[error(
+        "private_key is not the PEM of an EC P-256 key or of an RSA key of at least 2048 bits; write such a key there"
+    )]
     Key,
     /// Not PEM of a certificate.
-    #[error("is not the PEM of a certificate")]
+    #[error("certificate is not the PEM of a certificate; write one there")]
     Certificate,
 }
 

@@ -25,7 +25,7 @@ pub enum SettingsError {
     #[error("`ca_certificates`: {0}")]
     Trust(#[from] TrustError),
     /// The client's key or certificate.
-    #[error("the client's key {0}")]
+    #[error("oidc.{0}")]
     ClientKey(#[from] ClientKeyError),
     /// The client's certificate cannot be read.
     #[error("cannot read {path}")]

@@ -25,9 +25,7 @@ enum Path {
 #[derive(Debug, thiserror::Error)]
 pub enum AttributeError {
     /// Nothing.
-    #[error(
-        "is empty; write a JSONPath such as \"$.groups\", a dotted path or an attribute's name"
-    )]
+    #[error("is empty")]
     Empty,
     /// Begins like a JSONPath but is none.
     #[error("is not a JSONPath (RFC 9535): {0}")]

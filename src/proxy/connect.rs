@@ -43,7 +43,9 @@ pub enum ConnectorError {
     #[error("this machine has no trust store, and hub.ca_certificates names no authority")]
     NoAuthorities,
     /// The name in the hub's address is none.
-    #[error("the hub's name cannot stand in a certificate")]
+    #[error(
+        "hub.upstream: its host cannot stand in a certificate; write a DNS name or an IP address"
+    )]
     Name(#[from] InvalidDnsNameError),
     /// TLS cannot be set up.
     #[error("TLS cannot be set up")]

@@ -99,6 +99,26 @@ fn an_audit_log_that_cannot_be_opened_is_a_mistake_among_the_others() {
 }
 
 #[test]
+fn links_that_could_not_be_written_are_a_mistake() {
+    let document = Document::minimal()
+        .set("server.listen", "[\"127.0.0.1:0\"]")
+        .set("hub.identity", "\"hub\"")
+        .set("hub.links", "\"state/links.jsonl\"");
+    let folder = written(&document);
+    for wrong in ["No such file", "Is a directory"] {
+        for command in ["check", "run"] {
+            let text = err(&check_exit(&[command, "--config", &path(&folder)], 78));
+            assert!(text.contains("hub.links: ") && text.contains(wrong), "{text}");
+            assert!(text.contains("check the path, the mount and its permissions"), "{text}");
+        }
+        std::fs::create_dir_all(folder.path("state/links.jsonl")).unwrap();
+    }
+    std::fs::remove_dir(folder.path("state/links.jsonl")).unwrap();
+    check_exit(&["check", "--config", &path(&folder)], 0);
+    assert!(!folder.path("state/links.jsonl").exists(), "a check writes nothing");
+}
+
+#[test]
 fn the_exit_code_says_who_must_act() {
     let good = written(&Document::minimal());
     let bad = written(&Document::minimal().without("public_url"));

@@ -598,7 +598,7 @@ fn a_role_mapping_names_an_admin_role() {
     check(
         "organization.role_mapping.attribute",
         "\"$.[\"",
-        "organization[acme].role_mapping.attribute: is not a JSONPath (RFC 9535): at position 2, in dot member name, must start with lowercase alpha or '_'; correct the path",
+        "organization[acme].role_mapping.attribute: is not a JSONPath (RFC 9535): at position 2, in dot member name, must start with lowercase alpha or '_'; write a JSONPath such as \"$.groups\", a dotted path or an attribute's name",
     );
     // Without a mapping at all, everyone who signs in has the default role.
     let none = accept(&Document::minimal().without("organization.role_mapping.roles.admin"));
@@ -727,7 +727,7 @@ fn the_client_shows_who_it_is_in_one_way() {
     );
     refuse(
         &key.set("organization.oidc.private_key", "{ env = \"SECRET\" }"),
-        "organization[acme].oidc.private_key: is no private key in PEM; write a PEM file there",
+        "organization[acme].oidc.private_key: holds no private key that can be used; write one there in PEM, not encrypted: RSA of at least 2048 bits, or EC P-256",
     );
     check(
         "organization.oidc.key_id",
@@ -1007,7 +1007,177 @@ fn a_pattern_of_files_must_name_a_folder_that_is_there() {
     };
     assert!(refused("nowhere/*.toml").contains("organizations: "));
     assert!(refused("*/acme.toml").contains("organizations: has * in the name of a folder"));
-    assert!(refused("globex.toml").contains("globex.toml: cannot be read: "));
+    let missing = refused("globex.toml");
+    assert!(missing.contains("globex.toml: is named by organizations and cannot be read: "));
+    folder.write("orgs.d/acme.toml", b"");
+    for (pattern, expected) in [
+        ("", "organizations: is empty; write one such as \"orgs.d/*.toml\", or remove the key"),
+        (" ", "organizations: begins or ends with a space; remove it"),
+        ("orgs.d/*.toml ", "organizations: begins or ends with a space; remove it"),
+        ("orgs.d", "orgs.d is a folder; write which of its files, such as \"orgs.d/*.toml\""),
+        ("orgs.d/", "orgs.d/ is a folder; write which of its files, such as \"orgs.d/*.toml\""),
+        (".", "is a folder; write which of its files, such as \"orgs.d/*.toml\""),
+        ("/", "organizations: names no file; write one such as \"orgs.d/*.toml\""),
+    ] {
+        let found = refused(pattern);
+        assert!(found.contains("organizations: ") && found.contains(expected), "{found}");
+    }
+    let listed = mistakes(&Document::minimal().set("organizations", "[\"\", 1]").text());
+    assert_eq!(
+        listed,
+        [
+            "organizations[0]: is empty; write one such as \"orgs.d/*.toml\", or remove the key",
+            "organizations[1]: is a number; write one such as \"orgs.d/*.toml\"",
+        ]
+    );
+}
+
+#[test]
+fn a_file_of_certificates_or_keys_is_looked_into() {
+    let folder = Folder::new();
+    let pair = || {
+        let key = rcgen::KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256).unwrap();
+        let certificate = rcgen::CertificateParams::new(Vec::new()).unwrap().self_signed(&key);
+        (certificate.unwrap().pem(), key.serialize_pem())
+    };
+    let ((certificate, key), (_, other)) = (pair(), pair());
+    let broken = |label: &str| format!("-----BEGIN {label}-----\nAAAA\n-----END {label}-----\n");
+    for (name, content) in [
+        ("good.pem", &*certificate),
+        ("key.pem", &*key),
+        ("other.pem", &*other),
+        ("empty.pem", ""),
+        ("words.pem", "no certificate, and no key\n"),
+        ("broken.pem", &*broken("CERTIFICATE")),
+        ("broken-key.pem", &*broken("PRIVATE KEY")),
+    ] {
+        folder.write(name, content.as_bytes());
+    }
+    let check = |document: Document, expected: &[(&str, &str)]| {
+        let variables = [("SECRET".to_owned(), "hunter2".to_owned())];
+        let found = config::parse(&document.text(), &folder.path("hub.toml"), variables);
+        let found: Vec<String> =
+            found.err().iter().flat_map(|all| all.iter().map(ToString::to_string)).collect();
+        assert_eq!(found.len(), expected.len(), "{found:#?}");
+        for ((key, what), found) in expected.iter().zip(found) {
+            assert!(found.starts_with(&format!("{key}: ")) && found.contains(what), "{found}");
+        }
+    };
+    const NONE: &str = ".pem holds no certificate in PEM; write a PEM file there, from -----BEGIN CERTIFICATE----- on";
+    const ODD: &str = "broken.pem holds no authority's certificate; write a PEM file there, with the certificate of whoever signs the server's";
+    let authorities: [(&str, Document); 5] = [
+        ("hub", Document::minimal().set("hub.upstream", "\"https://hub.internal\"")),
+        ("telemetry", Document::minimal().set("telemetry.otlp_endpoint", "\"https://c.example\"")),
+        ("organization.oidc", Document::minimal()),
+        (
+            "organization.saml",
+            Document::minimal()
+                .without("organization.oidc")
+                .set("organization.saml.metadata.url", "\"https://idp.example/m\""),
+        ),
+        (
+            "organization.workload",
+            Document::minimal()
+                .set("organization.workload.name", "\"w\"")
+                .set("organization.workload.issuer", "\"https://ci.example\"")
+                .set("organization.workload.audience", "\"hub\"")
+                .set("organization.workload.claims", "{ sub = \"x\" }")
+                .set("organization.workload.role", "\"read\""),
+        ),
+    ];
+    for (section, document) in &authorities {
+        let key = format!("{section}.ca_certificates");
+        let files = |names: &str| document.clone().set(&key, names);
+        check(files("[\"good.pem\", \"good.pem\"]"), &[]);
+        let at = |index| format!("{}[{index}]", label(&key, "acme"));
+        check(
+            files(
+                "[\"good.pem\", \"words.pem\", \"key.pem\", \"broken.pem\", \"empty.pem\", \".\"]",
+            ),
+            &[
+                (&at(1), NONE),
+                (&at(2), NONE),
+                (&at(3), ODD),
+                (&at(4), "empty.pem is empty; check the path, the mount and its permissions"),
+                (&at(5), "cannot be read: Is a directory"),
+            ],
+        );
+    }
+    let tls = |certificate: &str, key: &str| {
+        Document::minimal()
+            .set("server.tls.certificate", &format!("{certificate:?}"))
+            .set("server.tls.private_key", &format!("{key:?}"))
+    };
+    const NO_KEY: &str = ".pem holds no private key that can be used; write one there in PEM, not encrypted: RSA of at least 2048 bits, or EC";
+    check(tls("good.pem", "key.pem"), &[]);
+    check(
+        tls("words.pem", "words.pem"),
+        &[("server.tls.certificate", NONE), ("server.tls.private_key", NO_KEY)],
+    );
+    check(tls("good.pem", "good.pem"), &[("server.tls.private_key", NO_KEY)]);
+    check(tls("good.pem", "broken-key.pem"), &[("server.tls.private_key", NO_KEY)]);
+    check(
+        tls("good.pem", "other.pem"),
+        &[(
+            "server.tls.private_key",
+            "other.pem is not the key of the certificate; write the key that it was made for",
+        )],
+    );
+    check(
+        tls("broken.pem", "key.pem"),
+        &[("server.tls.certificate", "broken.pem holds a certificate that cannot be read")],
+    );
+    let client = |key: &str, more: Option<&str>| {
+        let document = Document::minimal()
+            .without("organization.oidc.client_secret")
+            .set("organization.oidc.client_auth", "\"private_key_jwt\"")
+            .set("organization.oidc.private_key", &format!("{{ file = {key:?} }}"));
+        match more {
+            None => document,
+            Some(file) => document.set("organization.oidc.certificate", &format!("{file:?}")),
+        }
+    };
+    check(client("key.pem", Some("good.pem")), &[]);
+    check(client("key.pem", Some("words.pem")), &[("organization[acme].oidc.certificate", NONE)]);
+    const CLIENT_KEY: &str = "holds no private key that can be used; write one there in PEM, not encrypted: RSA of at least 2048 bits, or EC P-256";
+    for key in ["words.pem", "good.pem", "broken-key.pem"] {
+        check(client(key, None), &[("organization[acme].oidc.private_key", CLIENT_KEY)]);
+    }
+}
+
+#[test]
+fn what_must_be_changed_is_said_once_and_of_the_entry_that_is_meant() {
+    const PATH: &str =
+        "write a JSONPath such as \"$.groups\", a dotted path or an attribute's name";
+    for (key, document) in [
+        ("hub.whoami.id", Document::minimal()),
+        ("organization.role_mapping.attribute", Document::minimal()),
+        (
+            "organization.saml.subject",
+            Document::minimal()
+                .without("organization.oidc")
+                .set("organization.saml.metadata.url", "\"https://idp.example/m\""),
+        ),
+    ] {
+        let at = label(key, "acme");
+        refuse(&document.clone().set(key, "\"\""), &format!("{at}: is empty; {PATH}"));
+        let odd = "is not a JSONPath (RFC 9535): at position 2, in dot member name, must start with lowercase alpha or '_'";
+        refuse(&document.set(key, "\"$.\""), &format!("{at}: {odd}; {PATH}"));
+    }
+    check(
+        "hub.whoami.cookies",
+        "[\"token\", \"a;b\"]",
+        "hub.whoami.cookies[1]: \"a;b\" is no cookie's name; write one such as \"token\"",
+    );
+    let workload = Document::minimal()
+        .set("organization.workload.name", "\"w\"")
+        .set("organization.workload.audience", "\"hub\"")
+        .set("organization.workload.claims", "{ sub = \"x\" }")
+        .set("organization.workload.role", "\"read\"");
+    refuse(
+        &workload.set("organization.workload.issuer", "\"http://ci.example\""),
+        "organization[acme].workload[0].issuer: is not https; http is for loopback addresses only; write https://",
+    );
 }
 
 /// One line of the example: its key, whether it is commented out, and its remark.

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use toml::{Table, Value};
 
 use super::super::files::{self, Listing};
-use super::super::section::{Place, Reader};
+use super::super::section::{Place, Reader, named_type};
 use super::super::stamp::{Looks, Stamp};
 use super::super::{Problem, difference, overrides};
 use super::many;
@@ -119,17 +119,29 @@ impl File {
 
 /// The patterns of file names in the main file.
 pub(super) fn patterns(reader: &Reader, place: &Place, table: &Table) -> Vec<String> {
-    match table.get("organizations") {
+    const KEY: &str = "organizations";
+    const ONE: &str = "write one such as \"orgs.d/*.toml\"";
+    let read = |key: &str, value: &Value| {
+        let Some(text) = value.as_str() else {
+            reader.note(place, key, format!("is {}", named_type(value)), ONE);
+            return None;
+        };
+        if text.is_empty() {
+            reader.note(place, key, "is empty", &format!("{ONE}, or remove the key"));
+        } else if text.trim() != text {
+            reader.note(place, key, "begins or ends with a space", "remove it");
+        } else {
+            return Some(text.to_owned());
+        }
+        None
+    };
+    match table.get(KEY) {
         None => Vec::new(),
-        Some(Value::String(pattern)) => vec![pattern.clone()],
-        Some(Value::Array(patterns)) if patterns.iter().all(Value::is_str) => {
-            patterns.iter().filter_map(Value::as_str).map(str::to_owned).collect()
+        Some(Value::Array(list)) => {
+            let each = list.iter().enumerate();
+            each.filter_map(|(index, value)| read(&format!("{KEY}[{index}]"), value)).collect()
         }
-        Some(_) => {
-            let remedy = "write one such as \"orgs.d/*.toml\"";
-            reader.note(place, "organizations", "is no pattern of file names", remedy);
-            Vec::new()
-        }
+        Some(value) => read(KEY, value).into_iter().collect(),
     }
 }
 

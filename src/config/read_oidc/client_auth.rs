@@ -1,6 +1,6 @@
 //! How the client shows who it is: the method, and the keys that go with it.
 
-use super::super::section::Section;
+use super::super::section::{Section, private_key_of};
 use super::super::{ClientAssertionAudience, ClientAuth, OidcProvider};
 
 /// How the client shows who it is, as the configuration names it.
@@ -67,17 +67,13 @@ impl ClientAuth {
             Method::PrivateKeyJwt => {
                 section.missing("private_key", "write { file = \"…\" }, a PEM file with the key");
                 if let Some(path) = &certificate {
-                    section.readable("certificate", path);
+                    section.certificates("certificate", path);
                 }
                 let key = private_key?;
-                let pem = key.expose_secret().contains("-----BEGIN ")
-                    && key.expose_secret().contains("PRIVATE KEY-----");
-                if !pem {
-                    section.note(
-                        "private_key",
-                        "is no private key in PEM",
-                        "write a PEM file there",
-                    );
+                if private_key_of(key.expose_secret().as_bytes()).is_none() {
+                    let what = "holds no private key that can be used";
+                    let remedy = "write one there in PEM, not encrypted: RSA of at least 2048 bits, or EC P-256";
+                    section.note("private_key", what, remedy);
                 }
                 let usual = match provider {
                     OidcProvider::Entra => ClientAssertionAudience::TokenEndpoint,

@@ -1,6 +1,5 @@
 //! Takes lists and paths, and looks at what stands there without judging it.
 
-use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use toml::Value;
@@ -81,16 +80,16 @@ impl Section<'_> {
     }
 
     /// What was read from the file that was touched last.
-    pub(super) fn holds(&self, text: &str) {
+    pub(super) fn holds(&self, content: &[u8]) {
         if let Some(touched) = self.reader.touched.borrow_mut().last_mut() {
-            touched.holds(text.as_bytes());
+            touched.holds(content);
         }
     }
 
     /// The text of a file that a key of this table names; a reload looks at it again.
     pub(in super::super) fn file_text(&self, key: &str, path: &Path) -> std::io::Result<String> {
         self.touch(key, path);
-        std::fs::read_to_string(path).inspect(|text| self.holds(text))
+        std::fs::read_to_string(path).inspect(|text| self.holds(text.as_bytes()))
     }
 
     pub(in super::super) fn is_table(&self, key: &str) -> bool {
@@ -106,15 +105,19 @@ impl Section<'_> {
         }
     }
 
-    /// Notes when a file is not there, cannot be read, or is empty.
-    pub(in super::super) fn readable(&self, key: &str, path: &Path) {
+    /// What a file holds; notes when it is not there, cannot be read, or is empty.
+    pub(in super::super) fn content(&self, key: &str, path: &Path) -> Option<Vec<u8>> {
         self.touch(key, path);
-        let mistake = match std::fs::File::open(path).and_then(|mut file| file.read(&mut [0])) {
-            Ok(0) => "is empty".to_owned(),
-            Ok(_) => return,
+        let mistake = match std::fs::read(path) {
+            Ok(content) if content.is_empty() => "is empty".to_owned(),
+            Ok(content) => {
+                self.holds(&content);
+                return Some(content);
+            }
             Err(error) => format!("cannot be read: {error}"),
         };
         let what = format!("{} {mistake}", path.display());
         self.note(key, what, "check the path, the mount and its permissions");
+        None
     }
 }

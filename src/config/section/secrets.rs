@@ -69,7 +69,7 @@ impl<'r> Section<'r> {
         self.touch("file", &path);
         match read_secret(&path) {
             Ok(text) => {
-                self.holds(&text);
+                self.holds(text.as_bytes());
                 self.secret_text("file", text)
             }
             Err(error) => {

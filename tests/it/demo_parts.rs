@@ -123,7 +123,6 @@ async fn a_test_decides_when_the_hub_goes_on() {
     }
     hub.stop().await;
     while events.read(&mut [0; 1024]).await.is_ok_and(|read| read > 0) {}
-    assert!(TcpStream::connect(&host).await.is_err(), "the port is closed");
 }
 
 #[tokio::test]

@@ -1,5 +1,7 @@
 //! An organization that signs in by SAML, through the served gate and a browser.
 
+use std::time::Duration;
+
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use hubgate::demo::saml::orders::{Orders, Signs};
@@ -42,6 +44,12 @@ pub(crate) async fn answer_for(
 type Order = fn(&mut Orders);
 
 const LOGIN: &str = "/-/sso/globex/login";
+const ACS: &str = "/-/sso/globex/saml/acs";
+
+/// What a form sends.
+fn pairs(form: &Form) -> Vec<(&str, &str)> {
+    form.fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect()
+}
 
 #[tokio::test]
 async fn a_deep_link_survives_a_sign_in_by_saml() {
@@ -80,15 +88,36 @@ async fn an_answer_that_another_site_posts_is_carried_back_by_a_page_of_ours() {
 }
 
 #[tokio::test]
+async fn an_answer_is_carried_back_for_a_browser_that_names_its_origin_and_nothing_else() {
+    let world = world().await;
+    let mut browser = world.browser();
+    let (_, form) = answer_for(&mut browser, LOGIN, "hank").await;
+    for (origin, is_carried) in [
+        (Some(world.saml().origin()), true),
+        (Some("null"), true),
+        // From here, or from a program: without the cookie it would go round and round.
+        (Some(SITE), false),
+        (None, false),
+    ] {
+        let mut ask = Ask::post(ACS).form(&pairs(&form)).header("Accept", "text/html");
+        ask.headers.extend(origin.map(|origin| ("Origin".to_owned(), origin.to_owned())));
+        let answer = browser.send(ask.sent_by_another_site()).await;
+        if is_carried {
+            assert_eq!(answer.expect(200).forms().remove(0).fields, form.fields, "{origin:?}");
+        } else {
+            answer.refused(400, "state-unknown");
+        }
+    }
+}
+
+#[tokio::test]
 async fn an_answer_is_worth_nothing_in_another_browser() {
     let world = world().await;
     let mut browser = world.browser();
     let (_, form) = answer_for(&mut browser, LOGIN, "hank").await;
     let mut victim = world.browser();
-    let fields: Vec<(&str, &str)> =
-        form.fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     // As the thief's page posts it, and as the page that it is answered with.
-    let thief = Ask::post("/-/sso/globex/saml/acs").form(&fields).sent_by_another_site().page();
+    let thief = Ask::post(ACS).form(&pairs(&form)).sent_by_another_site().page();
     let page = victim.send(thief).await.expect(200);
     victim.finish(page).await.refused(400, "state-unknown");
     assert_eq!(victim.sign_in_of("globex").await, Value::Null);
@@ -107,21 +136,32 @@ async fn an_answer_is_worth_nothing_in_another_browser() {
 async fn an_answer_is_used_once() {
     let world = world().await;
     let mut browser = world.browser();
-    let (posting, form) = answer_for(&mut browser, LOGIN, "hank").await;
+    let (posting, form) = answer_for(&mut browser, "/globex/vision", "hank").await;
     let mut copy = browser.clone();
     let page = browser.submit(&posting, &form, None).await;
     browser.finish(page).await.expect(200);
     // The same browser once more: whoever is signed in goes on, and nothing is made anew.
     let session = browser.session();
+    let mut twice = browser.clone();
     let page = browser.submit(&posting, &form, None).await;
     let landed = browser.finish(page).await.expect(200);
     assert_eq!(landed.url.path(), "/-/sso/");
     assert_eq!(browser.session(), session);
+    // A second click, sent before the first one has taken the sign-in's cookie away.
+    let [handle] = &copy.pending()[..] else { panic!("one sign-in under way") };
+    twice.plant(handle, copy.cookie(handle).unwrap());
+    let page = twice.submit(&posting, &form, None).await;
+    let landed = twice.finish(page).await.expect(200);
+    assert_eq!(landed.url.as_str(), format!("{SITE}/globex/vision"));
+    assert_eq!(twice.session(), session);
     // A copy of its cookies from before: the sign-in begins again, and is not finished.
     copy.jar.retain(|cookie| cookie.origin == SITE);
     let page = copy.submit(&posting, &form, None).await;
-    let begun = copy.finish(page).await;
-    assert_eq!(copy.sign_in_of("globex").await, Value::Null, "{}", begun.url);
+    let carried = page.forms().remove(0);
+    let begun = copy.submit(&page, &carried, None).await.expect(303);
+    let anew = format!("{SITE}{LOGIN}?return_to=%2Fglobex%2Fvision");
+    assert_eq!(begun.location().unwrap().as_str(), anew);
+    assert_eq!(copy.sign_in_of("globex").await, Value::Null);
 }
 
 #[tokio::test]
@@ -390,7 +430,8 @@ async fn the_provider_begins_a_sign_in_only_where_that_is_allowed() {
     let closed = world().await;
     let mut browser = closed.browser();
     let sent = closed.saml().unsolicited(&entity_id(), "hank", None).unwrap();
-    carry(&mut browser, &sent).await.refused(400, "state-unknown");
+    let refused = carry(&mut browser, &sent).await.refused(400, "state-unknown");
+    assert!(cause_of(&refused).contains("not begun in this browser"), "and is not looked at");
     assert_eq!(browser.sign_in_of("globex").await, Value::Null);
 
     let open = world_with(|setup| {
@@ -420,6 +461,10 @@ async fn the_provider_begins_a_sign_in_only_where_that_is_allowed() {
     let mut victim = open.browser();
     let fields = form.fields.into_iter().filter(|(name, _)| name == "SAMLResponse").collect();
     let sent = Sent::Post { action: form.action.to_string(), fields };
+    carry(&mut victim, &sent).await.refused(400, "state-unknown");
+    assert_eq!(victim.sign_in_of("globex").await, Value::Null);
+    // Nor is an answer that brings the handle of a sign-in along, of whomever it was.
+    let sent = open.saml().unsolicited(&entity_id(), "hank", Some(&"A".repeat(32))).unwrap();
     carry(&mut victim, &sent).await.refused(400, "state-unknown");
     assert_eq!(victim.sign_in_of("globex").await, Value::Null);
 }
@@ -485,12 +530,37 @@ async fn a_logout_outruns_a_sign_in_that_is_under_way() {
     let mut browser = world.browser();
     let (posting, form) = answer_for(&mut browser, LOGIN, "hank").await;
     let indexes = world.saml().session_indexes("hank");
-    let sent = world.saml().logout_request(&entity_id(), "hank", &indexes, false);
-    carry(&mut world.browser(), &sent.unwrap()).await.expect(200);
+    logged_out_on_the_way(&world, &indexes).await;
     let page = browser.submit(&posting, &form, None).await;
     browser.finish(page).await;
     assert_eq!(browser.sign_in_of("globex").await["state"], "revoked");
     browser.fetch("/globex/vision").await.refused(401, "session-revoked");
+}
+
+#[tokio::test]
+async fn a_logout_outruns_a_sign_in_that_the_provider_began() {
+    let world = world_with(|setup| {
+        setup.set("globex.saml", "idp_initiated", "true");
+    })
+    .await;
+    let mut browser = world.browser();
+    let begin = || world.saml().unsolicited(&entity_id(), "hank", None).unwrap();
+    let sent = begin();
+    logged_out_on_the_way(&world, &[]).await;
+    carry(&mut browser, &sent).await.expect(200);
+    assert_eq!(browser.sign_in_of("globex").await["state"], "revoked");
+    browser.fetch("/globex/vision").await.refused(401, "session-revoked");
+    // What it begins afterwards is another matter.
+    carry(&mut browser, &begin()).await.expect(200);
+    browser.fetch("/globex/vision").await.expect(200);
+}
+
+/// Its provider signs Hank out while an answer about him is on its way.
+async fn logged_out_on_the_way(world: &World, indexes: &[String]) {
+    world.clock.advance(Duration::from_secs(5));
+    let sent = world.saml().logout_request(&entity_id(), "hank", indexes, false);
+    carry(&mut world.browser(), &sent.unwrap()).await.expect(200);
+    world.clock.advance(Duration::from_secs(5));
 }
 
 #[tokio::test]

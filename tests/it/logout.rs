@@ -427,6 +427,7 @@ async fn a_front_channel_call_ends_the_session_that_it_names_and_revokes_nothing
     let answer = call(&[("iss", issuer), ("sid", &sid)]).await.expect(200);
     assert!(answer.must("cache-control").contains("no-store"));
     assert_eq!(answer.header("x-frame-options"), None, "it is made for a frame");
+    assert_eq!(answer.must("content-security-policy"), "default-src 'none'");
     browser.fetch("/acme/bert").await.refused(401, "session-revoked");
     other.fetch("/acme/bert").await.expect(200);
     assert_eq!(world.acme.calls(Endpoint::Revocation), 0);

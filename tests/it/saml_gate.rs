@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use hubgate::demo::saml::orders::{Orders, Signs};
+use hubgate::demo::saml::orders::{Orders, Signs, SignsOut};
 use hubgate::demo::saml::{Sent, ServiceProvider};
 use serde_json::{Value, json};
 
@@ -15,7 +15,7 @@ use crate::support::browser::{Ask, Browser};
 use crate::support::moving_clock::minutes;
 use crate::support::served::cause_of;
 use crate::support::setup::{SITE, Setup};
-use crate::support::world::{World, service_provider};
+use crate::support::world::{World, all, service_provider};
 
 async fn world() -> World {
     world_with(|_| {}).await
@@ -475,26 +475,27 @@ async fn a_logout_of_the_provider_ends_every_session_that_it_names() {
         let world = world().await;
         let mut first = world.signed_in("globex", "hank").await;
         let mut second = world.signed_in("globex", "hank").await;
+        let mut third = world.signed_in("globex", "hank").await;
         let mut other = world.signed_in("globex", "gina").await;
         let indexes = world.saml().session_indexes("hank");
-        assert_eq!(indexes.len(), 2);
+        assert_eq!(indexes.len(), 3);
         // Any browser may carry it: it is the signature that counts.
         let mut anybody = world.browser();
-        let sent = world.saml().logout_request(&entity_id(), "hank", &indexes[..1], by_post);
+        let sent = world.saml().logout_request(&entity_id(), "hank", &indexes[..2], by_post);
         let done = carry(&mut anybody, &sent.unwrap()).await.expect(200);
         assert!(done.url.as_str().starts_with(world.saml().origin()), "it is answered");
         let answer = world.saml().received().pop().unwrap();
         assert!(answer.is_response && answer.xml.contains("status:Success"));
         assert_eq!(answer.relay_state.as_deref(), Some("from the provider"));
         let mut ended = 0;
-        for browser in [&mut first, &mut second] {
+        for browser in [&mut first, &mut second, &mut third] {
             let answer = browser.fetch("/globex/vision").await;
             ended += usize::from(answer.reason() == "session-revoked");
         }
-        assert_eq!(ended, 1, "one session was named");
+        assert_eq!(ended, 2, "two sessions were named");
         let sent = world.saml().logout_request(&entity_id(), "hank", &[], by_post);
         carry(&mut anybody, &sent.unwrap()).await.expect(200);
-        for browser in [&mut first, &mut second] {
+        for browser in [&mut first, &mut second, &mut third] {
             browser.fetch("/globex/vision").await.refused(401, "session-revoked");
         }
         other.fetch("/globex/vision").await.expect(200);
@@ -590,15 +591,17 @@ async fn signing_out_here_signs_out_at_the_provider_too() {
 }
 
 #[tokio::test]
-async fn a_partial_logout_is_told() {
-    let world = world().await;
-    world.saml().behave(|orders| orders.partial_logout = true);
-    let mut browser = world.signed_in("globex", "hank").await;
-    let page = browser.load("/-/sso/logout").await.expect(200);
-    let form = page.forms().remove(0);
-    let leaving = browser.submit(&page, &form, None).await;
-    let done = browser.finish(leaving).await.expect(200);
-    assert!(done.text().contains("could not sign you out everywhere"), "{}", done.text());
+async fn a_logout_that_does_not_reach_everything_is_told() {
+    for how in [SignsOut::Partly, SignsOut::Nowhere] {
+        let world = world().await;
+        world.saml().behave(|orders| orders.signs_out = how);
+        let mut browser = world.signed_in("globex", "hank").await;
+        let page = browser.load("/-/sso/logout").await.expect(200);
+        let form = page.forms().remove(0);
+        let leaving = browser.submit(&page, &form, None).await;
+        let done = browser.finish(leaving).await.expect(200);
+        assert!(done.text().contains("could not sign you out everywhere"), "{}", done.text());
+    }
 }
 
 #[tokio::test]
@@ -624,6 +627,12 @@ async fn a_change_of_keys_in_the_metadata_locks_nobody_out_and_is_reported() {
         refused.refused(403, "idp-invalid");
     }
     assert!(world.saml().metadata_fetches() <= asked + 1);
+    // After a minute they may.
+    world.saml().behave_well();
+    world.saml().behave(|orders| orders.new_key_before_signing = true);
+    world.clock.advance(minutes(1));
+    world.signed_in("globex", "gina").await;
+    assert_eq!(world.gate.metric(key_changes), 2);
 }
 
 #[tokio::test]
@@ -645,6 +654,69 @@ async fn the_last_good_metadata_is_kept_until_it_ends() {
     world.saml().behave_well();
     world.clock.advance(minutes(1));
     world.signed_in("globex", "hank").await;
+}
+
+#[tokio::test]
+async fn metadata_is_fetched_once_for_all_who_wait_for_it() {
+    let world = world().await;
+    let waiting = (0..4).map(|_| {
+        let mut browser = world.browser();
+        async move { browser.load(LOGIN).await.expect(303) }
+    });
+    all(waiting).await;
+    assert_eq!(world.saml().metadata_fetches(), 1);
+}
+
+#[tokio::test]
+async fn metadata_that_cannot_be_had_is_asked_for_every_ten_seconds() {
+    let world = world().await;
+    world.saml().behave(|orders| orders.metadata_fault = Some(http::StatusCode::NOT_FOUND));
+    for (seconds, asked) in [(0, 1), (9, 1), (1, 2)] {
+        world.clock.advance(Duration::from_secs(seconds));
+        for _ in 0..2 {
+            world.browser().load(LOGIN).await.refused(503, "idp-unreachable");
+        }
+        assert_eq!(world.saml().metadata_fetches(), asked);
+    }
+}
+
+/// Whoever takes the address over is not the provider that the organization has chosen.
+#[tokio::test]
+async fn metadata_that_names_another_provider_than_before_is_not_taken() {
+    let world = world().await;
+    world.signed_in("globex", "hank").await;
+    world.gate.tend(world.clock.now()).await;
+    assert_eq!(world.saml().metadata_fetches(), 1, "it is not old");
+    let own = world.saml().entity_id();
+    world.saml().behave(|orders| {
+        orders.publish(move |xml| xml.replace(&own, "https://idp.example/metadata"));
+    });
+    world.clock.advance(minutes(61));
+    world.gate.tend(world.clock.now()).await;
+    let up = "hubgate_identity_provider_up{organization=\"globex\"}";
+    assert_eq!((world.saml().metadata_fetches(), world.gate.metric(up)), (2, 0));
+    world.signed_in("globex", "gina").await;
+    world.saml().behave_well();
+    world.clock.advance(minutes(1));
+    world.gate.tend(world.clock.now()).await;
+    let key_changes = "hubgate_identity_provider_key_changes_total{organization=\"globex\"}";
+    assert_eq!((world.gate.metric(up), world.gate.metric(key_changes)), (1, 0));
+}
+
+#[tokio::test]
+async fn metadata_must_describe_the_provider_that_the_configuration_names() {
+    let world = world_with(|setup| {
+        setup.set("globex.saml", "entity_id", "\"https://idp.example/metadata\"");
+    })
+    .await;
+    let mut browser = world.browser();
+    browser.load(LOGIN).await.refused(403, "idp-invalid");
+    let own = world.saml().entity_id();
+    world.saml().behave(|orders| {
+        orders.publish(move |xml| xml.replace(&own, "https://idp.example/metadata"));
+    });
+    world.clock.advance(minutes(1));
+    browser.load(LOGIN).await.expect(303);
 }
 
 #[tokio::test]

@@ -1,5 +1,7 @@
 //! Single logout through several providers, of which one does not do its part; and floods.
 
+use hubgate::demo::saml::Sent;
+use hubgate::demo::saml::orders::SignsOut;
 use url::Url;
 
 use crate::saml::hostile;
@@ -31,6 +33,12 @@ async fn leave(browser: &mut Browser) -> Answer {
     browser.submit(&page, &form, None).await.expect(303)
 }
 
+/// What the provider that is asked to sign the person out gives back.
+fn handle_of(leaving: &Answer) -> String {
+    let url = leaving.location().unwrap();
+    url.query_pairs().find(|(name, _)| name == "RelayState").unwrap().1.into_owned()
+}
+
 fn sessions(world: &World) -> [usize; 2] {
     ["acme", "globex"].map(|id| world.saml_of(id).session_indexes("alice").len())
 }
@@ -57,7 +65,9 @@ async fn the_page_at_the_end_of_a_sign_out_can_be_loaded_again() {
             }
         })
         .await;
-        world.saml_of("acme").behave(|orders| orders.partial_logout = partial);
+        if partial {
+            world.saml_of("acme").behave(|orders| orders.signs_out = SignsOut::Partly);
+        }
         let leaving = leave(&mut browser).await;
         let done = browser.finish(leaving).await.expect(200);
         assert_eq!(done.url.as_str(), format!("{SITE}/-/sso/signed-out"));
@@ -72,7 +82,7 @@ async fn the_page_at_the_end_of_a_sign_out_can_be_loaded_again() {
         let address = "/-/sso/signed-out?partial=ACME&state=ACME";
         assert!(!other.load(address).await.expect(200).text().contains("everywhere"));
         // Nor of the next sign-out.
-        world.saml_of("acme").behave(|orders| orders.partial_logout = false);
+        world.saml_of("acme").behave_well();
         browser.sign_in("acme", "alice").await;
         let leaving = leave(&mut browser).await;
         let done = browser.finish(leaving).await.expect(200);
@@ -161,13 +171,12 @@ async fn an_answer_about_a_sign_out_is_good_once() {
     // Nor is it the answer of another sign-out, whose handle it is given.
     let mut other = world.signed_in("acme", "alice").await;
     let leaving = leave(&mut other).await;
-    let handle = leaving.location().unwrap();
-    let handle = handle.query_pairs().find(|(name, _)| name == "RelayState").unwrap().1;
+    let handle = handle_of(&leaving);
     let mut mixed = url.clone();
     let pairs: Vec<(String, String)> = url
         .query_pairs()
         .map(|(name, value)| match &*name {
-            "RelayState" => (name.into_owned(), handle.clone().into_owned()),
+            "RelayState" => (name.into_owned(), handle.clone()),
             _ => (name.into_owned(), value.into_owned()),
         })
         .collect();
@@ -178,6 +187,26 @@ async fn an_answer_about_a_sign_out_is_good_once() {
     // The first one goes on as if nothing had happened.
     let done = browser.finish(on).await.expect(200);
     assert!(!done.text().contains("everywhere"));
+}
+
+/// Anybody can send one, and whoever began the sign-out knows its handle.
+#[tokio::test]
+async fn a_request_that_does_not_verify_is_no_answer_about_a_sign_out() {
+    let (world, mut browser) = in_both(|_| ()).await;
+    let leaving = leave(&mut browser).await;
+    world.saml_of("acme").behave(|orders| orders.stranger = true);
+    let entity_id = format!("{SITE}/-/sso/acme/saml/metadata");
+    let sent = world.saml_of("acme").logout_request(&entity_id, "alice", &[], true).unwrap();
+    let Sent::Post { mut fields, .. } = sent else { panic!("a form") };
+    fields.retain(|(name, _)| name != "RelayState");
+    fields.push(("RelayState".to_owned(), handle_of(&leaving)));
+    let fields: Vec<(&str, &str)> =
+        fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    let ask = Ask::post("/-/sso/acme/saml/slo").form(&fields).sent_by_another_site().page();
+    browser.send(ask).await.refused(400, "idp-invalid");
+    world.saml_of("acme").behave_well();
+    let done = browser.finish(leaving).await.expect(200);
+    assert!(done.text().contains("Signed out") && !done.text().contains("everywhere"));
 }
 
 /// A flood at one organization is verified beside everything else, and within bounds: each message

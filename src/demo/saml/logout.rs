@@ -2,6 +2,7 @@
 
 use http::{Response, StatusCode};
 
+use super::orders::SignsOut;
 use super::statement::{lone_name_id, message, status, time};
 use super::{Ask, Message, Sent, ServiceProvider, State, unguessable};
 use crate::demo::answer::Body;
@@ -40,10 +41,10 @@ impl State {
             ("IssueInstant", Some(time(self.settings.clock.now()))),
             ("Version", Some("2.0".to_owned())),
         ];
-        let inner = if orders.partial_logout {
-            status("Responder", Some("PartialLogout"))
-        } else {
-            status("Success", None)
+        let inner = match orders.signs_out {
+            SignsOut::Everywhere => status("Success", None),
+            SignsOut::Partly => status("Responder", Some("PartialLogout")),
+            SignsOut::Nowhere => status("Responder", None),
         };
         let xml = message("LogoutResponse", &attributes, &self.entity_id(), &inner);
         let by_post = orders.post_only;

@@ -11,7 +11,7 @@ use crate::demo::lock;
 
 /// Changes what is said before it is written.
 pub type EditStatement = Arc<dyn Fn(&mut Statement) + Send + Sync>;
-/// Changes a response before it is sent, signatures and all.
+/// Changes what is written before it is sent, signatures and all.
 pub type EditXml = Arc<dyn Fn(String) -> String + Send + Sync>;
 
 /// What is signed.
@@ -26,6 +26,18 @@ pub enum Signs {
     Both,
     /// Nothing.
     Nothing,
+}
+
+/// How far a sign-out comes, by what is said of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SignsOut {
+    /// Everywhere.
+    #[default]
+    Everywhere,
+    /// Not everywhere.
+    Partly,
+    /// Nowhere.
+    Nowhere,
 }
 
 /// The orders in force; the default is to behave.
@@ -49,10 +61,12 @@ pub struct Orders {
     pub post_only: bool,
     /// Until when its metadata may be used.
     pub valid_until: Option<SystemTime>,
+    /// Changes its metadata.
+    pub metadata: Option<EditXml>,
     /// Answers this instead of its metadata.
     pub metadata_fault: Option<StatusCode>,
-    /// Says that it could not sign people out everywhere.
-    pub partial_logout: bool,
+    /// How far it signs people out.
+    pub signs_out: SignsOut,
     /// Does not sign messages about logout.
     pub logout_unsigned: bool,
 }
@@ -66,6 +80,11 @@ impl Orders {
     /// Orders a change of what is sent.
     pub fn send(&mut self, edit: impl Fn(String) -> String + Send + Sync + 'static) {
         self.response = Some(Arc::new(edit));
+    }
+
+    /// Orders a change of the metadata.
+    pub fn publish(&mut self, edit: impl Fn(String) -> String + Send + Sync + 'static) {
+        self.metadata = Some(Arc::new(edit));
     }
 }
 

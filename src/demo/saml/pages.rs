@@ -32,7 +32,7 @@ impl State {
                 )
             })
             .collect();
-        let Orders { wants_signed_requests, post_only, valid_until, .. } =
+        let Orders { wants_signed_requests, post_only, valid_until, metadata, .. } =
             lock(&self.orders).clone();
         let bindings: &[&str] = if post_only { &["POST"] } else { &["Redirect", "POST"] };
         let services = |name: &str, path: &str| -> String {
@@ -60,6 +60,10 @@ impl State {
             services("SingleLogoutService", "/slo"),
             services("SingleSignOnService", "/sso"),
         );
+        let xml = match metadata {
+            Some(edit) => edit(xml),
+            None => xml,
+        };
         answer::answer(StatusCode::OK, "application/samlmetadata+xml", answer::full(xml))
     }
 

@@ -142,9 +142,12 @@ impl Error {
         match self {
             Self::Proxy(error) => error.status(),
             // Back-Channel Logout §2.8: whatever is wrong with a logout token is a 400.
-            Self::Logout(logout::Error::Oidc(_) | logout::Error::Saml(_)) => {
-                StatusCode::BAD_REQUEST
-            }
+            Self::Logout(logout::Error::Oidc(_)) => StatusCode::BAD_REQUEST,
+            // So is what is wrong with a SAML message; what cannot be verified now may come again.
+            Self::Logout(logout::Error::Saml(error)) => match status(error.reason()) {
+                ours if ours.is_server_error() => ours,
+                _ => StatusCode::BAD_REQUEST,
+            },
             Self::Ambiguous(_)
             | Self::Headers(_)
             | Self::Body(_)

@@ -526,6 +526,21 @@ async fn a_logout_that_nobody_signed_ends_nothing() {
 }
 
 #[tokio::test]
+async fn a_logout_that_cannot_be_verified_now_may_come_again() {
+    let world = world().await;
+    world.saml().behave(|orders| orders.metadata_fault = Some(http::StatusCode::NOT_FOUND));
+    let sent = world.saml().logout_request(&entity_id(), "hank", &[], false).unwrap();
+    let mut anybody = world.browser();
+    let refused = carry(&mut anybody, &sent).await.refused(503, "idp-unreachable");
+    assert_eq!(refused.must("retry-after"), "5");
+    world.saml().behave_well();
+    world.clock.advance(minutes(1));
+    let mut hank = world.signed_in("globex", "hank").await;
+    carry(&mut anybody, &sent).await.expect(200);
+    hank.fetch("/globex/vision").await.refused(401, "session-revoked");
+}
+
+#[tokio::test]
 async fn a_logout_outruns_a_sign_in_that_is_under_way() {
     let world = world().await;
     let mut browser = world.browser();

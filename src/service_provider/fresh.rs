@@ -71,8 +71,7 @@ impl ServiceProvider {
             }
             state.asked_again_at = Some(now);
         }
-        let again = self.fetched(now, known.fetched_at).await.ok()?;
-        (!Arc::ptr_eq(&again, known)).then_some(again)
+        self.fetched(now, known.fetched_at).await.ok()
     }
 
     /// Fetches the metadata, one at a time; what is newer than `than` by then is taken as it is.

@@ -86,6 +86,45 @@ async fn signing_out_of_everything_visits_every_provider() {
 }
 
 #[tokio::test]
+async fn the_way_back_from_a_provider_is_good_once() {
+    let world = World::start().await;
+    let mut browser = world.signed_in("acme", "bob").await;
+    browser.sign_in("globex", "gina").await;
+    let left = browser.send(Ask::post("/-/sso/logout").page().header("Origin", SITE)).await;
+    let back = browser.follow(&left).await.location().unwrap();
+    let on = browser.load_url(&back).await.expect(303);
+    browser.load_url(&back).await.expect(200);
+    browser.finish(on).await.expect(200);
+    assert_eq!(world.globex.calls(Endpoint::EndSession), 1);
+}
+
+#[tokio::test]
+async fn a_sign_in_that_the_provider_has_ended_is_not_ended_there_once_more() {
+    let world = World::start().await;
+    let mut browser = world.signed_in("acme", "bob").await;
+    browser.sign_in("globex", "gina").await;
+    back_channel(&world, &token(&world, "bob")).await.expect(200);
+    let confirm = browser.load("/-/sso/logout").await.expect(200).text();
+    assert!(confirm.contains("Globex") && !confirm.contains("ACME Corp"), "{confirm}");
+    let left = browser.send(Ask::post("/-/sso/logout").page().header("Origin", SITE)).await;
+    browser.finish(left).await.expect(200);
+    let asked = [&world.acme, &world.globex].map(|own| own.calls(Endpoint::EndSession));
+    assert_eq!(asked, [0, 1]);
+}
+
+#[tokio::test]
+async fn a_sign_out_of_what_is_no_organization_is_none() {
+    let world = World::start().await;
+    let mut browser = world.signed_in("acme", "bob").await;
+    for organization in ["", "ACME", "acme/..", "acme globex"] {
+        let leave = Ask::post("/-/sso/logout").page().header("Origin", SITE);
+        let answer = browser.send(leave.form(&[("organization", organization)])).await;
+        answer.refused(400, "bad-parameters");
+        browser.fetch("/acme/bert").await.expect(200);
+    }
+}
+
+#[tokio::test]
 async fn a_form_of_another_site_signs_nobody_out() {
     let world = World::start().await;
     let mut browser = world.signed_in("acme", "bob").await;

@@ -53,8 +53,21 @@ async fn signing_out_leads_through_every_provider() {
     let done = browser.finish(leaving).await.expect(200);
     assert!(done.text().contains("Signed out") && !done.text().contains("everywhere"));
     assert_eq!(sessions(&world), [0, 0]);
+    assert!(browser.jar.iter().all(|cookie| cookie.origin != SITE), "{:?}", browser.jar);
     let account = browser.load("/-/sso/").await.expect(200);
     assert!(!account.text().contains("has stopped"), "the sign-out is over");
+}
+
+/// What it gives back stands in addresses; its answer is signed.
+#[tokio::test]
+async fn only_its_own_answer_leads_on_from_a_saml_provider() {
+    let (world, mut browser) = in_both(|_| ()).await;
+    let leaving = leave(&mut browser).await;
+    let address = format!("/-/sso/signed-out?state={}", handle_of(&leaving));
+    browser.load(&address).await.expect(200);
+    let done = browser.finish(leaving).await.expect(200);
+    assert!(!done.text().contains("everywhere"));
+    assert_eq!(sessions(&world), [0, 0]);
 }
 
 /// The address of a provider's message is good once, that of the page is not.
@@ -76,7 +89,9 @@ async fn the_page_at_the_end_of_a_sign_out_can_be_loaded_again() {
         let sentence = "<strong>ACME Corp</strong> could not sign you out everywhere";
         for address in ["/-/sso/signed-out", "/-/sso/signed-out?state=x", "/-/sso/signed-out?go-on"]
         {
-            let again = browser.load(address).await.expect(200);
+            // The provider's message leads here, so that browsers take it for another site's way.
+            let ask = Ask::get(address).sent_by_another_site().page();
+            let again = browser.send(ask).await.expect(200);
             assert_eq!(again.text().contains(sentence), partial, "{address}");
         }
         // It is said to nobody else, and to whoever asks for it least of all.

@@ -318,7 +318,13 @@ async fn what_is_prepared_for_one_organization_is_never_told_of_another() {
 
 #[tokio::test]
 async fn signing_out_of_one_organization_leaves_the_other() {
-    let world = World::start().await;
+    let world = World::with(|setup| {
+        for oidc in ["acme.oidc", "globex.oidc"] {
+            let scopes = "[\"profile\", \"email\", \"groups\", \"offline_access\"]";
+            setup.set(oidc, "scopes", scopes);
+        }
+    })
+    .await;
     let mut browser = world.signed_in("acme", "bob").await;
     browser.sign_in("globex", "gina").await;
     let leave = Ask::post("/-/sso/logout").page().header("Origin", SITE);
@@ -327,6 +333,14 @@ async fn signing_out_of_one_organization_leaves_the_other() {
     browser.fetch("/acme/bert").await.refused(401, "sign-in-required");
     browser.fetch("/globex/vision").await.expect(200);
     assert_eq!(world.last_at_hub().head.values("x-auth-orgs"), ["globex:admin"]);
+    // Nor is the other one's provider told anything.
+    world.until(async || (world.acme.calls(Endpoint::Revocation) == 1).then_some(())).await;
+    for endpoint in [Endpoint::EndSession, Endpoint::Revocation] {
+        let calls = [&world.acme, &world.globex].map(|provider| provider.calls(endpoint));
+        assert_eq!(calls, [1, 0], "{endpoint:?}");
+    }
+    let noted = world.gate.audit.text();
+    assert_eq!(noted.matches("\"event\":\"sign-out\"").count(), 1, "{noted}");
 }
 
 #[tokio::test]

@@ -26,7 +26,7 @@ impl Logout {
     ) -> Result<Option<(String, Answer)>, service_provider::Error> {
         let Some(name_id) = &visit.name_id else { return Ok(None) };
         let known = provider.known(now).await?;
-        let begun = known.begin_logout(name_id, visit.session_index.as_deref(), handle, now);
+        let begun = known.begin_logout(name_id, visit.session_index.as_deref(), handle, now)?;
         Ok(begun.map(|begun| (begun.request_id, deliver(begun.delivery))))
     }
 

@@ -84,20 +84,23 @@ impl Known {
         self.asked().begin_anew(Some(handle), anew, now).map_err(Error::Send)
     }
 
-    /// Asks the identity provider to sign a person out; `None` when it cannot be asked.
-    #[must_use]
+    /// Asks the identity provider to sign a person out; `None` when it does not do that.
+    ///
+    /// # Errors
+    /// When the request cannot be made.
     pub fn begin_logout(
         &self,
         name_id: &NameId,
         session_index: Option<&str>,
         handle: &str,
         now: SystemTime,
-    ) -> Option<Begin> {
+    ) -> Result<Option<Begin>, Error> {
         let core = self.asked();
         if !core.knows_logout() {
-            return None;
+            return Ok(None);
         }
-        core.begin_logout(name_id, session_index, Some(handle), now).ok()
+        let begun = core.begin_logout(name_id, session_index, Some(handle), now);
+        begun.map(Some).map_err(Error::Send)
     }
 
     /// The answer to a logout request; `None` when there is no address for it.

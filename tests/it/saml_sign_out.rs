@@ -70,6 +70,46 @@ async fn only_its_own_answer_leads_on_from_a_saml_provider() {
     assert_eq!(sessions(&world), [0, 0]);
 }
 
+#[tokio::test]
+async fn a_provider_without_single_logout_is_not_visited_and_nothing_is_said_of_it() {
+    let (world, mut browser) = in_both(|_| ()).await;
+    world.saml_of("acme").behave(|orders| {
+        orders.publish(|xml| {
+            let (before, rest) = xml.split_once("<md:SingleLogoutService").unwrap();
+            let (_, after) = rest.split_once("<md:SingleSignOnService").unwrap();
+            format!("{before}<md:SingleSignOnService{after}")
+        });
+    });
+    world.clock.advance(minutes(61));
+    world.gate.tend(world.clock.now()).await;
+    let leaving = leave(&mut browser).await;
+    let done = browser.finish(leaving).await.expect(200);
+    assert!(done.text().contains("Signed out") && !done.text().contains("everywhere"));
+    assert_eq!(sessions(&world), [1, 0]);
+}
+
+#[tokio::test]
+async fn people_sign_out_where_the_configuration_says() {
+    let (_world, mut browser) = in_both(|setup| {
+        setup.set("acme.saml", "logout_url", "\"https://idp.example/out\"");
+    })
+    .await;
+    let leaving = leave(&mut browser).await.location().unwrap();
+    assert!(leaving.as_str().starts_with("https://idp.example/out?SAMLRequest="), "{leaving}");
+}
+
+#[tokio::test]
+async fn an_answer_that_nobody_signed_is_believed_where_the_configuration_says() {
+    let (world, mut browser) = in_both(|setup| {
+        setup.set("acme.saml", "insecure_unsigned_logout_responses", "true");
+    })
+    .await;
+    world.saml_of("acme").behave(|orders| orders.logout_unsigned = true);
+    let leaving = leave(&mut browser).await;
+    let done = browser.finish(leaving).await.expect(200);
+    assert!(done.text().contains("Signed out") && !done.text().contains("everywhere"));
+}
+
 /// The address of a provider's message is good once, that of the page is not.
 #[tokio::test]
 async fn the_page_at_the_end_of_a_sign_out_can_be_loaded_again() {
@@ -109,11 +149,12 @@ async fn the_page_at_the_end_of_a_sign_out_can_be_loaded_again() {
 
 #[tokio::test]
 async fn an_answer_that_does_not_verify_is_told_and_the_others_are_visited() {
-    for forged in [false, true] {
+    for (forged, post_only) in [(false, false), (true, false), (true, true)] {
         let (world, mut browser) = in_both(|_| ()).await;
         world.saml_of("acme").behave(|orders| {
             orders.logout_unsigned = !forged;
             orders.stranger = forged;
+            orders.post_only = post_only;
         });
         let leaving = leave(&mut browser).await;
         let done = browser.finish(leaving).await.expect(200);

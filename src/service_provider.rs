@@ -250,3 +250,54 @@ impl ServiceProvider {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{self, Provider};
+
+    /// The service provider that a configuration with these keys makes.
+    pub(super) fn provider(keys: &str) -> ServiceProvider {
+        let text = format!(
+            "public_url = \"https://hub.example.com\"\n[hub]\nupstream = \"http://127.0.0.1:1\"\n\
+             [[organization]]\nid = \"globex\"\n[organization.saml]\n\
+             metadata = {{ url = \"https://idp.example/metadata\" }}\n{keys}"
+        );
+        let config = config::parse(&text, std::path::Path::new("hub.toml"), []).unwrap();
+        let organization = &config.organizations[0];
+        let Provider::Saml(saml) = &organization.provider else { panic!("SAML") };
+        let around = Surroundings {
+            public_url: &config.public_url,
+            http: &HttpClient::new().unwrap(),
+            made_key: None,
+            replay: &Arc::default(),
+            verifying: &Verifying::default(),
+        };
+        ServiceProvider::new(&organization.policy.id, saml, &around).unwrap()
+    }
+
+    #[test]
+    fn a_guard_is_lowered_by_its_own_key_alone() {
+        let lowered = |keys: &str| {
+            let settings = provider(keys).settings(IdentityProvider::unknown(), Acs::Own);
+            [
+                settings.allow_unsolicited,
+                settings.insecure_sha1,
+                settings.insecure_aes_cbc,
+                settings.insecure_unsigned_logout_responses,
+            ]
+        };
+        let keys = [
+            "idp_initiated",
+            "insecure_sha1",
+            "insecure_aes_cbc",
+            "insecure_unsigned_logout_responses",
+        ];
+        assert_eq!(lowered(""), [false; 4]);
+        for (place, key) in keys.iter().enumerate() {
+            let mut expected = [false; 4];
+            expected[place] = true;
+            assert_eq!(lowered(&format!("{key} = true")), expected, "{key}");
+        }
+    }
+}

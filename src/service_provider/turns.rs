@@ -229,4 +229,13 @@ mod tests {
         let lines = turns.lines.lock().unwrap();
         assert_eq!((lines.count, lines.organizations.len()), (1, 1), "whoever leaves is forgotten");
     }
+
+    #[tokio::test]
+    async fn who_has_left_an_organizations_line_is_forgotten_while_others_stand_in_it() {
+        let turns = Turns::new(1);
+        let _staying = turns.place(&organization(0), client(1)).await.unwrap();
+        drop(stand(&turns, 0, client(2)));
+        let lines = turns.lines.lock().unwrap();
+        assert_eq!(lines.organizations[&organization(0)].clients.len(), 1);
+    }
 }

@@ -177,8 +177,11 @@ fn is_unknown_key(refusal: Refusal) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::task::{Context, Waker};
+
     use rustix::process::getpriority_process;
+
+    use super::*;
 
     #[tokio::test]
     async fn requests_go_before_verification() {
@@ -188,6 +191,47 @@ mod tests {
         let urgency = verifying.run(&organization, None, || getpriority_process(None)).await;
         assert_eq!(urgency.unwrap().unwrap(), PRIORITY);
         assert_eq!(getpriority_process(None).unwrap(), before);
+    }
+
+    #[tokio::test]
+    async fn work_keeps_its_place_when_whoever_asked_has_left() {
+        let [globex, acme] = ["globex", "acme"].map(|id| OrganizationId::parse(id).unwrap());
+        let verifying = Verifying(Turns::new(1));
+        let (begun, begins) = std::sync::mpsc::channel();
+        let (end, ends) = std::sync::mpsc::channel::<()>();
+        let work = move || begun.send(()).map(|()| ends.recv());
+        let mut cx = Context::from_waker(Waker::noop());
+        let mut asked = Box::pin(verifying.run(&globex, None, work));
+        assert!(asked.as_mut().poll(&mut cx).is_pending());
+        begins.recv().unwrap();
+        drop(asked);
+        let mut next = Box::pin(verifying.0.place(&acme, None));
+        assert!(next.as_mut().poll(&mut cx).is_pending());
+        drop(end);
+        assert!(next.await.is_some());
+    }
+
+    /// Whoever has an IPv6 address has a network of them.
+    #[tokio::test]
+    async fn a_network_fills_its_own_line_and_no_other() {
+        let provider = crate::service_provider::tests::provider("");
+        let places = std::thread::available_parallelism().unwrap().get();
+        let mut taken = Vec::new();
+        for number in 0..(places / 2).max(1) {
+            let acme = OrganizationId::parse(&format!("acme-{number}")).unwrap();
+            taken.push(provider.verifying.0.place(&acme, None).await.unwrap());
+        }
+        let mut cx = Context::from_waker(Waker::noop());
+        let mut asked = Vec::new();
+        let mut is_refused = |client: &str| {
+            let mut work = Box::pin(provider.beside(client.parse().unwrap(), || ()));
+            let polled = work.as_mut().poll(&mut cx);
+            asked.push(work);
+            polled.is_ready()
+        };
+        let refused = (1..=17).filter(|host| is_refused(&format!("2001:db8::{host:x}")));
+        assert_eq!(refused.collect::<Vec<_>>(), [17]);
+        assert!(!is_refused("2001:db8:0:1::1"));
     }
 
     #[tokio::test]

@@ -827,6 +827,13 @@ fn explain_says_which_check_refuses_a_saml_response_and_accepts_nothing() {
         }
         assert!(!told.contains("passes"), "{told}");
     }
+    // It is measured by that one of our addresses which it names.
+    let consume = "https://hub.example.com/organizations/globex/saml/consume";
+    let meant = unsigned.replace("https://elsewhere.example/acs", consume);
+    let response = folder.write("consume", meant.as_bytes());
+    let told =
+        out(&run(&["explain", "--config", file, "--saml-response", response.to_str().unwrap()]));
+    assert!(told.contains(&format!("nothing (here: {consume})")), "{told}");
     let check = out(&run(&["check", "--config", file]));
     for part in ["/-/sso/globex/saml/acs", "/-/sso/globex/saml/metadata", "until 4096"] {
         assert!(check.contains(part), "{part} is not in\n{check}");

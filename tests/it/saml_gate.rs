@@ -164,6 +164,31 @@ async fn an_answer_is_used_once() {
     assert_eq!(copy.sign_in_of("globex").await, Value::Null);
 }
 
+/// What is remembered of answers does not go with what is known of the provider.
+#[tokio::test]
+async fn an_answer_that_no_request_binds_is_used_once_over_new_keys_and_a_reload() {
+    let world = world_with(|setup| {
+        setup.set("globex.saml", "idp_initiated", "true");
+    })
+    .await;
+    let sent = world.saml().unsolicited(&entity_id(), "hank", None).unwrap();
+    carry(&mut world.browser(), &sent).await.expect(200);
+    let used = async |after: &str| {
+        let mut thief = world.browser();
+        let refused = carry(&mut thief, &sent).await.refused(400, "state-unknown");
+        assert!(cause_of(&refused).contains("replayed"), "{after}: {}", cause_of(&refused));
+    };
+    used("nothing").await;
+    world.saml().rotate_keys(true).unwrap();
+    world.signed_in("globex", "gina").await;
+    assert_eq!(world.saml().metadata_fetches(), 2);
+    used("new keys").await;
+    world.reload(|text| {
+        text.replace("idp_initiated = true", "idp_initiated = true\nclock_skew = \"90s\"")
+    });
+    used("a reload").await;
+}
+
 #[tokio::test]
 async fn a_sign_in_ends_with_the_organizations_time_or_the_providers_whichever_is_first() {
     let world = world_with(|setup| {
@@ -362,6 +387,54 @@ async fn a_provider_that_knows_our_key_takes_what_we_have_signed_and_nothing_els
         browser.send(Ask::post("/").to(url).form(&fields)).await.expect(400);
     }
     browser.load_url(&good).await.expect(200);
+}
+
+#[tokio::test]
+async fn a_request_says_what_the_configuration_wants() {
+    let ours = "https://hub.example.com/organizations/globex/saml";
+    let wanted: [(&str, &str, &str); 6] = [
+        ("sp_entity_id", "\"https://hub.example.com/organizations/globex/saml\"", ours),
+        ("sign_on_binding", "\"post\"", ""),
+        ("force_authn", "true", " ForceAuthn=\"true\""),
+        ("is_passive", "true", " IsPassive=\"true\""),
+        ("name_id_format", "\"persistent\"", ":persistent\" AllowCreate="),
+        ("requested_authn_context", "[\"urn:mfa\"]", ">urn:mfa</"),
+    ];
+    for (key, value, part) in wanted {
+        let asked = async |is_configured: bool| {
+            let world = world_with(|setup| {
+                if is_configured {
+                    setup.set("globex.saml", key, value);
+                }
+            })
+            .await;
+            let known =
+                ServiceProvider { entity_id: ours.to_owned(), ..service_provider("globex") };
+            world.saml().register(known);
+            world.browser().open(LOGIN).await;
+            world.saml().received().pop().unwrap()
+        };
+        let (plain, changed) = (asked(false).await, asked(true).await);
+        assert!(!plain.by_post && (part.is_empty() || !plain.xml.contains(part)), "{key}");
+        assert!(changed.xml.contains(part), "{key}: {}", changed.xml);
+        assert_eq!(changed.by_post, key == "sign_on_binding");
+    }
+}
+
+#[tokio::test]
+async fn clocks_may_be_apart_as_far_as_the_configuration_says() {
+    for (skew, good) in [("60s", false), ("3m", true)] {
+        let world = world_with(|setup| {
+            setup.set("globex.saml", "clock_skew", &format!("{skew:?}"));
+        })
+        .await;
+        world.saml().behave(|orders| {
+            orders.say(|says| says.issued += minutes(2));
+        });
+        let mut browser = world.browser();
+        let landed = browser.sign_in_at(LOGIN, "gina").await;
+        assert_eq!((landed.status == 200, landed.reason() == "idp-invalid"), (good, !good));
+    }
 }
 
 #[tokio::test]
@@ -651,6 +724,36 @@ async fn a_change_of_keys_in_the_metadata_locks_nobody_out_and_is_reported() {
 }
 
 #[tokio::test]
+async fn a_change_of_keys_keeps_no_logout_out() {
+    let world = world().await;
+    let mut hank = world.signed_in("globex", "hank").await;
+    world.saml().rotate_keys(false).unwrap();
+    let sent = world.saml().logout_request(&entity_id(), "hank", &[], false).unwrap();
+    carry(&mut world.browser(), &sent).await.expect(200);
+    hank.fetch("/globex/vision").await.refused(401, "session-revoked");
+}
+
+/// Then no key that is known could have made the signature.
+#[tokio::test]
+async fn a_change_of_keys_may_be_one_of_their_kind() {
+    let world = world().await;
+    let rsa: String = RSA.certificate.lines().filter(|line| !line.starts_with('-')).collect();
+    world.saml().behave(|orders| {
+        orders.publish(move |xml| {
+            let (before, rest) = xml.split_once("<ds:X509Certificate>").unwrap();
+            let (_, after) = rest.split_once("</ds:X509Certificate>").unwrap();
+            format!("{before}<ds:X509Certificate>{rsa}</ds:X509Certificate>{after}")
+        });
+    });
+    let mut browser = world.browser();
+    let (posting, form) = answer_for(&mut browser, LOGIN, "gina").await;
+    world.saml().behave_well();
+    let page = browser.submit(&posting, &form, None).await;
+    browser.finish(page).await.expect(200);
+    assert_eq!(world.saml().metadata_fetches(), 2);
+}
+
+#[tokio::test]
 async fn the_last_good_metadata_is_kept_until_it_ends() {
     let world = world().await;
     let end = world.clock.now() + minutes(120);
@@ -764,8 +867,35 @@ async fn a_name_that_changes_at_each_sign_in_names_nobody() {
     order(&world);
     let mut browser = world.signed_in("globex", "hank").await;
     assert_eq!(browser.sign_in_of("globex").await["subject"], json!("hank@globex.com"));
-    // Its logout calls the person by the name id, not by the attribute.
-    world.saml().behave_well();
+    // Nor do two values name anybody.
+    world.saml().behave(|orders| {
+        orders.say(|says| says.attributes[0].2.push("gina@globex.com".to_owned()));
+    });
+    let mut browser = world.browser();
+    browser.sign_in_at(LOGIN, "hank").await.refused(403, "idp-invalid");
+}
+
+#[tokio::test]
+async fn people_are_told_of_by_the_attributes_that_the_configuration_names() {
+    let world = world_with(|setup| {
+        setup.set("globex.saml", "email_attribute", "\"mail\"");
+        setup.set("globex.saml", "name_attribute", "\"nick\"");
+        setup.set("globex.saml", "groups_attribute", "\"teams\"");
+    })
+    .await;
+    world.saml().behave(|orders| {
+        orders.say(|says| {
+            let more = [("mail", "hh@globex.com"), ("nick", "Hanky"), ("teams", "platform")];
+            let more = more.map(|(name, value)| (name.to_owned(), None, vec![value.to_owned()]));
+            says.attributes.extend(more);
+        });
+    });
+    let mut browser = world.signed_in("globex", "hank").await;
+    browser.fetch("/globex/vision").await.expect(200);
+    let head = world.last_at_hub().head;
+    let told = ["x-auth-email", "x-auth-name", "x-auth-groups", "x-auth-role"];
+    let told = told.map(|name| head.value(name).unwrap_or_default());
+    assert_eq!(told, ["hh@globex.com", "Hanky", "\"platform\"", "admin"]);
 }
 
 /// The assertion in a response.

@@ -80,7 +80,7 @@ impl Logout {
         let answers = arrived.is_response();
         match provider.receive_logout(arrived, request_id, client, now).await {
             Ok((VerifiedLogout::Request(request), known)) => {
-                self.end_named(entry, &request, &known, now).await
+                self.end_named(entry, provider, &request, &known, now).await
             }
             Ok((VerifiedLogout::Response(response), _)) => {
                 let rest = handle.and_then(|handle| self.under_way.0.remove(&handle));
@@ -112,14 +112,18 @@ impl Logout {
     async fn end_named(
         &self,
         entry: &Entry,
+        provider: &ServiceProvider,
         request: &VerifiedLogoutRequest,
         known: &Known,
         now: SystemTime,
     ) -> Result<(Answer, Option<Named>), Error> {
+        // Unless an attribute names people, the name id does, whether or not they are here.
+        let named = provider.config().subject.is_none();
+        let subject = named.then(|| request.subject.value.clone());
         let selector = |idp_session: Option<String>| Selector {
             organization: entry.config.policy.id.clone(),
             issuer: known.entity_id().into(),
-            subject: None,
+            subject: subject.clone(),
             idp_session,
             idp_name: Some(request.subject.clone()),
             until: now,

@@ -3,6 +3,7 @@
 use hubgate::demo::Fault;
 use hubgate::demo::people::{Account, Person};
 
+use crate::saml_gate::carry;
 use crate::support::answer::Answer;
 use crate::support::browser::{Ask, Browser, SESSION};
 use crate::support::moving_clock::minutes;
@@ -496,12 +497,51 @@ async fn what_is_private_and_what_is_missing_are_the_same_to_whoever_may_not_see
 }
 
 /// Tells the gate that the provider takes its word back.
-async fn back_channel(world: &World, subject: &str) {
-    let token = world.acme.logout_token("hub-at-acme", Some(subject), None).unwrap();
+async fn back_channel(world: &World, subject: Option<&str>, session: Option<&str>) {
+    let token = world.acme.logout_token("hub-at-acme", subject, session).unwrap();
     let kind = "Content-Type: application/x-www-form-urlencoded\r\n";
     let line = "POST /-/sso/acme/oidc/backchannel-logout";
     let form = format!("logout_token={token}");
     tool::send(world.gate.address, line, kind, form.as_bytes()).await.expect(200);
+}
+
+#[tokio::test]
+async fn the_end_of_a_session_that_the_provider_names_is_its_word_on_who_is_in_it() {
+    let world = World::with(|setup| {
+        setup.with_accounts().set("acme", "tokens", "\"authorized-once\"");
+    })
+    .await;
+    at_hub(&world, "bob").sign_in("acme", "bob").await;
+    ask(&world, BERT, &bearer("bob")).await.expect(200);
+    back_channel(&world, None, world.acme.sid("bob").as_deref()).await;
+    ask(&world, BERT, &bearer("bob")).await.refused(403, "session-revoked");
+}
+
+#[tokio::test]
+async fn the_providers_word_ends_the_tokens_of_somebody_who_has_signed_out_here() {
+    for by_saml in [false, true] {
+        let world = World::with(|setup| {
+            setup.with_accounts().set("acme", "tokens", "\"authorized-once\"");
+            if by_saml {
+                setup.by_saml("acme");
+            }
+        })
+        .await;
+        let mut bob = at_hub(&world, "bob");
+        bob.sign_in("acme", "bob").await;
+        bob.fetch("/acme/bert").await.expect(200);
+        let left = bob.send(Ask::post("/-/sso/logout").page().header("Origin", SITE)).await;
+        bob.finish(left).await.expect(200);
+        ask(&world, BERT, &bearer("bob")).await.expect(200);
+        if by_saml {
+            let entity_id = format!("{SITE}/-/sso/acme/saml/metadata");
+            let sent = world.saml_of("acme").logout_request(&entity_id, "bob", &[], false).unwrap();
+            carry(&mut world.browser(), &sent).await.expect(200);
+        } else {
+            back_channel(&world, Some("00u-acme-bob"), None).await;
+        }
+        ask(&world, BERT, &bearer("bob")).await.refused(403, "session-revoked");
+    }
 }
 
 #[tokio::test]
@@ -517,9 +557,9 @@ async fn a_token_that_was_authorized_once_outlives_the_sign_in_and_not_the_provi
     world.clock.advance(minutes(60 * 24 * 8));
     ask(&world, BERT, &bearer("bob")).await.expect(200);
     // Nobody else's word counts.
-    back_channel(&world, "00u-acme-carol").await;
+    back_channel(&world, Some("00u-acme-carol"), None).await;
     ask(&world, BERT, &bearer("bob")).await.expect(200);
-    back_channel(&world, "00u-acme-bob").await;
+    back_channel(&world, Some("00u-acme-bob"), None).await;
     ask(&world, BERT, &bearer("bob")).await.refused(403, "session-revoked");
     // After a restart too.
     let other = world.another_gate(|text| text);

@@ -113,6 +113,20 @@ async fn a_sign_in_that_the_provider_has_ended_is_not_ended_there_once_more() {
 }
 
 #[tokio::test]
+async fn a_sign_in_that_is_over_is_no_event_of_a_sign_out() {
+    let world = World::start().await;
+    let mut browser = world.signed_in("acme", "bob").await;
+    world.clock.advance(days(8));
+    browser.sign_in("globex", "gina").await;
+    browser.send(Ask::post("/-/sso/logout").page().header("Origin", SITE)).await.expect(303);
+    world.until(async || world.gate.audit.find("\"event\":\"sign-out\"")).await;
+    let noted = world.gate.audit.text();
+    let signed_out: Vec<&str> =
+        noted.lines().filter(|line| line.contains("\"event\":\"sign-out\"")).collect();
+    assert!(signed_out.len() == 1 && signed_out[0].contains("\"globex\""), "{noted}");
+}
+
+#[tokio::test]
 async fn a_sign_out_of_what_is_no_organization_is_none() {
     let world = World::start().await;
     let mut browser = world.signed_in("acme", "bob").await;

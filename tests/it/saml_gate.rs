@@ -164,6 +164,19 @@ async fn an_answer_is_used_once() {
     assert_eq!(copy.sign_in_of("globex").await, Value::Null);
 }
 
+#[tokio::test]
+async fn a_sign_in_under_way_is_over_in_time_whatever_the_browser_keeps() {
+    let world = world().await;
+    let mut browser = world.browser();
+    let names = browser.open(LOGIN).await;
+    let handle = browser.pending().remove(0);
+    let sealed = browser.cookie(&handle).unwrap().to_owned();
+    world.clock.advance(minutes(11));
+    browser.plant(&handle, &sealed);
+    let posting = browser.click(&names, "hank").await;
+    browser.finish(posting).await.refused(400, "state-unknown");
+}
+
 /// What is remembered of answers does not go with what is known of the provider.
 #[tokio::test]
 async fn an_answer_that_no_request_binds_is_used_once_over_new_keys_and_a_reload() {

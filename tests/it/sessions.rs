@@ -2,6 +2,7 @@
 
 use crate::support::browser::{Ask, Browser, SESSION};
 use crate::support::moving_clock::minutes;
+use crate::support::served::cause_of;
 use crate::support::setup::Setup;
 use crate::support::tool;
 use crate::support::world::World;
@@ -369,4 +370,21 @@ async fn on_a_loopback_address_the_cookie_is_plain_and_works() {
     let [cookie] = answer.set_cookies()[..] else { panic!("one cookie") };
     assert!(cookie.starts_with("hubgate-login-") && !cookie.contains("Secure"), "{cookie}");
     assert!(cookie.contains("; HttpOnly; SameSite=Lax; "), "{cookie}");
+}
+
+#[tokio::test]
+async fn what_is_remembered_of_one_sign_in_is_not_taken_for_another() {
+    let world = World::start().await;
+    let mut browser = world.browser();
+    let first = browser.callback_of("acme", "bob").await;
+    let begun = browser.load("/-/sso/acme/login").await;
+    let second = browser.follow(&begun).await.location().unwrap();
+    let names = browser.pending();
+    let sealed = [0, 1].map(|place| browser.cookie(&names[place]).unwrap().to_owned());
+    browser.plant(&names[0], &sealed[1]);
+    browser.plant(&names[1], &sealed[0]);
+    for callback in [first, second] {
+        let refused = browser.load_url(&callback).await.refused(400, "state-unknown");
+        assert!(cause_of(&refused).contains("not begun in this browser"));
+    }
 }

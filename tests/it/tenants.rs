@@ -339,6 +339,7 @@ async fn signing_out_of_one_organization_leaves_the_other() {
         let calls = [&world.acme, &world.globex].map(|provider| provider.calls(endpoint));
         assert_eq!(calls, [1, 0], "{endpoint:?}");
     }
+    world.until(async || world.gate.audit.find("\"event\":\"sign-out\"")).await;
     let noted = world.gate.audit.text();
     assert_eq!(noted.matches("\"event\":\"sign-out\"").count(), 1, "{noted}");
 }

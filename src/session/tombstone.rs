@@ -41,20 +41,20 @@ impl Selector {
         })
     }
 
-    /// Whether the logout names this sign-in.
+    /// Whether the logout names this sign-in: by the provider's name for the person where it has one,
+    /// since what the organization calls them may have changed since.
     #[must_use]
     pub fn names(&self, sign_in: &SignIn) -> bool {
-        let subject = self.subject.as_deref();
         let idp_session = self.idp_session.as_deref();
-        sign_in.organization == self.organization
+        let person = match (&self.idp_name, self.subject.as_deref()) {
+            (Some(name), _) => idp_name(sign_in).is_some_and(|own| own.is_same(name)),
+            (None, Some(subject)) => subject == sign_in.subject.as_str(),
+            (None, None) => idp_session.is_some(),
+        };
+        person
+            && sign_in.organization == self.organization
             && sign_in.issuer == self.issuer
-            && (subject.is_some() || idp_session.is_some() || self.idp_name.is_some())
-            && subject.is_none_or(|subject| subject == sign_in.subject.as_str())
             && idp_session.is_none_or(|id| sign_in.idp_session.as_deref() == Some(id))
-            && self
-                .idp_name
-                .as_ref()
-                .is_none_or(|name| idp_name(sign_in).is_some_and(|own| own.is_same(name)))
     }
 }
 
@@ -89,10 +89,10 @@ impl Tombstones {
 
     pub(super) fn set(&self, selector: Selector) {
         let organization = selector.organization.clone();
-        let key = match (&selector.idp_session, &selector.subject, &selector.idp_name) {
+        let key = match (&selector.idp_session, &selector.idp_name, &selector.subject) {
             (Some(id), _, _) => Key::IdpSession(organization, id.clone()),
-            (None, Some(subject), _) => Key::Subject(organization, subject.clone()),
-            (None, None, Some(name)) => Key::Name(organization, name.value.clone()),
+            (None, Some(name), _) => Key::Name(organization, name.value.clone()),
+            (None, None, Some(subject)) => Key::Subject(organization, subject.clone()),
             (None, None, None) => return,
         };
         self.set.entry(key).and_upsert_with(|earlier| {

@@ -589,6 +589,29 @@ async fn a_logout_of_the_provider_ends_every_session_that_it_names() {
 }
 
 #[tokio::test]
+async fn a_logout_ends_sign_ins_whose_people_were_called_otherwise_then() {
+    for by_session in [true, false] {
+        let world = world_with(|setup| {
+            setup.set("globex.saml", "subject", "\"employee\"");
+        })
+        .await;
+        world.saml().behave(|orders| {
+            let employee = || ("employee".to_owned(), None, vec!["e-7".to_owned()]);
+            orders.say(move |says| says.attributes.push(employee()));
+        });
+        let mut browser = world.signed_in("globex", "hank").await;
+        browser.fetch("/globex/vision").await.expect(200);
+        assert_eq!(world.last_at_hub().head.value("x-auth-user").as_deref(), Some("globex:e-7"));
+        world.reload(|text| text.replace("subject = \"employee\"\n", ""));
+        let indexes = world.saml().session_indexes("hank");
+        let named = if by_session { &indexes[..] } else { &[] };
+        let sent = world.saml().logout_request(&entity_id(), "hank", named, false);
+        carry(&mut world.browser(), &sent.unwrap()).await.expect(200);
+        browser.fetch("/globex/vision").await.refused(401, "session-revoked");
+    }
+}
+
+#[tokio::test]
 async fn a_logout_that_nobody_signed_ends_nothing() {
     let world = world().await;
     let mut hank = world.signed_in("globex", "hank").await;

@@ -4,12 +4,12 @@ mod browser;
 mod ending;
 mod id;
 mod memory;
-mod people;
 mod prepared;
 mod recent;
 mod record;
 mod seal;
 mod tombstone;
+mod whereabouts;
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -20,17 +20,17 @@ use crate::policy::{Ended, OrganizationId, Principal, SignIn};
 
 pub use browser::{BrowserId, Spell};
 pub use id::{SessionId, SessionKey};
-pub use people::{Person, ProviderSession};
 pub use prepared::Prepared;
 pub use record::Session;
 pub use seal::{Sealer, SealerError};
 pub use tombstone::Selector;
+pub use whereabouts::{Person, ProviderSession};
 
 use browser::Browsers;
 use memory::Memory;
-use people::Whereabouts;
 use recent::Recent;
 use tombstone::Tombstones;
+use whereabouts::Whereabouts;
 
 /// How long an ended sign-in is remembered: until then its browser is known to be a member's.
 pub const REMEMBERED: Duration = Duration::from_secs(30 * 24 * 60 * 60);

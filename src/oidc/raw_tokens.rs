@@ -132,8 +132,8 @@ fn lenient_seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<
     Ok(value.as_u64().or_else(|| value.as_str().and_then(|text| text.parse().ok())))
 }
 
-/// The answer to a proof that was made of `keys`, or what is wrong with it. What the library says of an answer that it cannot parse
-/// holds parts of the answer, which may be secret: it is dropped.
+/// The answer to a proof that was made of `keys`, or what is wrong with it. What the library says of
+/// an answer that it cannot parse holds parts of the answer, which may be secret: it is dropped.
 pub(super) fn read(
     answer: Result<RawTokens, RequestTokenError<http_client::Error, TokenError>>,
     keys: &'static str,

@@ -1,5 +1,5 @@
-//! Where to look for whom a name is about: the browsers in which a person is signed in, when a token of
-//! that person is shown, or those that take part in one session at a provider.
+//! Where to look for what a name means: the browsers in which a person is signed in, when a token
+//! of that person is shown, or those that take part in one session at a provider.
 
 use std::hash::Hash;
 use std::sync::Arc;
@@ -66,7 +66,8 @@ impl ProviderSession {
     }
 }
 
-/// The sessions behind names of one kind. Whether a sign-in holds, and is that name's, its session says.
+/// The sessions behind names of one kind. Whether a sign-in holds, and is that name's, its session
+/// says.
 #[derive(Debug)]
 pub(super) struct Whereabouts<K>(Cache<K, Arc<[SessionKey]>>)
 where

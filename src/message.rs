@@ -4,10 +4,10 @@
 //! ([`Fields`]) and not a table; what HTTP/2 and our own pages say is turned over at the edge.
 
 use bytes::Bytes;
-use http::{Extensions, Method, StatusCode, Uri, Version};
+use http::{Extensions, Method, StatusCode, Uri, Version, header};
 
 use crate::body::Body;
-use crate::fields::Fields;
+use crate::fields::{FieldValue, Fields};
 use crate::peer::Peer;
 use crate::policy::Reason;
 
@@ -243,6 +243,12 @@ impl Response {
     /// What else is known of it, to be changed.
     pub const fn extensions_mut(&mut self) -> &mut Extensions {
         &mut self.extensions
+    }
+
+    /// Says that the connection ends with this answer: what is left of the request stands in the way
+    /// of the next one (RFC 9112 §9.6).
+    pub fn tell_close(&mut self) {
+        self.headers.insert(header::CONNECTION, const { FieldValue::from_static("close") });
     }
 
     /// As other libraries take it.

@@ -20,7 +20,6 @@ use http_body::Body as _;
 use hyper::body::Incoming;
 
 use crate::body::{Body, Lifeline, TrailerRule, UploadHandle};
-use crate::fields::FieldValue;
 use crate::headers::{Managed, Told, Upgrade, strip_response};
 use crate::hub::Question;
 use crate::message::{Request, Response};
@@ -107,7 +106,7 @@ impl Proxy {
                 let mut body = std::mem::take(response.body_mut()).guarded(&lifeline, SMALL);
                 if let Some(kept) = sent.upload.as_ref().and_then(UploadHandle::answered) {
                     // Nobody asked for it, and it may come all the same.
-                    tell_close(&mut response);
+                    response.tell_close();
                     body = body.keeping(kept);
                 }
                 *response.body_mut() = body;
@@ -204,13 +203,6 @@ enum Answer {
     Ready(Response),
     /// As hyper read it.
     Raw(http::Response<Incoming>),
-}
-
-/// Says that the client's connection ends with this answer: what is left of its upload stands in the
-/// way of the next request (RFC 9112 §9.6).
-fn tell_close(response: &mut Response) {
-    let close = const { FieldValue::from_static("close") };
-    response.headers_mut().insert(header::CONNECTION, close);
 }
 
 /// An answer without what speaks of the hub's connection.

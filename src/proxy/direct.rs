@@ -88,7 +88,7 @@ pub(super) async fn exchange(
                 if let Some(unread) = download.take_unread() {
                     *request.body_mut() = unread;
                 } else if download.ends_upload() {
-                    super::tell_close(&mut response);
+                    response.tell_close();
                 }
                 *response.body_mut() = download.into_body();
                 return Ok(response);

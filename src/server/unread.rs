@@ -8,7 +8,6 @@ use http::{Version, header};
 use http_body::Body as _;
 
 use crate::body::{Body, Error};
-use crate::fields::FieldValue;
 use crate::message::{Request, Response};
 
 /// How much of a body is let go for the sake of the connection.
@@ -23,8 +22,7 @@ pub(super) async fn tell(version: Version, request: &mut Request, response: &mut
     if version == Version::HTTP_2 {
         response.headers_mut().remove(header::CONNECTION);
     } else if !request.body().is_end_stream() && !let_go(request).await {
-        let close = const { FieldValue::from_static("close") };
-        response.headers_mut().insert(header::CONNECTION, close);
+        response.tell_close();
     }
 }
 
